@@ -1,0 +1,1 @@
+//! Data structures and number, pattern and compression routines for Ochre.

@@ -1,0 +1,1 @@
+//! Keyspace, commands and execution of Ochre: synchronous and socket-free.

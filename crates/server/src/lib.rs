@@ -1,0 +1,1 @@
+//! The Tokio rim of Ochre: listeners, connections, signals and wiring.

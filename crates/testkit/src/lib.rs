@@ -1,0 +1,1 @@
+//! Test tools of Ochre: reference servers, differential runs, command grammar.

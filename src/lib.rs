@@ -1,0 +1,1 @@
+//! Ochre: a Redis-compatible, multi-threaded, in-memory data store.
