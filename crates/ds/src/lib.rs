@@ -1,1 +1,9 @@
-//! Data structures and number, pattern and compression routines for Ochre.
+//! Data structures and the number, pattern and compression routines under Ochre.
+//!
+//! Nothing here knows of keys, expiry, commands, sockets or files.
+//! This is the only crate where `unsafe` is welcome, module by module, each block with its argument.
+
+pub mod arena;
+pub mod blob;
+pub mod slots;
+pub mod table;

@@ -1,0 +1,204 @@
+//! The vocabulary in which commands are declared: plain data, no behaviour beyond derivation.
+//!
+//! A command is one `const` of [`Command`] beside its handler.
+//! Everything else about it is derived from that constant: lookup, arity checks, key positions,
+//! the lock plan, `COMMAND *` replies, ACL categories, statistics and the fuzz grammar.
+//!
+//! Invariants
+//! - Every field is load-bearing: a wrong key specification locks the wrong stripe and the handler is refused its key.
+//! - `write` and `readonly` are never declared: they are the variant of [`Run`].
+//! - Nobody decides by a command's name; a missing property becomes a field here.
+
+mod arg;
+mod category;
+mod flags;
+mod keys;
+
+pub use arg::{Arg, ArgKind};
+pub use category::Categories;
+pub use flags::Flags;
+pub use keys::{Access, Begin, Find, KeySpec, key, keyword, numkeys};
+
+use crate::error::CommandError;
+use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, WriteCx};
+use ochre_resp::Request;
+
+/// What every handler returns: the reply is written through the context, an error replaces it.
+pub type Outcome = Result<(), CommandError>;
+
+/// How a command runs, which is also what it may touch.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// Reads its declared keys; gets nothing mutable.
+    Read(fn(&mut ReadCx<'_>, Request<'_>) -> Outcome),
+    /// Reads and changes its declared keys.
+    Write(fn(&mut WriteCx<'_>, Request<'_>) -> Outcome),
+    /// Touches no key: connection state, settings, statistics, introspection.
+    Session(fn(&mut SessionCx<'_>, Request<'_>) -> Outcome),
+    /// Visits a whole database, stripe after stripe, holding one at a time.
+    Sweep(fn(&mut SweepCx<'_>, Request<'_>) -> Outcome),
+    /// Takes every stripe, does work in proportion to their number, and lets go.
+    Cut(fn(&mut CutCx<'_>, Request<'_>) -> Outcome),
+    /// Has subcommands only.
+    Container,
+}
+
+/// The group a command is listed under, as `COMMAND DOCS` names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// Whole and partial string values.
+    String,
+    /// Bits of strings.
+    Bitmap,
+    /// Keys of any type.
+    Generic,
+    /// The client's connection.
+    Connection,
+    /// The server itself.
+    Server,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Hashes.
+    Hash,
+    /// Sorted sets.
+    SortedSet,
+}
+
+impl Group {
+    /// The name in `COMMAND DOCS`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::Generic => "generic",
+            Group::Connection => "connection",
+            Group::Server => "server",
+            Group::List => "list",
+            Group::Set => "set",
+            Group::Hash => "hash",
+            Group::SortedSet => "sorted-set",
+        }
+    }
+}
+
+/// Since when a command is discouraged and what to use instead.
+#[derive(Clone, Copy, Debug)]
+pub struct Deprecation {
+    /// First version that discouraged it.
+    pub since: &'static str,
+    /// What to use instead, in our own words.
+    pub instead: &'static str,
+}
+
+/// The declaration of one command or subcommand.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// Lower-case name; a subcommand's own word only.
+    pub name: &'static str,
+    /// One sentence in our own words.
+    pub summary: &'static str,
+    /// The Redis version that introduced it.
+    pub since: &'static str,
+    /// The group it is listed under.
+    pub group: Group,
+    /// Cost, as in `COMMAND DOCS`.
+    pub complexity: &'static str,
+    /// Argument count including the name; negative means "at least".
+    pub arity: i16,
+    /// Flags beyond `write`/`readonly`, which follow from `run`.
+    pub flags: Flags,
+    /// ACL categories beyond those implied by flags and `run`.
+    pub categories: Categories,
+    /// Where the keys are.
+    pub keys: &'static [KeySpec],
+    /// The argument grammar: documentation, hints and the fuzz grammar.
+    pub args: &'static [Arg],
+    /// What changed since its introduction: (version, change).
+    pub history: &'static [(&'static str, &'static str)],
+    /// Tips for clients and proxies, as `COMMAND INFO` lists them.
+    pub tips: &'static [&'static str],
+    /// Set when the command is discouraged.
+    pub deprecated: Option<Deprecation>,
+    /// Subcommands; each `name` is the second word.
+    pub subcommands: &'static [Command],
+    /// The handler.
+    pub run: Run,
+}
+
+impl Command {
+    /// Defaults for `..Command::NEW`. Name, arity and run have no sensible default and must be given.
+    pub const NEW: Command = Command {
+        name: "",
+        summary: "",
+        since: "1.0.0",
+        group: Group::Generic,
+        complexity: "O(1)",
+        arity: 0,
+        flags: Flags::NONE,
+        categories: Categories::NONE,
+        keys: &[],
+        args: &[],
+        history: &[],
+        tips: &[],
+        deprecated: None,
+        subcommands: &[],
+        run: Run::Container,
+    };
+
+    /// Whether the handler may change keys.
+    pub const fn is_write(&self) -> bool {
+        matches!(self.run, Run::Write(_)) || (matches!(self.run, Run::Cut(_)) && !self.flags.has(Flags::ADMIN_CUT))
+    }
+
+    /// Whether `count` arguments (name included) satisfy the declared arity.
+    pub const fn accepts(&self, count: usize) -> bool {
+        let arity = self.arity.unsigned_abs() as usize;
+        if self.arity >= 0 { count == arity } else { count >= arity }
+    }
+
+    /// Declared and implied flags together, as `COMMAND INFO` reports them.
+    pub const fn all_flags(&self) -> Flags {
+        let mut flags = self.flags;
+        match self.run {
+            Run::Write(_) => flags = flags.with(Flags::WRITE),
+            Run::Read(_) | Run::Sweep(_) => flags = flags.with(Flags::READONLY),
+            Run::Cut(_) if !flags.has(Flags::ADMIN_CUT) => flags = flags.with(Flags::WRITE),
+            _ => {}
+        }
+        let mut i = 0;
+        while i < self.keys.len() {
+            if self.keys[i].is_movable() {
+                flags = flags.with(Flags::MOVABLE_KEYS);
+            }
+            i += 1;
+        }
+        flags
+    }
+
+    /// Declared and implied ACL categories together.
+    ///
+    /// The implications are those that Redis documents: a write command is `@write`, a command with
+    /// the admin flag is `@admin` and `@dangerous`, and every command is either `@fast` or `@slow`.
+    pub const fn all_categories(&self) -> Categories {
+        let flags = self.all_flags();
+        let mut c = self.categories;
+        if flags.has(Flags::WRITE) {
+            c = c.with(Categories::WRITE);
+        }
+        if flags.has(Flags::READONLY) && !self.categories.has(Categories::SCRIPTING) {
+            c = c.with(Categories::READ);
+        }
+        if flags.has(Flags::ADMIN) {
+            c = c.with(Categories::ADMIN).with(Categories::DANGEROUS);
+        }
+        if flags.has(Flags::PUBSUB) {
+            c = c.with(Categories::PUBSUB);
+        }
+        if flags.has(Flags::BLOCKING) {
+            c = c.with(Categories::BLOCKING);
+        }
+        c.with(if flags.has(Flags::FAST) { Categories::FAST } else { Categories::SLOW })
+    }
+}
