@@ -96,6 +96,7 @@ pub struct Arena {
     vacant: Vec<u32>,
     classes: Box<[Class; CLASSES]>,
     bytes: usize,
+    live: usize,
 }
 
 // SAFETY: an arena owns its slabs exclusively, as a Vec<u8> would; nothing in it is tied to a thread.
@@ -122,12 +123,18 @@ impl Arena {
             vacant: Vec::new(),
             classes: Box::new([Class::default(); CLASSES]),
             bytes: 0,
+            live: 0,
         }
     }
 
     /// Bytes held from the allocator for records (the directory not counted).
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of slots in use.
+    pub fn live_bytes(&self) -> usize {
+        self.live
     }
 
     /// Reserves a zero-filled or stale slot for a record of `size` bytes. The caller must make its first byte non-zero.
@@ -145,6 +152,7 @@ impl Arena {
             let class = &mut self.classes[index];
             class.free = next;
             class.used += 1;
+            self.live += size;
             return Some(handle);
         }
         let class = self.classes[index];
@@ -155,6 +163,7 @@ impl Arena {
         let raw = (class.fresh_slab << SLOT_BITS) | class.fresh_slot;
         class.fresh_slot += 1;
         class.used += 1;
+        self.live += size;
         Handle::from_raw(raw)
     }
 
@@ -198,6 +207,7 @@ impl Arena {
             return None;
         }
         let slab = self.add_slab(size, 1)?;
+        self.live += size;
         Handle::from_raw(slab << SLOT_BITS)
     }
 
@@ -205,6 +215,7 @@ impl Arena {
     pub fn free(&mut self, handle: Handle) {
         let Some(slot) = self.slot_mut(handle) else { return };
         let size = slot.len();
+        self.live -= size;
         if size > SMALL_MAX {
             self.drop_slab(handle.slab());
             return;

@@ -7,3 +7,4 @@ pub mod arena;
 pub mod blob;
 pub mod slots;
 pub mod table;
+pub mod ticks;

@@ -113,6 +113,8 @@ pub struct Command {
     pub categories: Categories,
     /// Where the keys are.
     pub keys: &'static [KeySpec],
+    /// A key that lies in another database: (argument, database), if the request names one.
+    pub elsewhere: Option<fn(Request<'_>) -> Option<(usize, usize)>>,
     /// The argument grammar: documentation, hints and the fuzz grammar.
     pub args: &'static [Arg],
     /// What changed since its introduction: (version, change).
@@ -139,6 +141,7 @@ impl Command {
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: &[],
+        elsewhere: None,
         args: &[],
         history: &[],
         tips: &[],

@@ -1,0 +1,391 @@
+//! What handlers see: their arguments, their locked keys, the time, and a place for the reply.
+//!
+//! Invariants
+//! - A handler reaches only keys that its declaration names, by their number in the plan.
+//! - A `Read` handler gets nothing mutable but the reply.
+//! - Every change goes through [`WriteKeys`], which counts it, so that the effects stage knows.
+
+use super::Engine;
+use super::effects::Effects;
+use super::plan::PlannedKey;
+use super::session::Session;
+use crate::error::CommandError;
+use crate::keyspace::access::AccessRule;
+use crate::keyspace::{Cut, Database, Detached, Found, Garbage, Locked, Str, Stripe};
+use ochre_ds::blob::Blob;
+
+/// The reply writer of a connection.
+pub type Out = ochre_resp::Out<Blob>;
+
+/// Values from this size are sent by reference instead of being copied: below it, copying costs less
+/// than the extra segment of a vectored write.
+pub const SHARE_MIN: usize = 16 * 1024;
+
+/// A computation to be done after the stripes are released, on values held by reference.
+pub type Later = Box<dyn FnOnce(&mut Out) -> Result<(), CommandError> + Send>;
+
+/// Strings from this size are computed on after the lock is released.
+pub const LATER_MIN: usize = 256 * 1024;
+
+/// What every handler may know.
+#[derive(Clone, Copy)]
+pub struct Env<'a> {
+    /// The engine, for settings and statistics.
+    pub engine: &'a Engine,
+    /// Unix milliseconds: the same for all commands of a batch.
+    pub now_ms: i64,
+    /// The session's database.
+    pub db: usize,
+}
+
+impl Env<'_> {
+    /// The largest string in bytes (`proto-max-bulk-len`).
+    pub fn bulk_max(&self) -> usize {
+        self.engine.bulk_max()
+    }
+}
+
+/// Sends a string value as a bulk string, a large one by reference.
+#[inline]
+pub fn reply_string(out: &mut Out, value: Str<'_>) {
+    match value {
+        Str::Int(n) => out.bulk_integer(n),
+        Str::Inline(b) => out.bulk(b),
+        Str::Blob(b) if b.len() >= SHARE_MIN => out.shared(b.clone()),
+        Str::Blob(b) => out.bulk(b.as_slice()),
+    }
+}
+
+macro_rules! reading {
+    () => {
+        /// Number of keys the request names.
+        pub fn count(&self) -> usize {
+            self.plan.len()
+        }
+
+        /// Whether key `i` exists.
+        #[inline]
+        pub fn exists(&self, i: usize) -> bool {
+            self.found(i).is_some()
+        }
+
+        /// The string at key `i`, `None` when there is no such key.
+        ///
+        /// # Errors
+        /// `WRONGTYPE` when the key holds another type.
+        #[inline]
+        pub fn string(&self, i: usize) -> Result<Option<Str<'_>>, CommandError> {
+            match self.found(i) {
+                None => Ok(None),
+                Some((stripe, found)) => stripe.string(found.handle).map(Some).ok_or(CommandError::WRONG_TYPE),
+            }
+        }
+
+        /// Unix milliseconds at which key `i` expires.
+        pub fn expires_at(&self, i: usize) -> Option<i64> {
+            self.found(i).and_then(|(s, f)| s.view(f.handle)?.expires_at())
+        }
+
+        /// The type's name as TYPE answers it, `None` when there is no such key.
+        pub fn type_name(&self, i: usize) -> Option<&'static str> {
+            let (stripe, found) = self.found(i)?;
+            stripe.string(found.handle).map(|_| "string")
+        }
+
+        /// A copy of the value at key `i` with its expiry; a large one is shared.
+        pub fn duplicate(&self, i: usize) -> Option<Detached> {
+            let (stripe, found) = self.found(i)?;
+            stripe.duplicate(found.handle)
+        }
+
+        /// The access clock of key `i`.
+        pub(crate) fn access_clock(&self, i: usize) -> Option<u32> {
+            let (stripe, found) = self.found(i)?;
+            stripe.view(found.handle).map(|v| v.clock())
+        }
+
+        /// Whether the string at key `i` was changed in place, so that its encoding is `raw`.
+        pub(crate) fn is_modified(&self, i: usize) -> bool {
+            self.found(i).and_then(|(s, f)| s.view(f.handle)).is_some_and(|v| v.modified())
+        }
+
+        /// Bytes that key `i` takes, table share included.
+        pub(crate) fn memory(&self, i: usize) -> Option<usize> {
+            let (stripe, found) = self.found(i)?;
+            Some(stripe.memory(found.handle))
+        }
+
+        #[inline]
+        fn found(&self, i: usize) -> Option<(&Stripe, Found)> {
+            let key = self.plan.get(i)?;
+            let stripe = self.locked.stripe(key.guard);
+            let found = if key.version == stripe.version { key.found } else { stripe.find(key.hash, self.args.get(key.arg)?) };
+            found.map(|f| (stripe, f))
+        }
+    };
+}
+
+/// The declared keys of a command, locked for reading.
+pub struct ReadKeys<'a> {
+    pub(crate) locked: &'a Locked<'a>,
+    pub(crate) plan: &'a [PlannedKey],
+    pub(crate) args: ochre_resp::Request<'a>,
+}
+
+impl ReadKeys<'_> {
+    reading!();
+}
+
+/// What a `Read` handler gets.
+pub struct ReadCx<'a> {
+    /// The declared keys.
+    pub keys: ReadKeys<'a>,
+    /// The reply.
+    pub out: &'a mut Out,
+    /// Time, database, settings.
+    pub env: Env<'a>,
+    pub(crate) later: Option<Later>,
+}
+
+impl ReadCx<'_> {
+    /// Computes the reply after the stripes are released: for work in proportion to a large value.
+    pub fn later(&mut self, work: Later) {
+        self.later = Some(work);
+    }
+}
+
+/// The declared keys of a command, locked, to read and change.
+pub struct WriteKeys<'a> {
+    pub(crate) locked: &'a mut Locked<'a>,
+    pub(crate) plan: &'a mut [PlannedKey],
+    pub(crate) args: ochre_resp::Request<'a>,
+    pub(crate) rule: AccessRule,
+    pub(crate) changes: u64,
+    pub(crate) garbage: Vec<Garbage>,
+}
+
+/// What becomes of the expiry of a key that is overwritten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    /// It stays.
+    Keep,
+    /// There is none.
+    Clear,
+    /// The key expires at this time, Unix milliseconds.
+    At(i64),
+}
+
+impl WriteKeys<'_> {
+    reading!();
+
+    /// Looks key `i` up again if the stripe changed since, and gives what an update needs.
+    fn target(&mut self, i: usize) -> Result<Target<'_>, CommandError> {
+        let key = self.plan.get_mut(i).ok_or(CommandError::UNDECLARED_KEY)?;
+        let name = self.args.get(key.arg).ok_or(CommandError::UNDECLARED_KEY)?;
+        let stripe = self.locked.stripe_mut(key.guard);
+        if key.version != stripe.version {
+            key.found = stripe.find(key.hash, name);
+            key.version = stripe.version;
+        }
+        Ok(Target { key, name, stripe })
+    }
+
+    /// Stores a string at key `i`, whatever was there; an integer is stored as one.
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it.
+    pub fn set(&mut self, i: usize, value: &[u8], expiry: Expiry) -> Result<(), CommandError> {
+        let clock = self.rule.fresh();
+        let t = self.target(i)?;
+        let expires_at = t.expiry(expiry);
+        let (found, garbage) = t.stripe.set(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
+        t.settle(found);
+        self.changed(garbage);
+        Ok(())
+    }
+
+    /// Stores an integer at key `i`.
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it.
+    pub fn set_int(&mut self, i: usize, value: i64, expiry: Expiry) -> Result<(), CommandError> {
+        let clock = self.rule.fresh();
+        let t = self.target(i)?;
+        let expires_at = t.expiry(expiry);
+        let (found, garbage) = t.stripe.set_int(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
+        t.settle(found);
+        self.changed(garbage);
+        Ok(())
+    }
+
+    /// Stores bytes at key `i` that are not to be taken for an integer (results of in-place changes).
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it.
+    pub fn set_raw(&mut self, i: usize, value: Vec<u8>, expiry: Expiry) -> Result<(), CommandError> {
+        let clock = self.rule.fresh();
+        let t = self.target(i)?;
+        let expires_at = t.expiry(expiry);
+        let (hash, found) = (t.key.hash, t.key.found);
+        let (found, garbage) = if value.len() > crate::keyspace::entry::INLINE_VALUE_MAX {
+            t.stripe.set_blob(hash, t.name, found, Blob::from(value), expires_at, clock, true)?
+        } else {
+            t.stripe.set_bytes(hash, t.name, found, &value, expires_at, clock, true)?
+        };
+        t.settle(found);
+        self.changed(garbage);
+        Ok(())
+    }
+
+    /// Lends the string at key `i` as bytes of length `len` (at least its present length), zero-filled
+    /// beyond its end; creates it when there is none. The expiry stays.
+    ///
+    /// # Errors
+    /// `WRONGTYPE`, or when the keyspace cannot hold it.
+    pub fn string_mut(&mut self, i: usize, len: usize) -> Result<&mut [u8], CommandError> {
+        if self.string(i)?.is_none() {
+            self.set_raw(i, Vec::new(), Expiry::Clear)?;
+        }
+        self.changes += 1;
+        let t = self.target(i)?;
+        let found = t.key.found.ok_or(CommandError::FULL)?;
+        let (hash, key) = (t.key.hash, t.key);
+        let (found, bytes) = t.stripe.string_mut(hash, found, len)?;
+        // The version moved if the entry did; the next access then looks it up again.
+        key.found = Some(found);
+        Ok(bytes)
+    }
+
+    /// Gives a detached value to key `i`, replacing whatever was there.
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it.
+    pub fn put(&mut self, i: usize, value: Detached) -> Result<(), CommandError> {
+        let t = self.target(i)?;
+        let (found, garbage) = t.stripe.put(t.key.hash, t.name, t.key.found, value)?;
+        t.settle(found);
+        self.changed(garbage);
+        Ok(())
+    }
+
+    /// Removes key `i`. Whether it was there.
+    ///
+    /// # Errors
+    /// Only for an undeclared key.
+    pub fn remove(&mut self, i: usize) -> Result<bool, CommandError> {
+        let t = self.target(i)?;
+        let Some(found) = t.key.found else { return Ok(false) };
+        let garbage = t.stripe.remove(t.key.hash, found);
+        t.key.found = None;
+        t.key.version = t.stripe.version;
+        self.changed(garbage);
+        Ok(true)
+    }
+
+    /// Sets or clears the expiry of key `i`. Whether the key exists.
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it.
+    pub fn set_expiry(&mut self, i: usize, expires_at: Option<i64>) -> Result<bool, CommandError> {
+        let t = self.target(i)?;
+        let Some(found) = t.key.found else { return Ok(false) };
+        let found = t.stripe.set_expiry(t.key.hash, found, expires_at)?;
+        t.settle(found);
+        self.changed(Garbage::default());
+        Ok(true)
+    }
+
+    /// Overwrites the access clock of key `i`.
+    pub(crate) fn set_access_clock(&mut self, i: usize, clock: u32) {
+        if let Ok(t) = self.target(i)
+            && let Some(found) = t.key.found
+        {
+            t.stripe.set_clock(found.handle, clock);
+        }
+    }
+
+    /// How accesses are recorded.
+    pub(crate) fn rule(&self) -> AccessRule {
+        self.rule
+    }
+
+    fn changed(&mut self, garbage: Garbage) {
+        self.changes += 1;
+        if garbage.0.is_some() {
+            self.garbage.push(garbage);
+        }
+    }
+}
+
+struct Target<'t> {
+    key: &'t mut PlannedKey,
+    name: &'t [u8],
+    stripe: &'t mut Stripe,
+}
+
+impl Target<'_> {
+    fn expiry(&self, expiry: Expiry) -> Option<i64> {
+        match expiry {
+            Expiry::Clear => None,
+            Expiry::At(at) => Some(at),
+            Expiry::Keep => self.key.found.and_then(|f| self.stripe.view(f.handle)?.expires_at()),
+        }
+    }
+
+    fn settle(self, found: Found) {
+        self.key.found = Some(found);
+        self.key.version = self.stripe.version;
+    }
+}
+
+/// What a `Write` handler gets.
+pub struct WriteCx<'a> {
+    /// The declared keys.
+    pub keys: WriteKeys<'a>,
+    /// The reply.
+    pub out: &'a mut Out,
+    /// Time, database, settings.
+    pub env: Env<'a>,
+    /// What is to be replayed instead of the request itself.
+    pub effects: Effects<'a>,
+}
+
+/// What a `Session` handler gets: no keys.
+pub struct SessionCx<'a> {
+    /// The connection's state.
+    pub session: &'a mut Session,
+    /// The reply.
+    pub out: &'a mut Out,
+    /// Time, database, settings.
+    pub env: Env<'a>,
+}
+
+/// What a `Sweep` handler gets: one database, stripe after stripe.
+pub struct SweepCx<'a> {
+    /// The session's database.
+    pub database: &'a Database,
+    /// The connection's state.
+    pub session: &'a mut Session,
+    /// The reply.
+    pub out: &'a mut Out,
+    /// Time, database, settings.
+    pub env: Env<'a>,
+}
+
+/// What a `Cut` handler gets: every stripe, held.
+pub struct CutCx<'a> {
+    /// All stripes of all databases in use.
+    pub cut: Cut<'a>,
+    /// The connection's state.
+    pub session: &'a mut Session,
+    /// The reply.
+    pub out: &'a mut Out,
+    /// Time, database, settings.
+    pub env: Env<'a>,
+    /// Changes made, to be counted; above zero the request goes to the journal.
+    pub changes: u64,
+    /// Stripes taken out, to be dropped after the release.
+    pub garbage: Vec<Stripe>,
+    /// Whether the garbage is dropped in the background.
+    pub background: bool,
+}

@@ -1,0 +1,111 @@
+//! Stage 5: from a request to the keys it declares and the stripes they lie in.
+//!
+//! Invariants
+//! - `stripes` is sorted and unique; every key's `guard` is the index of its stripe in it.
+//! - Keys stand in the order of the key specifications, so a handler's key `i` is the i-th declared key.
+
+use crate::keyspace::lock::StripeId;
+use crate::keyspace::{Found, Keyspace, stripe_of};
+use crate::spec::{Begin, Command, Find, InvalidKeys};
+use ochre_resp::Request;
+
+/// One key of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct PlannedKey {
+    /// Which argument it is.
+    pub arg: usize,
+    pub(crate) hash: u64,
+    pub(crate) id: StripeId,
+    /// Index of its stripe among the locked ones.
+    pub(crate) guard: usize,
+    /// What the last lookup found, and the stripe's version then.
+    pub(crate) found: Option<Found>,
+    pub(crate) version: u64,
+}
+
+/// The keys and stripes of one request. Reused by a session, so that planning allocates nothing.
+#[derive(Default, Debug)]
+pub struct Plan {
+    pub(crate) keys: Vec<PlannedKey>,
+    pub(crate) stripes: Vec<StripeId>,
+}
+
+impl Plan {
+    /// Fills the plan for a request.
+    ///
+    /// # Errors
+    /// [`InvalidKeys`] when the arguments contradict the key specifications; no key is planned then,
+    /// and the handler reports what is wrong with the arguments.
+    #[inline]
+    pub(crate) fn fill(
+        &mut self,
+        command: &Command,
+        args: Request<'_>,
+        db: usize,
+        keyspace: &Keyspace,
+    ) -> Result<(), InvalidKeys> {
+        let hasher = keyspace.hasher();
+        self.keys.clear();
+        self.stripes.clear();
+        if let [spec] = command.keys
+            && let (Begin::Index(at), Find::Range { last: 0, .. }) = (spec.begin, spec.find)
+            && command.elsewhere.is_none()
+        {
+            if let Some(key) = args.get(at) {
+                self.add(at, hasher.hash(key), db);
+                self.stripes.push(self.keys[0].id);
+            }
+            return Ok(());
+        }
+        let filled = self.fill_general(command, args, db, keyspace);
+        if filled.is_err() {
+            self.keys.clear();
+        }
+        self.arrange();
+        filled
+    }
+
+    fn fill_general(&mut self, command: &Command, args: Request<'_>, db: usize, keyspace: &Keyspace) -> Result<(), InvalidKeys> {
+        let hasher = keyspace.hasher();
+        for spec in command.keys {
+            spec.positions(args, &mut |at| {
+                if let Some(key) = args.get(at) {
+                    self.add(at, hasher.hash(key), db);
+                }
+            })?;
+        }
+        if let Some((arg, db)) = command.elsewhere.and_then(|elsewhere| elsewhere(args))
+            && db < keyspace.count()
+            && let Some(key) = args.get(arg)
+        {
+            self.add(arg, hasher.hash(key), db);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn add(&mut self, arg: usize, hash: u64, db: usize) {
+        let id = StripeId::new(db, stripe_of(hash));
+        self.keys.push(PlannedKey { arg, hash, id, guard: 0, found: None, version: u64::MAX });
+    }
+
+    fn arrange(&mut self) {
+        self.stripes.extend(self.keys.iter().map(|k| k.id));
+        self.stripes.sort_unstable();
+        self.stripes.dedup();
+        for key in &mut self.keys {
+            key.guard = self.stripes.binary_search(&key.id).unwrap_or(0);
+        }
+    }
+
+    /// Gives memory of an unusually large request back.
+    pub(crate) fn shrink(&mut self) {
+        const KEPT: usize = 64;
+        if self.keys.capacity() > KEPT {
+            self.keys.clear();
+            self.keys.shrink_to(KEPT);
+            self.stripes.clear();
+            self.stripes.shrink_to(KEPT);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What the engine knows of one connection: its session, which its own task changes, and its client
+//! record, which others may look at.
+//!
+//! Invariants
+//! - Only the connection's task has the session; everything that CLIENT LIST shows of others is in [`Client`].
+//! - Counters in [`Client`] are written by the task once per batch, never per command.
+
+use super::plan::Plan;
+use super::stats::Tally;
+use crate::ports::Waker;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// The words a connection may be described by (CLIENT SETNAME, CLIENT SETINFO, AUTH).
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO lib-name.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO lib-ver.
+    pub lib_ver: Vec<u8>,
+}
+
+/// How a connection came in.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    /// The peer's address, `ip:port`, or the path of the Unix socket with `:0`.
+    pub addr: String,
+    /// The address it connected to.
+    pub laddr: String,
+    /// The connection's file descriptor, or -1.
+    pub fd: i32,
+    /// Came over a Unix socket.
+    pub unix: bool,
+}
+
+/// The public record of a connection.
+pub struct Client {
+    /// Unique for the life of the server, ascending.
+    pub id: u64,
+    /// Addresses.
+    pub endpoint: Endpoint,
+    /// Unix milliseconds at which it connected.
+    pub created_ms: i64,
+    /// Names.
+    pub labels: Mutex<Labels>,
+    /// The user it authenticated as.
+    pub user: Mutex<Arc<str>>,
+    /// Selected database.
+    pub db: AtomicU32,
+    /// 2 or 3.
+    pub protocol: AtomicU8,
+    /// CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// Unix milliseconds of the last batch.
+    pub active_ms: AtomicI64,
+    /// Dense index of the last command, `u32::MAX` for none.
+    pub last_command: AtomicU32,
+    /// Bytes and commands so far.
+    pub net_in: AtomicU64,
+    /// Bytes sent.
+    pub net_out: AtomicU64,
+    /// Commands executed.
+    pub commands: AtomicU64,
+    /// Bytes waiting in the query buffer, and its capacity.
+    pub query_len: AtomicU64,
+    /// Capacity of the query buffer.
+    pub query_cap: AtomicU64,
+    /// Bytes waiting to be sent.
+    pub output_len: AtomicU64,
+    /// Capacity of the output buffer.
+    pub output_cap: AtomicU64,
+    /// Waits for CLIENT PAUSE to end.
+    pub paused: AtomicBool,
+    killed: AtomicBool,
+    waker: Mutex<Option<Arc<dyn Waker>>>,
+}
+
+impl Client {
+    /// Asks the connection to close after what it is doing.
+    pub fn kill(&self) {
+        self.killed.store(true, Relaxed);
+        self.wake();
+    }
+
+    /// Whether it was asked to close.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
+    /// Wakes the connection's task.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake();
+        }
+    }
+}
+
+/// All connections.
+#[derive(Default)]
+pub struct Clients {
+    next: AtomicU64,
+    all: Mutex<BTreeMap<u64, Arc<Client>>>,
+}
+
+impl Clients {
+    /// Enters a connection.
+    pub fn enter(&self, endpoint: Endpoint, now_ms: i64, user: Arc<str>, waker: Option<Arc<dyn Waker>>) -> Arc<Client> {
+        let client = Arc::new(Client {
+            id: self.next.fetch_add(1, Relaxed) + 1,
+            endpoint,
+            created_ms: now_ms,
+            labels: Mutex::default(),
+            user: Mutex::new(user),
+            db: AtomicU32::new(0),
+            protocol: AtomicU8::new(2),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            active_ms: AtomicI64::new(now_ms),
+            last_command: AtomicU32::new(u32::MAX),
+            net_in: AtomicU64::new(0),
+            net_out: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            query_len: AtomicU64::new(0),
+            query_cap: AtomicU64::new(0),
+            output_len: AtomicU64::new(0),
+            output_cap: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            waker: Mutex::new(waker),
+        });
+        self.all.lock().insert(client.id, client.clone());
+        client
+    }
+
+    /// Forgets a connection.
+    pub fn leave(&self, id: u64) {
+        self.all.lock().remove(&id);
+    }
+
+    /// Number of connections.
+    pub fn len(&self) -> usize {
+        self.all.lock().len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A connection by its id.
+    pub fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.all.lock().get(&id).cloned()
+    }
+
+    /// All connections in order of their ids.
+    pub fn list(&self) -> Vec<Arc<Client>> {
+        self.all.lock().values().cloned().collect()
+    }
+}
+
+/// Which replies are sent (CLIENT REPLY).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// Not the one of the command after CLIENT REPLY SKIP.
+    SkipNext,
+}
+
+/// The state of one connection.
+pub struct Session {
+    /// The public record.
+    pub client: Arc<Client>,
+    /// Selected database.
+    pub db: usize,
+    /// May execute commands that need authentication.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// Close after the reply was sent.
+    pub closing: bool,
+    /// Unix milliseconds of the present batch: one time for all its commands.
+    pub now_ms: i64,
+    pub(crate) plan: Plan,
+    pub(crate) tally: Tally,
+}
+
+impl Session {
+    pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Session {
+        Session {
+            now_ms: client.created_ms,
+            client,
+            db: 0,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            closing: false,
+            plan: Plan::default(),
+            tally: Tally::default(),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Counters: what INFO, LATENCY HISTOGRAM and CONFIG RESETSTAT show.
+//!
+//! Invariants
+//! - A worker counts in a shard of its own thread; readers add the shards up. No cache line is
+//!   written by two workers, and a reset stores a base to subtract instead of writing into shards.
+//! - A session gathers a batch's counts in its [`Tally`] and adds them once per batch.
+
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+/// Latency buckets: powers of two of nanoseconds, up to about 2^40 ns.
+pub const LATENCY_BUCKETS: usize = 40;
+
+/// Counts of one command.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandCounts {
+    /// Executions.
+    pub calls: u64,
+    /// Time in nanoseconds.
+    pub nanos: u64,
+    /// Refused before execution.
+    pub rejected: u64,
+    /// Executed and answered with an error.
+    pub failed: u64,
+    /// Executions by log2 of nanoseconds.
+    pub latency: [u64; LATENCY_BUCKETS],
+}
+
+impl Default for CommandCounts {
+    fn default() -> Self {
+        CommandCounts { calls: 0, nanos: 0, rejected: 0, failed: 0, latency: [0; LATENCY_BUCKETS] }
+    }
+}
+
+impl CommandCounts {
+    fn add(&mut self, other: &CommandCounts, sign: i8) {
+        let apply = |a: &mut u64, b: u64| *a = if sign >= 0 { a.wrapping_add(b) } else { a.saturating_sub(b) };
+        apply(&mut self.calls, other.calls);
+        apply(&mut self.nanos, other.nanos);
+        apply(&mut self.rejected, other.rejected);
+        apply(&mut self.failed, other.failed);
+        self.latency.iter_mut().zip(other.latency).for_each(|(a, b)| apply(a, b));
+    }
+}
+
+/// Shared counters of the whole server, by name. Each is added to at most once per batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+#[allow(missing_docs)] // named after the INFO fields that they become
+pub enum Counter {
+    KeyspaceHits,
+    KeyspaceMisses,
+    ExpiredKeys,
+    EvictedKeys,
+    Commands,
+    NetIn,
+    NetOut,
+    Connections,
+    RejectedConnections,
+    ErrorReplies,
+    Reads,
+    Writes,
+    Changes,
+    ClientQueryBufferLimitDisconnections,
+    ClientOutputBufferLimitDisconnections,
+    ExpireCycleTimeCapReached,
+    AclAccessDeniedAuth,
+    Count,
+}
+
+const COUNTERS: usize = Counter::Count as usize;
+
+struct Shard {
+    counters: [AtomicU64; COUNTERS],
+    commands: Vec<Mutex<CommandCounts>>,
+}
+
+impl Shard {
+    fn new(commands: usize) -> Shard {
+        Shard {
+            counters: std::array::from_fn(|_| AtomicU64::new(0)),
+            commands: (0..commands).map(|_| Mutex::default()).collect(),
+        }
+    }
+}
+
+/// A batch's counts, gathered by a session.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) commands: u64,
+    pub(crate) changes: u64,
+    pub(crate) errors: u64,
+    current: Option<(usize, Box<CommandCounts>)>,
+}
+
+impl Tally {
+    /// Counts one execution of the command with dense index `command`.
+    #[inline]
+    pub(crate) fn executed(&mut self, stats: &Stats, command: usize, nanos: u64, failed: bool) {
+        let counts = self.counts(stats, command);
+        counts.calls += 1;
+        counts.nanos += nanos;
+        counts.failed += u64::from(failed);
+        counts.latency[bucket_of(nanos)] += 1;
+        self.commands += 1;
+    }
+
+    pub(crate) fn rejected(&mut self, stats: &Stats, command: usize) {
+        self.counts(stats, command).rejected += 1;
+    }
+
+    #[inline]
+    fn counts(&mut self, stats: &Stats, command: usize) -> &mut CommandCounts {
+        let (of, counts) = self.current.get_or_insert_with(|| (command, Box::default()));
+        if *of != command {
+            stats.add_command(*of, counts);
+            **counts = CommandCounts::default();
+            *of = command;
+        }
+        counts
+    }
+
+    /// Adds everything gathered to the thread's shard.
+    pub(crate) fn flush(&mut self, stats: &Stats) {
+        if let Some((command, counts)) = &mut self.current
+            && (counts.calls > 0 || counts.rejected > 0)
+        {
+            stats.add_command(*command, counts);
+            **counts = CommandCounts::default();
+        }
+        for (counter, n) in [
+            (Counter::KeyspaceHits, &mut self.hits),
+            (Counter::KeyspaceMisses, &mut self.misses),
+            (Counter::Commands, &mut self.commands),
+            (Counter::Changes, &mut self.changes),
+            (Counter::ErrorReplies, &mut self.errors),
+        ] {
+            if *n > 0 {
+                stats.add(counter, std::mem::take(n));
+            }
+        }
+    }
+
+    /// Gives the tally's memory back while the connection idles.
+    pub(crate) fn idle(&mut self, stats: &Stats) {
+        self.flush(stats);
+        self.current = None;
+    }
+}
+
+fn bucket_of(nanos: u64) -> usize {
+    (64 - nanos.leading_zeros() as usize).min(LATENCY_BUCKETS - 1)
+}
+
+/// All counters of an engine.
+pub struct Stats {
+    id: u64,
+    commands: usize,
+    shards: Mutex<Vec<Arc<Shard>>>,
+    base: Mutex<Base>,
+    /// Errors by code.
+    errors: Mutex<std::collections::BTreeMap<String, u64>>,
+    /// Largest memory use seen, bytes.
+    pub peak_memory: AtomicU64,
+    /// Unix milliseconds of the last reset, or of the start.
+    pub reset_ms: AtomicI64,
+}
+
+struct Base {
+    counters: [u64; COUNTERS],
+    commands: Vec<CommandCounts>,
+}
+
+thread_local! {
+    /// This thread's shard of each engine it works for; nearly always one.
+    static SHARDS: RefCell<Vec<(u64, Arc<Shard>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Error codes kept apart; beyond it they are counted together, as a script can make up codes.
+const ERROR_CODES_MAX: usize = 128;
+
+impl Stats {
+    /// Counters for `commands` commands.
+    pub(crate) fn new(commands: usize) -> Stats {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Stats {
+            id: NEXT.fetch_add(1, Relaxed),
+            commands,
+            shards: Mutex::default(),
+            base: Mutex::new(Base { counters: [0; COUNTERS], commands: vec![CommandCounts::default(); commands] }),
+            errors: Mutex::default(),
+            peak_memory: AtomicU64::new(0),
+            reset_ms: AtomicI64::new(0),
+        }
+    }
+
+    fn with_shard<R>(&self, work: impl FnOnce(&Shard) -> R) -> R {
+        SHARDS.with_borrow_mut(|all| {
+            if let Some((_, shard)) = all.iter().find(|(id, _)| *id == self.id) {
+                return work(shard);
+            }
+            let shard = Arc::new(Shard::new(self.commands));
+            self.shards.lock().push(shard.clone());
+            // A shard that only this thread still holds belongs to an engine that is gone.
+            all.retain(|(_, s)| Arc::strong_count(s) > 1);
+            all.push((self.id, shard.clone()));
+            work(&shard)
+        })
+    }
+
+    /// Adds to a counter, in this thread's shard.
+    pub fn add(&self, counter: Counter, n: u64) {
+        self.with_shard(|s| {
+            s.counters[counter as usize].fetch_add(n, Relaxed);
+        });
+    }
+
+    fn add_command(&self, command: usize, counts: &CommandCounts) {
+        self.with_shard(|s| {
+            if let Some(cell) = s.commands.get(command) {
+                cell.lock().add(counts, 1);
+            }
+        });
+    }
+
+    /// Counts an error reply by its code.
+    pub fn error(&self, code: &str) {
+        let mut errors = self.errors.lock();
+        let code = if errors.len() >= ERROR_CODES_MAX && !errors.contains_key(code) { "OTHER" } else { code };
+        *errors.entry(code.to_owned()).or_default() += 1;
+    }
+
+    /// Error replies by code.
+    pub fn errors(&self) -> Vec<(String, u64)> {
+        self.errors.lock().iter().map(|(k, v)| (k.clone(), *v)).collect()
+    }
+
+    fn raw(&self, counter: usize) -> u64 {
+        self.shards.lock().iter().map(|s| s.counters[counter].load(Relaxed)).sum()
+    }
+
+    /// A counter's value since the last reset.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.raw(counter as usize).saturating_sub(self.base.lock().counters[counter as usize])
+    }
+
+    /// A command's counts since the last reset.
+    pub fn command(&self, index: usize) -> CommandCounts {
+        let mut sum = self.raw_command(index);
+        if let Some(base) = self.base.lock().commands.get(index) {
+            sum.add(base, -1);
+        }
+        sum
+    }
+
+    fn raw_command(&self, index: usize) -> CommandCounts {
+        let mut sum = CommandCounts::default();
+        for shard in self.shards.lock().iter() {
+            if let Some(counts) = shard.commands.get(index) {
+                sum.add(&counts.lock(), 1);
+            }
+        }
+        sum
+    }
+
+    /// Starts every counter over (CONFIG RESETSTAT).
+    pub fn reset(&self, now_ms: i64) {
+        let counters = std::array::from_fn(|i| self.raw(i));
+        let commands = (0..self.commands).map(|i| self.raw_command(i)).collect();
+        *self.base.lock() = Base { counters, commands };
+        self.errors.lock().clear();
+        self.reset_ms.store(now_ms, Relaxed);
+    }
+
+    /// Starts the latency histogram of one command over (LATENCY keeps calls and time).
+    pub fn reset_latency(&self, index: usize) {
+        let raw = self.raw_command(index).latency;
+        if let Some(base) = self.base.lock().commands.get_mut(index) {
+            base.latency = raw;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The only place where two stripe locks are held at once.
+//!
+//! Invariants
+//! - A plan of several stripes locks one, *tries* the others, and on failure releases everything and
+//!   starts over at the contended one: a plan never waits for a stripe while it holds another.
+//! - A cut waits while holding stripes, in ascending order, under the permit that only one cut has at
+//!   a time. That cannot deadlock: everybody else who holds a stripe is not waiting, so it lets go.
+//! - Stripes are named by (database, stripe) pairs; the same pair is locked once.
+
+use super::{Keyspace, STRIPES, Stripe};
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+/// A database and a stripe in it, as one number that sorts by both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct StripeId(u32);
+
+impl StripeId {
+    /// Names a stripe of a database.
+    #[inline]
+    pub fn new(database: usize, stripe: usize) -> StripeId {
+        // Lossless: databases are limited to i32::MAX / 256 by the settings, stripes to 256.
+        StripeId((database as u32) << 8 | stripe as u32 & 0xFF)
+    }
+
+    /// The database's index.
+    pub fn database(self) -> usize {
+        (self.0 >> 8) as usize
+    }
+
+    /// The stripe's index in it.
+    pub fn stripe(self) -> usize {
+        (self.0 & 0xFF) as usize
+    }
+}
+
+/// The stripes that one command holds, in ascending order.
+pub struct Locked<'a> {
+    guards: SmallVec<[MutexGuard<'a, Stripe>; 1]>,
+}
+
+impl<'a> Locked<'a> {
+    /// Takes the stripes of `ids`, which are sorted and unique.
+    #[inline]
+    pub fn take(keyspace: &'a Keyspace, ids: &[StripeId]) -> Locked<'a> {
+        if let [id] = ids {
+            let mut guards = SmallVec::new();
+            guards.push(keyspace.database(id.database()).mutex(id.stripe()).lock());
+            return Locked { guards };
+        }
+        Self::take_many(keyspace, ids)
+    }
+
+    fn take_many(keyspace: &'a Keyspace, ids: &[StripeId]) -> Locked<'a> {
+        let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
+        let mut first = 0;
+        'again: loop {
+            let mut held: SmallVec<[Option<MutexGuard<'a, Stripe>>; 8]> = ids.iter().map(|_| None).collect();
+            if let Some(id) = ids.get(first) {
+                held[first] = Some(mutex(id).lock());
+            }
+            for (i, id) in ids.iter().enumerate() {
+                if i == first {
+                    continue;
+                }
+                match mutex(id).try_lock() {
+                    Some(guard) => held[i] = Some(guard),
+                    None => {
+                        first = i;
+                        continue 'again;
+                    }
+                }
+            }
+            return Locked { guards: held.into_iter().flatten().collect() };
+        }
+    }
+
+    /// The stripe that was `index`-th in the list of ids.
+    #[inline]
+    pub fn stripe(&self, index: usize) -> &Stripe {
+        &self.guards[index]
+    }
+
+    /// The stripe that was `index`-th in the list of ids, to change it.
+    #[inline]
+    pub fn stripe_mut(&mut self, index: usize) -> &mut Stripe {
+        &mut self.guards[index]
+    }
+}
+
+/// Every stripe of the databases in use, held together.
+pub struct Cut<'a> {
+    databases: Vec<(usize, Vec<MutexGuard<'a, Stripe>>)>,
+    keyspace: &'a Keyspace,
+    // Last, so that the stripes are released before the permit.
+    _permit: MutexGuard<'a, ()>,
+}
+
+impl<'a> Cut<'a> {
+    /// Waits for every stripe of every database in use.
+    pub fn take(keyspace: &'a Keyspace) -> Cut<'a> {
+        let permit = keyspace.cut.lock();
+        let lock_all = |i: usize| {
+            let database = keyspace.used(i)?;
+            Some((i, (0..STRIPES).map(|s| database.mutex(s).lock()).collect()))
+        };
+        let databases = (0..keyspace.count()).filter_map(lock_all).collect();
+        Cut { databases, keyspace, _permit: permit }
+    }
+
+    /// The keyspace that is held.
+    pub fn keyspace(&self) -> &'a Keyspace {
+        self.keyspace
+    }
+
+    /// Indexes of the databases held.
+    pub fn used(&self) -> impl Iterator<Item = usize> {
+        self.databases.iter().map(|(i, _)| *i)
+    }
+
+    /// The stripes of a database in use.
+    pub fn stripes(&mut self, database: usize) -> impl Iterator<Item = &mut Stripe> {
+        self.databases.iter_mut().filter(move |(i, _)| *i == database).flat_map(|(_, s)| s.iter_mut().map(|g| &mut **g))
+    }
+
+    /// Exchanges the contents of two databases, which both must be held (see [`Keyspace::database`]).
+    pub fn swap(&mut self, a: usize, b: usize) {
+        let at = |i| self.databases.iter().position(|(d, _)| *d == i);
+        let (Some(a), Some(b)) = (at(a), at(b)) else { return };
+        if a == b {
+            return;
+        }
+        let (low, high) = self.databases.split_at_mut(a.max(b));
+        for (x, y) in low[a.min(b)].1.iter_mut().zip(high[0].1.iter_mut()) {
+            std::mem::swap(&mut **x, &mut **y);
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! One stripe: a table of handles, the arena of its entries, and its large values.
+//!
+//! Invariants
+//! - Every handle in the table names a live entry whose key hashes to this stripe, and every live
+//!   entry of the arena is in the table.
+//! - The table's volatile mark equals "has an expiry".
+//! - A `Blob` entry owns exactly one position of `blobs`.
+//! - `held` is what the stripe's blobs hold, in bytes.
+//!
+//! It is pure state behind one lock: it takes no lock, knows no client, and never frees a large
+//! value itself: removal hands it out, so that it dies after the lock is released.
+
+use super::access::AccessRule;
+use super::entry::{self, Kind, Spec, View};
+use ochre_ds::arena::{self, Arena, Handle};
+use ochre_ds::blob::Blob;
+use ochre_ds::slots::Slots;
+use ochre_ds::table::{Place, Position, Table, position_of};
+
+/// Hashes keys of one engine; the seed is random per process.
+#[derive(Clone, Copy)]
+pub struct KeyHasher(foldhash::quality::FixedState);
+
+impl KeyHasher {
+    /// A hasher with the given seed.
+    pub fn new(seed: u64) -> KeyHasher {
+        KeyHasher(foldhash::quality::FixedState::with_seed(seed))
+    }
+
+    /// The hash of a key: the top byte chooses the stripe, the next is the table's tag, the low bits the bucket.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = self.0.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+/// The stripe cannot hold more: handles or memory are exhausted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// An entry that was found. Valid until the stripe changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    pub(crate) place: Place,
+    pub(crate) handle: Handle,
+}
+
+/// A string value as it is stored.
+#[derive(Clone, Copy)]
+pub enum Str<'a> {
+    /// An integer; its bytes are its decimal digits.
+    Int(i64),
+    /// Bytes inside the entry.
+    Inline(&'a [u8]),
+    /// A large value, which may be shared by reference.
+    Blob(&'a Blob),
+}
+
+impl Str<'_> {
+    /// Length of the string in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Str::Int(n) => itoa::Buffer::new().format(*n).len(),
+            Str::Inline(b) => b.len(),
+            Str::Blob(b) => b.len(),
+        }
+    }
+
+    /// Whether the string is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes; `digits` is room for those of an integer.
+    pub fn bytes<'b>(&'b self, digits: &'b mut itoa::Buffer) -> &'b [u8] {
+        match self {
+            Str::Int(n) => digits.format(*n).as_bytes(),
+            Str::Inline(b) => b,
+            Str::Blob(b) => b.as_slice(),
+        }
+    }
+
+    /// A copy of the bytes.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.bytes(&mut itoa::Buffer::new()).to_vec()
+    }
+}
+
+/// A value taken out of, or copied from, its key: moves between keys, stripes and databases.
+#[derive(Clone, Debug)]
+pub struct Detached {
+    pub(crate) value: DetachedValue,
+    pub(crate) modified: bool,
+    /// Expiry in Unix milliseconds.
+    pub expires_at: Option<i64>,
+    pub(crate) clock: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum DetachedValue {
+    Int(i64),
+    Bytes(Vec<u8>),
+    Blob(Blob),
+}
+
+/// What a removed or replaced value leaves behind, to be dropped after the lock is released.
+#[derive(Default, Debug)]
+pub struct Garbage(pub(crate) Option<Blob>);
+
+/// See the module's documentation.
+pub struct Stripe {
+    pub(crate) table: Table,
+    pub(crate) arena: Arena,
+    blobs: Slots<Blob>,
+    held: usize,
+    /// Snapshot epoch given to entries that are created or changed.
+    epoch: u8,
+    random: u64,
+    hasher: KeyHasher,
+    /// Counts structural changes: a `Found` from before one must be looked up again.
+    pub(crate) version: u64,
+}
+
+impl Stripe {
+    /// An empty stripe.
+    pub fn new(hasher: KeyHasher, seed: u64) -> Stripe {
+        Stripe {
+            table: Table::new(),
+            arena: Arena::new(),
+            blobs: Slots::default(),
+            held: 0,
+            epoch: 0,
+            random: seed | 1,
+            hasher,
+            version: 0,
+        }
+    }
+
+    /// Number of keys, expired ones included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Number of keys with an expiry.
+    pub fn volatile_len(&self) -> usize {
+        self.table.volatile_len()
+    }
+
+    /// Bytes held for keys and values.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.arena.bytes() + self.held
+    }
+
+    /// Bytes of entries and large values in use, without the table and free slots. Constant time.
+    pub fn live_bytes(&self) -> usize {
+        self.arena.live_bytes() + self.held
+    }
+
+    /// Bytes of free slots, which new entries reuse.
+    pub fn slack_bytes(&self) -> usize {
+        self.arena.bytes() - self.arena.live_bytes()
+    }
+
+    /// Bytes that an entry takes, its share of the table included.
+    pub(crate) fn memory(&self, handle: Handle) -> usize {
+        /// Table bytes per entry at the usual load.
+        const TABLE_SHARE: usize = 8;
+        let blob = match self.string(handle) {
+            Some(Str::Blob(b)) => b.heap_bytes() + std::mem::size_of::<Blob>(),
+            _ => 0,
+        };
+        self.arena.get(handle).len() + TABLE_SHARE + blob
+    }
+
+    /// A random number, uniform in 0..2^32 (xorshift; for sampling, not for secrets).
+    pub(crate) fn random(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        u32::try_from(self.random >> 32).unwrap_or(0)
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<Found> {
+        let same = |h: Handle| View::new(self.arena.get(h)).is_some_and(|v| v.key() == key);
+        self.table.find(hash, same).map(|(place, handle)| Found { place, handle })
+    }
+
+    #[inline]
+    pub(crate) fn view(&self, handle: Handle) -> Option<View<'_>> {
+        View::new(self.arena.get(handle))
+    }
+
+    /// The entry's string; `None` for another type.
+    #[inline]
+    pub(crate) fn string(&self, handle: Handle) -> Option<Str<'_>> {
+        let view = self.view(handle)?;
+        match view.kind()? {
+            Kind::Int => Some(Str::Int(view.int())),
+            Kind::Inline => Some(Str::Inline(view.value())),
+            Kind::Blob => self.blobs.get(view.blob()).map(Str::Blob),
+        }
+    }
+
+    /// Records an access to the entry.
+    #[inline]
+    pub(crate) fn touch(&mut self, handle: Handle, rule: &AccessRule) {
+        let Some(view) = self.view(handle) else { return };
+        let clock = view.clock();
+        if !rule.lfu && clock == rule.seconds {
+            return;
+        }
+        let touched = rule.touched(clock, || self.random());
+        entry::set_clock(self.arena.get_mut(handle), touched);
+    }
+
+    pub(crate) fn set_clock(&mut self, handle: Handle, clock: u32) {
+        entry::set_clock(self.arena.get_mut(handle), clock);
+    }
+
+    /// Writes an entry for `spec`, in place of `old` or new, and returns where it is.
+    fn write(&mut self, hash: u64, old: Option<Found>, spec: &Spec<'_>) -> Result<Found, Full> {
+        let size = spec.size();
+        let volatile = spec.expires_at.is_some();
+        if let Some(found) = old {
+            let handle = if arena::slot_size(size) == self.arena.get(found.handle).len() {
+                found.handle
+            } else {
+                let handle = self.arena.alloc(size).ok_or(Full)?;
+                self.arena.free(found.handle);
+                self.version += 1;
+                handle
+            };
+            spec.write(self.arena.get_mut(handle));
+            self.table.replace(found.place, handle, volatile);
+            return Ok(Found { place: found.place, handle });
+        }
+        let handle = self.arena.alloc(size).ok_or(Full)?;
+        spec.write(self.arena.get_mut(handle));
+        let (arena, hasher) = (&self.arena, self.hasher);
+        let rehash = |h: Handle| View::new(arena.get(h)).map_or(0, |v| hasher.hash(v.key()));
+        self.table.insert(hash, handle, volatile, rehash);
+        self.version += 1;
+        self.find(hash, spec.key).ok_or(Full)
+    }
+
+    /// Takes the blob out of an entry that is about to be overwritten.
+    fn release(&mut self, old: Option<Found>) -> Garbage {
+        let index = old
+            .and_then(|f| self.view(f.handle))
+            .filter(|v| v.kind() == Some(Kind::Blob))
+            .map(View::blob);
+        Garbage(index.and_then(|i| self.blobs.remove(i)).inspect(|b| self.held -= b.heap_bytes()))
+    }
+
+    /// Stores a string, replacing whatever was there. An integer is stored as one.
+    #[allow(clippy::too_many_arguments)] // the parts of an entry
+    pub(crate) fn set(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        old: Option<Found>,
+        value: &[u8],
+        expires_at: Option<i64>,
+        clock: u32,
+    ) -> Result<(Found, Garbage), Full> {
+        if value.len() <= 20
+            && let Some(n) = ochre_ds::int::parse_i64(value)
+        {
+            return self.set_int(hash, key, old, n, expires_at, clock);
+        }
+        self.set_bytes(hash, key, old, value, expires_at, clock, false)
+    }
+
+    pub(crate) fn set_int(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        old: Option<Found>,
+        n: i64,
+        expires_at: Option<i64>,
+        clock: u32,
+    ) -> Result<(Found, Garbage), Full> {
+        let (bytes, len) = entry::encode_int(n);
+        let garbage = self.release(old);
+        let epoch = self.epoch;
+        let spec =
+            Spec { kind: Kind::Int, modified: false, key, expires_at, value: &bytes[..len], clock, epoch };
+        Ok((self.write(hash, old, &spec)?, garbage))
+    }
+
+    #[allow(clippy::too_many_arguments)] // the parts of an entry
+    pub(crate) fn set_bytes(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        old: Option<Found>,
+        value: &[u8],
+        expires_at: Option<i64>,
+        clock: u32,
+        modified: bool,
+    ) -> Result<(Found, Garbage), Full> {
+        let inline = value.len() <= entry::INLINE_VALUE_MAX
+            && entry::size(key.len(), expires_at.is_some(), value.len()) <= entry::INLINE_MAX;
+        if !inline {
+            return self.set_blob(hash, key, old, Blob::copy_from(value), expires_at, clock, modified);
+        }
+        let garbage = self.release(old);
+        let spec = Spec { kind: Kind::Inline, modified, key, expires_at, value, clock, epoch: self.epoch };
+        Ok((self.write(hash, old, &spec)?, garbage))
+    }
+
+    #[allow(clippy::too_many_arguments)] // the parts of an entry
+    pub(crate) fn set_blob(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        old: Option<Found>,
+        blob: Blob,
+        expires_at: Option<i64>,
+        clock: u32,
+        modified: bool,
+    ) -> Result<(Found, Garbage), Full> {
+        let garbage = self.release(old);
+        let held = blob.heap_bytes();
+        let index = self.blobs.insert(blob).map_err(|_| Full)?;
+        self.held += held;
+        let value = index.to_le_bytes();
+        let spec = Spec { kind: Kind::Blob, modified, key, expires_at, value: &value, clock, epoch: self.epoch };
+        let found = self.write(hash, old, &spec);
+        if found.is_err() {
+            self.blobs.remove(index);
+            self.held -= held;
+        }
+        Ok((found?, garbage))
+    }
+
+    /// Gives a value to a key, as `set` does for a string.
+    pub(crate) fn put(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        old: Option<Found>,
+        value: Detached,
+    ) -> Result<(Found, Garbage), Full> {
+        let Detached { value, modified, expires_at, clock } = value;
+        match value {
+            DetachedValue::Int(n) => self.set_int(hash, key, old, n, expires_at, clock),
+            DetachedValue::Bytes(b) => self.set_bytes(hash, key, old, &b, expires_at, clock, modified),
+            DetachedValue::Blob(b) => self.set_blob(hash, key, old, b, expires_at, clock, modified),
+        }
+    }
+
+    /// A copy of the value; a large one is shared, not copied.
+    pub(crate) fn duplicate(&self, handle: Handle) -> Option<Detached> {
+        let view = self.view(handle)?;
+        let value = match self.string(handle)? {
+            Str::Int(n) => DetachedValue::Int(n),
+            Str::Inline(b) => DetachedValue::Bytes(b.to_vec()),
+            Str::Blob(b) => DetachedValue::Blob(b.clone()),
+        };
+        Some(Detached { value, modified: view.modified(), expires_at: view.expires_at(), clock: view.clock() })
+    }
+
+    /// Turns the string into plain bytes of `len`, zero-filled beyond its end, and lends them.
+    ///
+    /// Never shortens: `len` is at least the present length.
+    pub(crate) fn string_mut(&mut self, hash: u64, found: Found, len: usize) -> Result<(Found, &mut [u8]), Full> {
+        let Some(view) = self.view(found.handle) else { return Err(Full) };
+        let (expires_at, clock) = (view.expires_at(), view.clock());
+        if view.kind() == Some(Kind::Blob) {
+            let index = view.blob();
+            self.mark_changed(found);
+            return self.grow_blob(index, len).map(|bytes| (found, bytes));
+        }
+        let Some(current) = self.string(found.handle) else { return Err(Full) };
+        let mut value = current.to_vec();
+        let key = view.key().to_vec();
+        if value.len() < len {
+            value.try_reserve_exact(len - value.len()).map_err(|_| Full)?;
+        }
+        value.resize(len.max(value.len()), 0);
+        let (found, _) = self.set_bytes(hash, &key, Some(found), &value, expires_at, clock, true)?;
+        let Some(view) = self.view(found.handle) else { return Err(Full) };
+        if view.kind() == Some(Kind::Blob) {
+            let index = view.blob();
+            return self.grow_blob(index, len).map(|bytes| (found, bytes));
+        }
+        let start = view.value_start();
+        let end = start + view.value().len();
+        Ok((found, &mut self.arena.get_mut(found.handle)[start..end]))
+    }
+
+    fn grow_blob(&mut self, index: u32, len: usize) -> Result<&mut [u8], Full> {
+        /// Spare room beyond which doubling stops, as sds does: a gigabyte must not reserve another.
+        const SPARE_MAX: usize = 1 << 20;
+        let blob = self.blobs.get_mut(index).ok_or(Full)?;
+        let before = blob.heap_bytes();
+        let bytes = blob.make_mut();
+        if len > bytes.capacity() {
+            let room = len + len.min(SPARE_MAX);
+            bytes.try_reserve_exact(room - bytes.len()).map_err(|_| Full)?;
+        }
+        if len > bytes.len() {
+            bytes.resize(len, 0);
+        }
+        let after = blob.heap_bytes();
+        self.held = self.held + after - before;
+        Ok(self.blobs.get_mut(index).ok_or(Full)?.make_mut())
+    }
+
+    fn mark_changed(&mut self, found: Found) {
+        let epoch = self.epoch;
+        let slot = self.arena.get_mut(found.handle);
+        entry::set_epoch(slot, epoch);
+        slot[1] |= entry::MODIFIED;
+    }
+
+    /// Sets or clears the expiry.
+    pub(crate) fn set_expiry(&mut self, hash: u64, found: Found, expires_at: Option<i64>) -> Result<Found, Full> {
+        let Some(view) = self.view(found.handle) else { return Err(Full) };
+        let Some(kind) = view.kind() else { return Err(Full) };
+        let (key, value) = (view.key().to_vec(), view.value().to_vec());
+        let fits = entry::size(key.len(), expires_at.is_some(), value.len()) <= entry::INLINE_MAX;
+        let (modified, clock) = (view.modified(), view.clock());
+        if kind == Kind::Inline && !fits {
+            return self.set_bytes(hash, &key, Some(found), &value, expires_at, clock, modified).map(|(f, _)| f);
+        }
+        let spec = Spec { kind, modified, key: &key, expires_at, value: &value, clock, epoch: self.epoch };
+        self.write(hash, Some(found), &spec)
+    }
+
+    /// Removes the entry.
+    pub(crate) fn remove(&mut self, hash: u64, found: Found) -> Garbage {
+        let garbage = self.release(Some(found));
+        self.table.remove(hash, found.place);
+        self.arena.free(found.handle);
+        self.version += 1;
+        garbage
+    }
+
+    /// Visits the keys of the bucket at `position` in scan order, each key once even after a merge,
+    /// and returns the next position, 0 at the end.
+    pub(crate) fn scan(&self, position: Position, mut visit: impl FnMut(Handle, View<'_>)) -> Position {
+        self.table.scan(position, |handle, _| {
+            if let Some(view) = self.view(handle)
+                && position_of(self.hasher.hash(view.key())) >= position
+            {
+                visit(handle, view);
+            }
+        })
+    }
+
+    /// Like `scan`, over entries with an expiry only; reads no other entry.
+    pub(crate) fn scan_volatile(&self, position: Position, mut visit: impl FnMut(Handle, View<'_>)) -> Position {
+        self.table.scan(position, |handle, volatile| {
+            if volatile && let Some(view) = self.view(handle) {
+                visit(handle, view);
+            }
+        })
+    }
+
+    /// The hash of a key.
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
+    /// Moves one sparse slab's records together, so that its memory goes back. Returns whether there was one.
+    pub(crate) fn compact(&mut self) -> bool {
+        let Some(plan) = self.arena.sparsest() else { return false };
+        let (table, hasher) = (&mut self.table, self.hasher);
+        self.arena.evacuate(plan, |old, new, record| {
+            if let Some(view) = View::new(record) {
+                let hash = hasher.hash(view.key());
+                if let Some((place, _)) = table.find(hash, |h| h == old) {
+                    table.replace(place, new, view.expires_at().is_some());
+                }
+            }
+        });
+        self.version += 1;
+        true
+    }
+}

@@ -1,0 +1,100 @@
+//! What the engine needs from outside, as traits: time, memory figures, the runtime, the journal's readers.
+//!
+//! The engine calls these while it holds stripe locks only where a contract says so.
+
+use ochre_resp::Request;
+
+/// Time. Called once per batch of requests, not per command.
+pub trait Clock: Send + Sync {
+    /// Unix time in milliseconds.
+    fn unix_ms(&self) -> i64;
+    /// Unix time in microseconds.
+    fn unix_us(&self) -> i64 {
+        self.unix_ms() * 1000
+    }
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn unix_ms(&self) -> i64 {
+        self.unix_us() / 1000
+    }
+
+    fn unix_us(&self) -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+/// What the allocator and the operating system hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryFigures {
+    /// Bytes handed out by the allocator.
+    pub allocated: u64,
+    /// Bytes in pages that hold them.
+    pub active: u64,
+    /// Bytes mapped by the allocator and resident.
+    pub resident: u64,
+    /// Bytes kept by the allocator for reuse.
+    pub retained: u64,
+    /// Bytes of the allocator's own bookkeeping.
+    pub metadata: u64,
+    /// Resident set size of the process.
+    pub rss: u64,
+}
+
+/// Reads memory figures; may cost tens of microseconds.
+pub trait Memory: Send + Sync {
+    /// The figures now.
+    fn figures(&self) -> MemoryFigures;
+    /// The allocator's name and version for INFO.
+    fn allocator(&self) -> &'static str;
+    /// Gives unused pages back to the system.
+    fn purge(&self);
+    /// The allocator's own report, if it has one.
+    fn report(&self) -> Option<String>;
+}
+
+/// The runtime around the engine.
+pub trait Runtime: Send + Sync {
+    /// Runs `work`, which may take long, letting other connections of this worker move on meanwhile.
+    fn long(&self, work: &mut dyn FnMut());
+    /// Begins an orderly stop of the server: no new connections, then exit. Returns at once.
+    fn shutdown(&self);
+    /// Resource usage of the process: user and system CPU seconds, of the process and of its waited-for children.
+    fn cpu_seconds(&self) -> [f64; 4];
+}
+
+/// A reader of the effects stream: what changed, in an order that agrees with every key's history.
+///
+/// `append` is called under the locks of the stripes that the effect touched, so it must be short:
+/// it may copy the bytes, and must not wait, lock a stripe, or do I/O.
+pub trait Journal: Send + Sync {
+    /// One effect on database `db`: a deterministic command.
+    fn append(&self, db: usize, effect: Request<'_>);
+}
+
+/// Wakes a connection's task: it looks at its client's kill and pause flags.
+pub trait Waker: Send + Sync {
+    /// Wakes the task; harmless when it is awake or gone.
+    fn wake(&self);
+}
+
+/// Where settings are kept between starts: the file named on the command line.
+pub trait SettingsFile: Send + Sync {
+    /// The file's path, if the server was started with one.
+    fn path(&self) -> Option<String>;
+    /// The text as it is now.
+    ///
+    /// # Errors
+    /// The operating system's reason.
+    fn read(&self) -> std::io::Result<String>;
+    /// Replaces the file atomically.
+    ///
+    /// # Errors
+    /// The operating system's reason; the old file is then unchanged.
+    fn write(&self, text: &str) -> std::io::Result<()>;
+}
