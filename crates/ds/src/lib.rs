@@ -5,5 +5,7 @@
 
 pub mod arena;
 pub mod blob;
+pub mod float;
+pub mod int;
 pub mod slots;
 pub mod table;
