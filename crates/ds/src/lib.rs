@@ -7,5 +7,6 @@ pub mod arena;
 pub mod blob;
 pub mod float;
 pub mod int;
+pub mod long_double;
 pub mod slots;
 pub mod table;
