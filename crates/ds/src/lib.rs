@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod blob;
 pub mod float;
+pub mod glob;
 pub mod int;
 pub mod long_double;
 pub mod slots;
