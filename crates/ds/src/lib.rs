@@ -9,5 +9,6 @@ pub mod float;
 pub mod glob;
 pub mod int;
 pub mod long_double;
+pub mod lzf;
 pub mod slots;
 pub mod table;
