@@ -4,6 +4,7 @@
 //! This is the only crate where `unsafe` is welcome, module by module, each block with its argument.
 
 pub mod arena;
+pub mod bits;
 pub mod blob;
 pub mod float;
 pub mod glob;
