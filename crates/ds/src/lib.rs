@@ -9,6 +9,7 @@ pub mod blob;
 pub mod float;
 pub mod glob;
 pub mod int;
+pub mod lcs;
 pub mod long_double;
 pub mod lzf;
 pub mod slots;
