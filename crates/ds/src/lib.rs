@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod bits;
 pub mod blob;
+pub mod crc;
 pub mod float;
 pub mod glob;
 pub mod int;
