@@ -4,7 +4,15 @@
 //! This is the only crate where `unsafe` is welcome, module by module, each block with its argument.
 
 pub mod arena;
+pub mod bits;
 pub mod blob;
+pub mod crc;
+pub mod float;
+pub mod glob;
+pub mod int;
+pub mod lcs;
+pub mod long_double;
+pub mod lzf;
 pub mod slots;
 pub mod table;
 pub mod ticks;
