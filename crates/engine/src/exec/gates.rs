@@ -1,0 +1,34 @@
+//! Stage 4: the checks between lookup and plan, in the order in which Redis makes them.
+//!
+//! A gate looks at properties of the declaration, never at a name, and either lets the command pass or
+//! answers for it. The gates that need the keyspace take their own stripe locks, one at a time:
+//! no lock is held here.
+
+use super::Engine;
+use super::session::Session;
+use crate::error::CommandError;
+use crate::spec::{Command, Flags};
+
+/// A check: the engine, who asks, and what for.
+type Gate = fn(&Engine, &Session, &Command) -> Result<(), CommandError>;
+
+/// The gates in order.
+pub(crate) const GATES: &[(&str, Gate)] = &[("authentication", authentication), ("memory", memory)];
+
+/// Runs every gate.
+#[inline]
+pub(crate) fn check(engine: &Engine, session: &Session, command: &Command) -> Result<(), CommandError> {
+    GATES.iter().try_for_each(|(_, gate)| gate(engine, session, command))
+}
+
+fn authentication(_: &Engine, session: &Session, command: &Command) -> Result<(), CommandError> {
+    if session.authenticated || command.flags.has(Flags::NO_AUTH) { Ok(()) } else { Err(CommandError::NO_AUTH) }
+}
+
+fn memory(engine: &Engine, _: &Session, command: &Command) -> Result<(), CommandError> {
+    if !engine.memory.is_limited() {
+        return Ok(());
+    }
+    let enough = engine.make_room();
+    if enough || !command.flags.has(Flags::DENYOOM) { Ok(()) } else { Err(CommandError::OOM) }
+}

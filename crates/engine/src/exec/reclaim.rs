@@ -1,0 +1,76 @@
+//! Drops large values and whole stripes away from locks and workers, on one background thread.
+//!
+//! Invariant: the queue is unbounded in length but each item's memory was already allocated, so it
+//! never holds more than the keyspace did. If the thread is gone, the value is dropped in place.
+
+use crate::keyspace::Stripe;
+use ochre_ds::blob::Blob;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+
+/// Blobs from this size are dropped in the background: below it, freeing costs less than the hand-over.
+const BACKGROUND_MIN: usize = 64 * 1024;
+
+enum Item {
+    Blob(Blob),
+    Stripe(Box<Stripe>),
+}
+
+/// Hands values to the background thread.
+pub struct Reclaimer {
+    queue: mpsc::Sender<Item>,
+    pending: Arc<AtomicU64>,
+    freed: Arc<AtomicU64>,
+}
+
+impl Reclaimer {
+    /// Starts the thread; it ends when the reclaimer is dropped.
+    pub(crate) fn start() -> Reclaimer {
+        let (queue, items) = mpsc::channel::<Item>();
+        let (pending, freed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (waiting, done) = (pending.clone(), freed.clone());
+        // If no thread can be started, `send` fails and values are dropped by whoever removed them.
+        let _ = std::thread::Builder::new().name("ochre-reclaim".to_owned()).spawn(move || {
+            for item in items {
+                let count = match item {
+                    Item::Blob(blob) => {
+                        drop(blob);
+                        1
+                    }
+                    Item::Stripe(stripe) => stripe.len() as u64,
+                };
+                waiting.fetch_sub(count.min(waiting.load(Relaxed)), Relaxed);
+                done.fetch_add(count, Relaxed);
+            }
+        });
+        Reclaimer { queue, pending, freed }
+    }
+
+    /// Drops a blob, here if it is small.
+    pub(crate) fn blob(&self, blob: Blob) {
+        if blob.len() >= BACKGROUND_MIN {
+            self.pending.fetch_add(1, Relaxed);
+            // A failed send gives the value back, and it is dropped here.
+            drop(self.queue.send(Item::Blob(blob)));
+        }
+    }
+
+    /// Drops whole stripes.
+    pub(crate) fn stripes(&self, stripes: Vec<Stripe>) {
+        for stripe in stripes.into_iter().filter(|s| !s.is_empty()) {
+            self.pending.fetch_add(stripe.len() as u64, Relaxed);
+            // A failed send gives the value back, and it is dropped here.
+            drop(self.queue.send(Item::Stripe(Box::new(stripe))));
+        }
+    }
+
+    /// Values waiting to be dropped.
+    pub fn pending(&self) -> u64 {
+        self.pending.load(Relaxed)
+    }
+
+    /// Values dropped so far.
+    pub fn freed(&self) -> u64 {
+        self.freed.load(Relaxed)
+    }
+}

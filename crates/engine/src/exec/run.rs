@@ -1,0 +1,243 @@
+//! Stages 7 to 9: take the locks, call the handler, journal its effects, release.
+//!
+//! Invariants
+//! - Between lock and release there is no I/O and no waiting.
+//! - A key whose time has come is removed, or hidden, before the handler sees it.
+//! - An error replaces whatever part of the reply was written; changes made before it stay, and are journalled.
+//! - What a command leaves to be freed is dropped after the release.
+
+use super::Engine;
+use super::context::{CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, WriteCx, WriteKeys};
+use super::effects::Effects;
+use super::plan::PlannedKey;
+use super::session::Session;
+use super::stats::Counter;
+use crate::error::CommandError;
+use crate::keyspace::access::AccessRule;
+use crate::keyspace::{Cut, Garbage, Locked};
+use crate::spec::{Command, Flags, Outcome, Run};
+use ochre_resp::Request;
+
+impl Engine {
+    /// Runs a command that passed its gates.
+    #[inline]
+    pub(crate) fn run(&self, session: &mut Session, command: &'static Command, request: Request<'_>, out: &mut Out) -> Outcome {
+        let env = Env { engine: self, now_ms: session.now_ms, db: session.db };
+        match command.run {
+            Run::Read(handler) => self.run_read(session, command, request, out, env, handler),
+            Run::Write(handler) => self.run_write(session, command, request, out, env, handler),
+            Run::Session(handler) => handler(&mut SessionCx { session, out, env }, request),
+            Run::Sweep(handler) => {
+                let database = self.keyspace.database(session.db);
+                handler(&mut SweepCx { database, session, out, env }, request)
+            }
+            Run::Cut(handler) => self.run_cut(session, request, out, env, handler),
+            Run::Container => Err(super::lookup::wrong_arity(command.name)),
+        }
+    }
+
+    #[inline]
+    fn run_read(
+        &self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
+    ) -> Outcome {
+        // Wrong key arguments plan no key; the handler says what is wrong with them.
+        let _ = session.plan.fill(command, request, session.db, &self.keyspace);
+        let rule = self.rule_for(session, command);
+        let mut locked = Locked::take(&self.keyspace, &session.plan.stripes);
+        let mut garbage = Vec::new();
+        let found = self.resolve(&mut locked, &mut session.plan.keys, request, env.now_ms, rule.as_ref(), &mut garbage);
+        if !command.flags.has(Flags::NO_STATS) {
+            session.tally.hits += found;
+            session.tally.misses += session.plan.keys.len() as u64 - found;
+        }
+        let keys = ReadKeys { locked: &locked, plan: &session.plan.keys, args: request };
+        let mut cx = ReadCx { keys, out, env, later: None };
+        let outcome = handler(&mut cx, request);
+        let later = cx.later.take();
+        drop(locked);
+        self.discard(garbage);
+        match later {
+            Some(work) if outcome.is_ok() => {
+                let (mut result, mut work) = (Ok(()), Some(work));
+                self.runtime.long(&mut || {
+                    if let Some(work) = work.take() {
+                        result = work(out);
+                    }
+                });
+                result
+            }
+            _ => outcome,
+        }
+    }
+
+    fn run_write(
+        &self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
+    ) -> Outcome {
+        // Wrong key arguments plan no key; the handler says what is wrong with them.
+        let _ = session.plan.fill(command, request, session.db, &self.keyspace);
+        let touch = self.rule_for(session, command);
+        let rule = touch.unwrap_or_else(|| self.access_rule(env.now_ms));
+        let mut locked = Locked::take(&self.keyspace, &session.plan.stripes);
+        let limited = self.memory.is_limited();
+        let before = if limited { live_bytes(&locked, session.plan.stripes.len()) } else { 0 };
+        let mut garbage = Vec::new();
+        self.resolve(&mut locked, &mut session.plan.keys, request, env.now_ms, touch.as_ref(), &mut garbage);
+        let (outcome, changes, mut more) = {
+            // The context borrows the stripes for the handler's time only.
+            let keys = WriteKeys {
+                locked: &mut locked,
+                plan: &mut session.plan.keys,
+                args: request,
+                rule,
+                changes: 0,
+                garbage: Vec::new(),
+            };
+            let mut cx = WriteCx { keys, out, env, effects: Effects::new(self.journals.is_on(), request) };
+            let outcome = handler(&mut cx, request);
+            if cx.effects.on && cx.keys.changes > 0 {
+                cx.effects.append(&self.journals, env.db);
+            }
+            (outcome, cx.keys.changes, std::mem::take(&mut cx.keys.garbage))
+        };
+        if limited {
+            self.memory.changed(before, live_bytes(&locked, session.plan.stripes.len()));
+        }
+        drop(locked);
+        session.tally.changes += changes;
+        garbage.append(&mut more);
+        self.discard(garbage);
+        outcome
+    }
+
+    fn run_cut(
+        &self,
+        session: &mut Session,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        handler: fn(&mut CutCx<'_>, Request<'_>) -> Outcome,
+    ) -> Outcome {
+        let cut = Cut::take(&self.keyspace);
+        let mut cx =
+            CutCx { cut, session, out, env, changes: 0, garbage: Vec::new(), background: true };
+        let outcome = handler(&mut cx, request);
+        if cx.changes > 0 && self.journals.is_on() {
+            self.journals.append(env.db, request);
+        }
+        let CutCx { cut, session, changes, garbage, background, .. } = cx;
+        drop(cut);
+        session.tally.changes += changes;
+        if background {
+            self.reclaimer.stripes(garbage);
+        } else {
+            self.runtime.long(&mut || ());
+            drop(garbage);
+        }
+        if self.memory.is_limited() {
+            self.poll_memory();
+        }
+        outcome
+    }
+
+    /// The access rule to touch keys with, `None` when accesses are not to be recorded.
+    #[inline]
+    fn rule_for(&self, session: &Session, command: &Command) -> Option<AccessRule> {
+        let touches = !session.no_touch && !command.flags.has(Flags::NO_TOUCH);
+        let rule = session.rule;
+        (touches && !(rule.modified_only && matches!(command.run, Run::Read(_)))).then_some(rule)
+    }
+
+    /// Looks every planned key up, removing those whose time has come. Returns how many exist.
+    #[inline]
+    fn resolve(
+        &self,
+        locked: &mut Locked<'_>,
+        keys: &mut [PlannedKey],
+        request: Request<'_>,
+        now_ms: i64,
+        touch: Option<&AccessRule>,
+        garbage: &mut Vec<Garbage>,
+    ) -> u64 {
+        let mut existing = 0;
+        for key in keys {
+            let Some(name) = request.get(key.arg) else { continue };
+            let stripe = locked.stripe_mut(key.guard);
+            let mut found = stripe.find(key.hash, name);
+            if let Some(entry) = found {
+                let expired = stripe.view(entry.handle).and_then(|v| v.expires_at()).is_some_and(|at| at <= now_ms);
+                if expired && !self.expiry_is_paused() {
+                    garbage.push(stripe.remove(key.hash, entry));
+                    self.expired(key.id.database(), name);
+                    found = None;
+                } else if expired {
+                    found = None;
+                } else {
+                    existing += 1;
+                    if let Some(rule) = touch {
+                        stripe.touch(entry.handle, rule);
+                    }
+                }
+            }
+            key.found = found;
+            key.version = stripe.version;
+        }
+        existing
+    }
+
+    /// Counts and journals a key that was removed because its time had come. The stripe is locked.
+    pub(crate) fn expired(&self, db: usize, key: &[u8]) {
+        self.stats.add(Counter::ExpiredKeys, 1);
+        self.journal_removal(db, key);
+    }
+
+    /// Journals the removal of a key. The stripe is locked.
+    pub(crate) fn journal_removal(&self, db: usize, key: &[u8]) {
+        if self.journals.is_on() {
+            let effect = ochre_resp::RequestBuf::new([b"DEL".as_slice(), key]);
+            self.journals.append(db, effect.as_request());
+        }
+    }
+
+    /// Drops what commands removed, large values in the background.
+    pub(crate) fn discard(&self, garbage: Vec<Garbage>) {
+        for Garbage(blob) in garbage {
+            if let Some(blob) = blob {
+                self.reclaimer.blob(blob);
+            }
+        }
+    }
+
+    /// Checks arity, gates and runs one request, writing its reply or its error.
+    pub(crate) fn dispatch(&self, session: &mut Session, request: Request<'_>, out: &mut Out) -> Result<(), CommandError> {
+        let entry = self.lookup.find(request)?;
+        session.last_command = entry.index;
+        let command = entry.command;
+        super::gates::check(self, session, command).inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
+        let from = session.tick;
+        let outcome = if command.flags.has(Flags::LONG) {
+            let mut outcome = Ok(());
+            self.runtime.long(&mut || outcome = self.run(session, command, request, out));
+            outcome
+        } else {
+            self.run(session, command, request, out)
+        };
+        self.measure(session, entry, request, from, outcome.is_err());
+        outcome
+    }
+}
+
+fn live_bytes(locked: &Locked<'_>, stripes: usize) -> usize {
+    (0..stripes).map(|i| locked.stripe(i).live_bytes()).sum()
+}
