@@ -12,6 +12,7 @@ mod decode;
 mod double;
 mod encode;
 mod number;
+mod out;
 mod protocol_error;
 mod quote;
 mod request;
@@ -23,6 +24,7 @@ pub use decode::{
 pub use double::write_double;
 pub use encode::{Protocol, write_request};
 pub use number::parse_i64;
+pub use out::{Aggregate, Mark, NoShared, Out, Segments};
 pub use protocol_error::ProtocolError;
 pub use quote::{UnbalancedQuotes, quote_arg, split_args};
 pub use request::{Args, Request, RequestBuf, Span};
