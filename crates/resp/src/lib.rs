@@ -11,6 +11,8 @@
 mod decode;
 mod double;
 mod encode;
+mod frame;
+mod frame_decode;
 mod number;
 mod out;
 mod protocol_error;
@@ -23,6 +25,11 @@ pub use decode::{
 };
 pub use double::write_double;
 pub use encode::{Protocol, write_request};
+pub use frame::Frame;
+pub use frame_decode::{
+    FRAME_BYTES_MAX, FRAME_DEPTH_MAX, FRAME_LINE_MAX, FrameDecoder, FrameError, FrameLimits,
+    Progress,
+};
 pub use number::parse_i64;
 pub use out::{Aggregate, Mark, NoShared, Out, Segments};
 pub use protocol_error::ProtocolError;
