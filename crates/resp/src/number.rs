@@ -1,0 +1,104 @@
+//! Decimal integers as the protocol and the commands spell them.
+//!
+//! Invariant: exactly one text is accepted per value, so what parses can be printed back byte for byte.
+//! Hence no sign but `-`, no leading zero, no `-0`, no blanks (Redis refuses `*01`, `*+1`, `$-0` alike).
+
+/// Reads a whole slice as a decimal `i64` in its canonical spelling; `None` for everything else.
+#[must_use]
+pub fn parse_i64(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        b"0" => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if !matches!(digits.first(), Some(b'1'..=b'9')) {
+        return None;
+    }
+    let mut value = 0u64;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    if negative {
+        0i64.checked_sub_unsigned(value)
+    } else {
+        i64::try_from(value).ok()
+    }
+}
+
+/// Reads one to three canonical digits and a CRLF: nearly every count and length in practice.
+///
+/// Returns the value and the bytes used, line end included; `None` sends the caller to its general path.
+#[inline]
+pub(crate) fn short_line(text: &[u8]) -> Option<(usize, usize)> {
+    match *text {
+        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a), 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a) * 10 + digit(b), 4)),
+        [
+            a @ b'1'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+            ..,
+        ] => Some((digit(a) * 100 + digit(b) * 10 + digit(c), 5)),
+        _ => None,
+    }
+}
+
+/// Digits that [`short_line`] takes at most.
+pub(crate) const SHORT_DIGITS: usize = 3;
+
+#[inline]
+fn digit(byte: u8) -> usize {
+    usize::from(byte.wrapping_sub(b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_spellings_only() {
+        for value in [0, 1, -1, 10, 99, 100, i64::MAX, i64::MIN] {
+            assert_eq!(parse_i64(value.to_string().as_bytes()), Some(value));
+        }
+        for text in [
+            "",
+            "-",
+            "+1",
+            "01",
+            "-0",
+            "00",
+            " 1",
+            "1 ",
+            "1x",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999999",
+        ] {
+            assert_eq!(parse_i64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn short_lines() {
+        assert_eq!(short_line(b"3\r\n$"), Some((3, 3)));
+        assert_eq!(short_line(b"42\r\n"), Some((42, 4)));
+        assert_eq!(short_line(b"987\r\n"), Some((987, 5)));
+        for text in [
+            &b"03\r\n"[..],
+            b"3\r",
+            b"3\rx",
+            b"1000\r\n",
+            b"012\r\n",
+            b"",
+            b"-1\r\n",
+        ] {
+            assert_eq!(short_line(text), None);
+        }
+    }
+}
