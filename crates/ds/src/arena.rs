@@ -70,7 +70,11 @@ struct Slab {
 }
 
 impl Slab {
-    const VACANT: Slab = Slab { base: NonNull::dangling(), slot_size: 0, slots: 0 };
+    const VACANT: Slab = Slab {
+        base: NonNull::dangling(),
+        slot_size: 0,
+        slots: 0,
+    };
 
     fn bytes(&self) -> usize {
         // A slab is rounded up to whole STEPs, so size and layout can be computed back.
@@ -156,7 +160,8 @@ impl Arena {
             return Some(handle);
         }
         let class = self.classes[index];
-        if class.fresh_slab == 0 || class.fresh_slot >= self.slabs[class.fresh_slab as usize].slots {
+        if class.fresh_slab == 0 || class.fresh_slot >= self.slabs[class.fresh_slab as usize].slots
+        {
             self.grow(index)?;
         }
         let class = &mut self.classes[index];
@@ -170,7 +175,9 @@ impl Arena {
     fn grow(&mut self, index: usize) -> Option<()> {
         let size = index * STEP;
         let held = self.classes[index].slots as usize * size;
-        let target = (held / SLAB_SHARE).next_power_of_two().clamp(SLAB_MIN, SLAB_MAX);
+        let target = (held / SLAB_SHARE)
+            .next_power_of_two()
+            .clamp(SLAB_MIN, SLAB_MAX);
         let slots = (target / size).max(1);
         let slab = self.add_slab(size, slots)?;
         let class = &mut self.classes[index];
@@ -196,8 +203,11 @@ impl Arena {
             self.vacant.push(number);
             return None;
         };
-        self.slabs[number as usize] =
-            Slab { base, slot_size: u32::try_from(size).ok()?, slots: u32::try_from(slots).ok()? };
+        self.slabs[number as usize] = Slab {
+            base,
+            slot_size: u32::try_from(size).ok()?,
+            slots: u32::try_from(slots).ok()?,
+        };
         self.bytes += bytes;
         Some(number)
     }
@@ -213,19 +223,20 @@ impl Arena {
 
     /// Gives a record's slot back. The handle is dead afterwards.
     pub fn free(&mut self, handle: Handle) {
-        let Some(slot) = self.slot_mut(handle) else { return };
-        let size = slot.len();
+        let size = self.get(handle).len();
+        if size == 0 {
+            return;
+        }
         self.live -= size;
         if size > SMALL_MAX {
             self.drop_slab(handle.slab());
             return;
         }
-        slot[0] = 0;
         let index = size / STEP;
         let next = self.classes[index].free;
-        if let Some(slot) = self.slot_mut(handle) {
-            slot[4..8].copy_from_slice(&next.to_le_bytes());
-        }
+        let slot = self.get_mut(handle);
+        slot[0] = 0;
+        slot[4..8].copy_from_slice(&next.to_le_bytes());
         let class = &mut self.classes[index];
         class.free = handle.raw();
         class.used -= 1;
@@ -248,7 +259,9 @@ impl Arena {
     fn drop_slab(&mut self, number: usize) {
         let slab = std::mem::replace(&mut self.slabs[number], Slab::VACANT);
         let bytes = slab.bytes();
-        let Ok(layout) = Layout::from_size_align(bytes, STEP) else { return };
+        let Ok(layout) = Layout::from_size_align(bytes, STEP) else {
+            return;
+        };
         self.bytes -= bytes;
         // SAFETY: the slab was allocated in `add_slab` with this very layout and is forgotten above, so it is freed once.
         unsafe { dealloc(slab.base.as_ptr(), layout) };
@@ -265,7 +278,9 @@ impl Arena {
         }
         let size = slab.slot_size as usize;
         // SAFETY: the slot lies inside the slab (checked above), whose bytes are all initialised and owned by `self`.
-        Some(unsafe { std::slice::from_raw_parts(slab.base.as_ptr().add(handle.slot() * size), size) })
+        Some(unsafe {
+            std::slice::from_raw_parts(slab.base.as_ptr().add(handle.slot() * size), size)
+        })
     }
 
     #[inline]
@@ -276,7 +291,9 @@ impl Arena {
         }
         let size = slab.slot_size as usize;
         // SAFETY: as in `slot`; `&mut self` makes the access exclusive.
-        Some(unsafe { std::slice::from_raw_parts_mut(slab.base.as_ptr().add(handle.slot() * size), size) })
+        Some(unsafe {
+            std::slice::from_raw_parts_mut(slab.base.as_ptr().add(handle.slot() * size), size)
+        })
     }
 
     /// The whole slot of a record; empty for a handle that names nothing.
@@ -311,7 +328,10 @@ impl Arena {
             .rev()
             .filter(|n| self.slabs[*n].slot_size as usize == size && self.slabs[*n].slots > 0)
             .find(|n| self.slabs[*n].slots <= class.slots - class.used)?;
-        Some(Evacuation { class: index, slab: number })
+        Some(Evacuation {
+            class: index,
+            slab: number,
+        })
     }
 
     /// Empties the slab of `plan` by moving its live records to free slots of other slabs, and releases it.
@@ -319,7 +339,9 @@ impl Arena {
     /// `moved` is told the old and the new handle of every record, with the record's bytes, and must update whatever held the old one.
     /// Cost: in proportion to the class's free list and the slab.
     pub fn evacuate(&mut self, plan: Evacuation, mut moved: impl FnMut(Handle, Handle, &[u8])) {
-        let Some(slab) = self.slabs.get(plan.slab) else { return };
+        let Some(slab) = self.slabs.get(plan.slab) else {
+            return;
+        };
         let (slots, size) = (slab.slots, slab.slot_size as usize);
         if slots == 0 || size != plan.class * STEP {
             return;
@@ -338,9 +360,13 @@ impl Arena {
         if class.fresh_slab as usize == plan.slab {
             self.classes[plan.class].fresh_slab = 0;
         }
-        let Ok(number) = u32::try_from(plan.slab) else { return };
+        let Ok(number) = u32::try_from(plan.slab) else {
+            return;
+        };
         for slot in 0..slots {
-            let Some(old) = Handle::from_raw((number << SLOT_BITS) | slot) else { continue };
+            let Some(old) = Handle::from_raw((number << SLOT_BITS) | slot) else {
+                continue;
+            };
             if self.get(old).first().is_none_or(|b| *b == 0) {
                 continue;
             }
@@ -352,7 +378,8 @@ impl Arena {
         }
         self.relink(plan.class, &keep);
         let empty = (0..slots).all(|slot| {
-            Handle::from_raw((number << SLOT_BITS) | slot).is_none_or(|h| self.get(h).first().is_none_or(|b| *b == 0))
+            Handle::from_raw((number << SLOT_BITS) | slot)
+                .is_none_or(|h| self.get(h).first().is_none_or(|b| *b == 0))
         });
         if empty {
             self.classes[plan.class].slots -= slots;
@@ -360,9 +387,11 @@ impl Arena {
         } else {
             // Not all could move: its free slots rejoin the list.
             let mut all = keep;
-            all.extend((0..slots).filter_map(|s| Handle::from_raw((number << SLOT_BITS) | s)).filter(|h| {
-                self.get(*h).first().is_none_or(|b| *b == 0)
-            }));
+            all.extend(
+                (0..slots)
+                    .filter_map(|s| Handle::from_raw((number << SLOT_BITS) | s))
+                    .filter(|h| self.get(*h).first().is_none_or(|b| *b == 0)),
+            );
             self.relink(plan.class, &all);
         }
     }
@@ -414,12 +443,19 @@ mod tests {
         for round in 0..40_000u64 {
             let shrink = (round / 5_000) % 2 == 1;
             if random(10) < if shrink { 3 } else { 7 } {
-                let size = if random(100) == 0 { random(5_000) as usize + 1 } else { random(120) as usize + 1 };
+                let size = if random(100) == 0 {
+                    random(5_000) as usize + 1
+                } else {
+                    random(120) as usize + 1
+                };
                 let handle = arena.alloc(size).unwrap();
                 let mut bytes: Vec<u8> = (0..size).map(|_| random(256) as u8).collect();
                 bytes[0] |= 1;
                 arena.get_mut(handle)[..size].copy_from_slice(&bytes);
-                assert!(model.insert(handle, bytes).is_none(), "a live handle was handed out twice");
+                assert!(
+                    model.insert(handle, bytes).is_none(),
+                    "a live handle was handed out twice"
+                );
             } else if let Some(handle) = model.keys().nth(random(8) as usize).copied() {
                 model.remove(&handle);
                 arena.free(handle);

@@ -20,7 +20,11 @@ pub struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Slots { chunks: Vec::new(), free: 0, len: 0 }
+        Slots {
+            chunks: Vec::new(),
+            free: 0,
+            len: 0,
+        }
     }
 }
 
@@ -54,10 +58,16 @@ impl<T> Slots<T> {
         }
         if self.chunks.last().is_none_or(|c| c.len() == CHUNK) {
             // The first chunk grows by doubling, so that a stripe with one large value stays small.
-            self.chunks.push(if self.chunks.is_empty() { Vec::new() } else { Vec::with_capacity(CHUNK) });
+            self.chunks.push(if self.chunks.is_empty() {
+                Vec::new()
+            } else {
+                Vec::with_capacity(CHUNK)
+            });
         }
         let index = (self.chunks.len() - 1) * CHUNK + self.chunks.last().map_or(0, Vec::len);
-        let Ok(index) = u32::try_from(index) else { return Err(value) };
+        let Ok(index) = u32::try_from(index) else {
+            return Err(value);
+        };
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.push(Slot::Full(value));
         }
@@ -66,12 +76,18 @@ impl<T> Slots<T> {
     }
 
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
-        self.chunks.get_mut(index as usize / CHUNK)?.get_mut(index as usize % CHUNK)
+        self.chunks
+            .get_mut(index as usize / CHUNK)?
+            .get_mut(index as usize % CHUNK)
     }
 
     /// The value at `index`.
     pub fn get(&self, index: u32) -> Option<&T> {
-        match self.chunks.get(index as usize / CHUNK)?.get(index as usize % CHUNK)? {
+        match self
+            .chunks
+            .get(index as usize / CHUNK)?
+            .get(index as usize % CHUNK)?
+        {
             Slot::Full(value) => Some(value),
             Slot::Free(_) => None,
         }
@@ -92,7 +108,9 @@ impl<T> Slots<T> {
         if matches!(slot, Slot::Free(_)) {
             return None;
         }
-        let Slot::Full(value) = std::mem::replace(slot, Slot::Free(next)) else { return None };
+        let Slot::Full(value) = std::mem::replace(slot, Slot::Free(next)) else {
+            return None;
+        };
         self.free = index + 1;
         self.len -= 1;
         if self.len == 0 {

@@ -44,7 +44,10 @@ struct Bucket {
 const _: () = assert!(std::mem::size_of::<Bucket>() == 64);
 
 impl Bucket {
-    const EMPTY: Bucket = Bucket { head: [0; 16], handles: [0; PLACES] };
+    const EMPTY: Bucket = Bucket {
+        head: [0; 16],
+        handles: [0; PLACES],
+    };
 
     #[inline]
     fn matches(&self, tag: u8) -> u32 {
@@ -77,7 +80,11 @@ impl Bucket {
 
     fn set_volatile(&mut self, place: usize, on: bool) {
         let bit = 1 << place;
-        self.set_meta(if on { self.meta() | bit } else { self.meta() & !bit });
+        self.set_meta(if on {
+            self.meta() | bit
+        } else {
+            self.meta() & !bit
+        });
     }
 
     fn put(&mut self, place: usize, item: Item) {
@@ -88,7 +95,11 @@ impl Bucket {
 
     fn take(&mut self, place: usize) -> Option<Item> {
         let handle = Handle::from_raw(self.handles[place])?;
-        let item = Item { tag: self.head[place], handle, volatile: self.is_volatile(place) };
+        let item = Item {
+            tag: self.head[place],
+            handle,
+            volatile: self.is_volatile(place),
+        };
         self.head[place] = 0;
         self.handles[place] = 0;
         self.set_volatile(place, false);
@@ -125,7 +136,10 @@ fn match_bytes(bytes: &[u8; 16], wanted: u8) -> u32 {
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn match_bytes(bytes: &[u8; 16], wanted: u8) -> u32 {
-    bytes.iter().enumerate().fold(0, |mask, (i, b)| mask | (u32::from(*b == wanted) << i))
+    bytes
+        .iter()
+        .enumerate()
+        .fold(0, |mask, (i, b)| mask | (u32::from(*b == wanted) << i))
 }
 
 /// Where an entry stands. Valid until the next insertion or removal.
@@ -200,7 +214,11 @@ impl Table {
 
     /// Number of primary buckets.
     pub fn buckets(&self) -> usize {
-        if self.chunks.is_empty() { 0 } else { (1 << self.level) + self.split }
+        if self.chunks.is_empty() {
+            0
+        } else {
+            (1 << self.level) + self.split
+        }
     }
 
     #[inline]
@@ -208,7 +226,11 @@ impl Table {
         let low = hash & ((1 << INDEX_BITS) - 1);
         // Lossless: a table never has more buckets than the address space holds.
         let wide = (low & ((2 << self.level) - 1)) as usize;
-        if wide < (1 << self.level) + self.split { wide } else { wide & ((1 << self.level) - 1) }
+        if wide < (1 << self.level) + self.split {
+            wide
+        } else {
+            wide & ((1 << self.level) - 1)
+        }
     }
 
     #[inline]
@@ -247,7 +269,11 @@ impl Table {
         }
         let bucket = self.primary(self.index_of(hash));
         let mask = bucket.matches(tag_of(hash));
-        if mask == 0 { None } else { Handle::from_raw(bucket.handles[mask.trailing_zeros() as usize]) }
+        if mask == 0 {
+            None
+        } else {
+            Handle::from_raw(bucket.handles[mask.trailing_zeros() as usize])
+        }
     }
 
     /// Finds the entry of `hash` for which `same` holds.
@@ -267,7 +293,13 @@ impl Table {
                 if let Some(handle) = Handle::from_raw(bucket.handles[place as usize])
                     && same(handle)
                 {
-                    return Some((Place { bucket: at, place: place as u8 }, handle));
+                    return Some((
+                        Place {
+                            bucket: at,
+                            place: place as u8,
+                        },
+                        handle,
+                    ));
                 }
             }
             match bucket.next() {
@@ -288,12 +320,25 @@ impl Table {
     }
 
     /// Adds an entry that is not there. `rehash` gives the hash of any entry, as one bucket may be split.
-    pub fn insert(&mut self, hash: u64, handle: Handle, volatile: bool, rehash: impl FnMut(Handle) -> u64) {
+    pub fn insert(
+        &mut self,
+        hash: u64,
+        handle: Handle,
+        volatile: bool,
+        rehash: impl FnMut(Handle) -> u64,
+    ) {
         if self.chunks.is_empty() {
             self.chunks.push(vec![Bucket::EMPTY]);
         }
         let at = BucketRef::Primary(self.index_of(hash));
-        self.place(at, Item { tag: tag_of(hash), handle, volatile });
+        self.place(
+            at,
+            Item {
+                tag: tag_of(hash),
+                handle,
+                volatile,
+            },
+        );
         self.len += 1;
         self.volatile += usize::from(volatile);
         if self.len * 2 > self.buckets() * LOAD_HALVES {
@@ -332,9 +377,13 @@ impl Table {
         // With a seeded hash the chains hold about a quarter of the primary buckets' number, so the
         // 20-bit link suffices for tens of millions of entries in one table; a table is one stripe's.
         let index = self.overflow_len;
-        assert!(index < OVERFLOW_MAX, "more overflow buckets than a seeded hash can cause");
+        assert!(
+            index < OVERFLOW_MAX,
+            "more overflow buckets than a seeded hash can cause"
+        );
         if index.is_multiple_of(CHUNK) {
-            self.overflow.push(Vec::with_capacity(if index == 0 { 1 } else { CHUNK }));
+            self.overflow
+                .push(Vec::with_capacity(if index == 0 { 1 } else { CHUNK }));
         }
         if let Some(chunk) = self.overflow.last_mut() {
             chunk.push(Bucket::EMPTY);
@@ -420,7 +469,9 @@ impl Table {
     /// Removes an entry that was found.
     pub fn remove(&mut self, hash: u64, place: Place) {
         let bucket = self.bucket_mut(place.bucket);
-        let Some(item) = bucket.take(usize::from(place.place)) else { return };
+        let Some(item) = bucket.take(usize::from(place.place)) else {
+            return;
+        };
         self.len -= 1;
         self.volatile -= usize::from(item.volatile);
         if let BucketRef::Overflow(index) = place.bucket

@@ -54,7 +54,10 @@ fn scale() -> &'static Scale {
             std::hint::spin_loop();
         };
         let ticks = u128::from(counter().wrapping_sub(first).max(1));
-        Scale { start, factor: u64::try_from((nanos << 32) / ticks).unwrap_or(0) }
+        Scale {
+            start,
+            factor: u64::try_from((nanos << 32) / ticks).unwrap_or(0),
+        }
     })
 }
 
@@ -88,6 +91,9 @@ mod tests {
         }
         let measured = super::nanos(first, super::now());
         let real = start.elapsed().as_nanos() as u64;
-        assert!(measured > real / 2 && measured < real * 2, "{measured} against {real}");
+        assert!(
+            measured > real / 2 && measured < real * 2,
+            "{measured} against {real}"
+        );
     }
 }

@@ -18,7 +18,12 @@ fn check(table: &Table, model: &HashMap<u32, bool>) {
     for (n, volatile) in model {
         let (place, found) = table.find(hash(*n), |h| h.raw() == *n).unwrap();
         assert_eq!(found.raw(), *n);
-        assert_eq!(table.bucket(place.bucket).is_volatile(usize::from(place.place)), *volatile);
+        assert_eq!(
+            table
+                .bucket(place.bucket)
+                .is_volatile(usize::from(place.place)),
+            *volatile
+        );
     }
 }
 
@@ -66,7 +71,8 @@ fn scan_misses_nothing_across_growth_and_shrinkage() {
         let (mut table, mut state) = (Table::new(), round * 77 + 1);
         let steady = 200 + (random(&mut state) % 800) as u32;
         let mut others: Vec<u32> = Vec::new();
-        let add = |table: &mut Table, n: u32| table.insert(hash(n), handle(n), false, |h| hash(h.raw()));
+        let add =
+            |table: &mut Table, n: u32| table.insert(hash(n), handle(n), false, |h| hash(h.raw()));
         (1..=steady).for_each(|n| add(&mut table, n));
         let start_large = round % 2 == 0;
         if start_large {
@@ -75,7 +81,8 @@ fn scan_misses_nothing_across_growth_and_shrinkage() {
                 others.push(n);
             }
         }
-        let (mut seen, mut exact, mut position, mut next_new) = (BTreeSet::new(), Vec::new(), 0, 30_000u32);
+        let (mut seen, mut exact, mut position, mut next_new) =
+            (BTreeSet::new(), Vec::new(), 0, 30_000u32);
         loop {
             let from = position;
             position = table.scan(position, |h, _| {
@@ -101,7 +108,11 @@ fn scan_misses_nothing_across_growth_and_shrinkage() {
         }
         assert!((1..=steady).all(|n| seen.contains(&n)), "round {round}");
         exact.sort_unstable();
-        assert_eq!(exact, (1..=steady).collect::<Vec<_>>(), "skipping by position leaves each once, round {round}");
+        assert_eq!(
+            exact,
+            (1..=steady).collect::<Vec<_>>(),
+            "skipping by position leaves each once, round {round}"
+        );
     }
 }
 

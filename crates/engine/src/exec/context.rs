@@ -77,13 +77,17 @@ macro_rules! reading {
         pub fn string(&self, i: usize) -> Result<Option<Str<'_>>, CommandError> {
             match self.found(i) {
                 None => Ok(None),
-                Some((stripe, found)) => stripe.string(found.handle).map(Some).ok_or(CommandError::WRONG_TYPE),
+                Some((stripe, found)) => stripe
+                    .string(found.handle)
+                    .map(Some)
+                    .ok_or(CommandError::WRONG_TYPE),
             }
         }
 
         /// Unix milliseconds at which key `i` expires.
         pub fn expires_at(&self, i: usize) -> Option<i64> {
-            self.found(i).and_then(|(s, f)| s.view(f.handle)?.expires_at())
+            self.found(i)
+                .and_then(|(s, f)| s.view(f.handle)?.expires_at())
         }
 
         /// The type's name as TYPE answers it, `None` when there is no such key.
@@ -106,7 +110,9 @@ macro_rules! reading {
 
         /// Whether the string at key `i` was changed in place, so that its encoding is `raw`.
         pub(crate) fn is_modified(&self, i: usize) -> bool {
-            self.found(i).and_then(|(s, f)| s.view(f.handle)).is_some_and(|v| v.modified())
+            self.found(i)
+                .and_then(|(s, f)| s.view(f.handle))
+                .is_some_and(|v| v.modified())
         }
 
         /// Bytes that key `i` takes, table share included.
@@ -119,7 +125,11 @@ macro_rules! reading {
         fn found(&self, i: usize) -> Option<(&Stripe, Found)> {
             let key = self.plan.get(i)?;
             let stripe = self.locked.stripe(key.guard);
-            let found = if key.version == stripe.version { key.found } else { stripe.find(key.hash, self.args.get(key.arg)?) };
+            let found = if key.version == stripe.version {
+                key.found
+            } else {
+                stripe.find(key.hash, self.args.get(key.arg)?)
+            };
             found.map(|f| (stripe, f))
         }
     };
@@ -156,7 +166,7 @@ impl ReadCx<'_> {
 
 /// The declared keys of a command, locked, to read and change.
 pub struct WriteKeys<'a> {
-    pub(crate) locked: &'a mut Locked<'a>,
+    pub(crate) locked: Locked<'a>,
     pub(crate) plan: &'a mut [PlannedKey],
     pub(crate) args: ochre_resp::Request<'a>,
     pub(crate) rule: AccessRule,
@@ -198,7 +208,9 @@ impl WriteKeys<'_> {
         let clock = self.rule.fresh();
         let t = self.target(i)?;
         let expires_at = t.expiry(expiry);
-        let (found, garbage) = t.stripe.set(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
+        let (found, garbage) =
+            t.stripe
+                .set(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
         t.settle(found);
         self.changed(garbage);
         Ok(())
@@ -212,7 +224,9 @@ impl WriteKeys<'_> {
         let clock = self.rule.fresh();
         let t = self.target(i)?;
         let expires_at = t.expiry(expiry);
-        let (found, garbage) = t.stripe.set_int(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
+        let (found, garbage) =
+            t.stripe
+                .set_int(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
         t.settle(found);
         self.changed(garbage);
         Ok(())
@@ -222,15 +236,29 @@ impl WriteKeys<'_> {
     ///
     /// # Errors
     /// When the keyspace cannot hold it.
-    pub fn set_raw(&mut self, i: usize, value: Vec<u8>, expiry: Expiry) -> Result<(), CommandError> {
+    pub fn set_raw(
+        &mut self,
+        i: usize,
+        value: Vec<u8>,
+        expiry: Expiry,
+    ) -> Result<(), CommandError> {
         let clock = self.rule.fresh();
         let t = self.target(i)?;
         let expires_at = t.expiry(expiry);
         let (hash, found) = (t.key.hash, t.key.found);
         let (found, garbage) = if value.len() > crate::keyspace::entry::INLINE_VALUE_MAX {
-            t.stripe.set_blob(hash, t.name, found, Blob::from(value), expires_at, clock, true)?
+            t.stripe.set_blob(
+                hash,
+                t.name,
+                found,
+                Blob::from(value),
+                expires_at,
+                clock,
+                true,
+            )?
         } else {
-            t.stripe.set_bytes(hash, t.name, found, &value, expires_at, clock, true)?
+            t.stripe
+                .set_bytes(hash, t.name, found, &value, expires_at, clock, true)?
         };
         t.settle(found);
         self.changed(garbage);
@@ -274,7 +302,9 @@ impl WriteKeys<'_> {
     /// Only for an undeclared key.
     pub fn remove(&mut self, i: usize) -> Result<bool, CommandError> {
         let t = self.target(i)?;
-        let Some(found) = t.key.found else { return Ok(false) };
+        let Some(found) = t.key.found else {
+            return Ok(false);
+        };
         let garbage = t.stripe.remove(t.key.hash, found);
         t.key.found = None;
         t.key.version = t.stripe.version;
@@ -288,7 +318,9 @@ impl WriteKeys<'_> {
     /// When the keyspace cannot hold it.
     pub fn set_expiry(&mut self, i: usize, expires_at: Option<i64>) -> Result<bool, CommandError> {
         let t = self.target(i)?;
-        let Some(found) = t.key.found else { return Ok(false) };
+        let Some(found) = t.key.found else {
+            return Ok(false);
+        };
         let found = t.stripe.set_expiry(t.key.hash, found, expires_at)?;
         t.settle(found);
         self.changed(Garbage::default());
@@ -328,7 +360,10 @@ impl Target<'_> {
         match expiry {
             Expiry::Clear => None,
             Expiry::At(at) => Some(at),
-            Expiry::Keep => self.key.found.and_then(|f| self.stripe.view(f.handle)?.expires_at()),
+            Expiry::Keep => self
+                .key
+                .found
+                .and_then(|f| self.stripe.view(f.handle)?.expires_at()),
         }
     }
 

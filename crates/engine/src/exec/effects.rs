@@ -46,20 +46,28 @@ pub struct Effects<'a> {
 
 impl<'a> Effects<'a> {
     pub(crate) fn new(on: bool, verbatim: Request<'a>) -> Effects<'a> {
-        Effects { on, instead: None, verbatim }
+        Effects {
+            on,
+            instead: None,
+            verbatim,
+        }
     }
 
     /// Replays `effect` instead of the request; may be called several times. Costs nothing when nobody listens.
     pub fn replace<'p>(&mut self, effect: impl IntoIterator<Item = &'p [u8]>) {
         if self.on {
-            self.instead.get_or_insert_default().push(RequestBuf::new(effect));
+            self.instead
+                .get_or_insert_default()
+                .push(RequestBuf::new(effect));
         }
     }
 
     pub(crate) fn append(&self, journals: &Journals, db: usize) {
         match &self.instead {
             None => journals.append(db, self.verbatim),
-            Some(effects) => effects.iter().for_each(|e| journals.append(db, e.as_request())),
+            Some(effects) => effects
+                .iter()
+                .for_each(|e| journals.append(db, e.as_request())),
         }
     }
 }

@@ -17,12 +17,22 @@ pub(crate) const GATES: &[(&str, Gate)] = &[("authentication", authentication), 
 
 /// Runs every gate.
 #[inline]
-pub(crate) fn check(engine: &Engine, session: &Session, command: &Command) -> Result<(), CommandError> {
-    GATES.iter().try_for_each(|(_, gate)| gate(engine, session, command))
+pub(crate) fn check(
+    engine: &Engine,
+    session: &Session,
+    command: &Command,
+) -> Result<(), CommandError> {
+    GATES
+        .iter()
+        .try_for_each(|(_, gate)| gate(engine, session, command))
 }
 
 fn authentication(_: &Engine, session: &Session, command: &Command) -> Result<(), CommandError> {
-    if session.authenticated || command.flags.has(Flags::NO_AUTH) { Ok(()) } else { Err(CommandError::NO_AUTH) }
+    if session.authenticated || command.flags.has(Flags::NO_AUTH) {
+        Ok(())
+    } else {
+        Err(CommandError::NO_AUTH)
+    }
 }
 
 fn memory(engine: &Engine, _: &Session, command: &Command) -> Result<(), CommandError> {
@@ -30,5 +40,9 @@ fn memory(engine: &Engine, _: &Session, command: &Command) -> Result<(), Command
         return Ok(());
     }
     let enough = engine.make_room();
-    if enough || !command.flags.has(Flags::DENYOOM) { Ok(()) } else { Err(CommandError::OOM) }
+    if enough || !command.flags.has(Flags::DENYOOM) {
+        Ok(())
+    } else {
+        Err(CommandError::OOM)
+    }
 }

@@ -43,7 +43,9 @@ pub struct Lookup {
 
 fn hash(word: &[u8]) -> usize {
     // FNV-1a over letters folded to one case; names are short and few.
-    word.iter().fold(0x811C_9DC5_u32, |h, b| (h ^ u32::from(b & 0xDF)).wrapping_mul(0x0100_0193)) as usize
+    word.iter().fold(0x811C_9DC5_u32, |h, b| {
+        (h ^ u32::from(b & 0xDF)).wrapping_mul(0x0100_0193)
+    }) as usize
 }
 
 impl Lookup {
@@ -53,7 +55,11 @@ impl Lookup {
         let commands: Vec<&'static Command> = families.iter().flat_map(|f| f.iter()).collect();
         let mut add = |command, parent| {
             let index = entries.len();
-            entries.push(Entry { command, parent, index });
+            entries.push(Entry {
+                command,
+                parent,
+                index,
+            });
         };
         for command in &commands {
             add(*command, None);
@@ -63,7 +69,10 @@ impl Lookup {
         for command in &commands {
             first_sub.push(next);
             next += command.subcommands.len();
-            command.subcommands.iter().for_each(|s| add(s, Some(*command)));
+            command
+                .subcommands
+                .iter()
+                .for_each(|s| add(s, Some(*command)));
         }
         let size = (commands.len() * 4).next_power_of_two();
         let mut table = vec![0u16; size];
@@ -74,7 +83,11 @@ impl Lookup {
             }
             table[at] = u16::try_from(i + 1).unwrap_or(0);
         }
-        Lookup { entries, table, first_sub }
+        Lookup {
+            entries,
+            table,
+            first_sub,
+        }
     }
 
     /// Every command and subcommand; the position is the dense index.
@@ -106,8 +119,14 @@ impl Lookup {
 
     /// A subcommand of a container by name, any case.
     pub fn subcommand(&self, container: Entry, name: &[u8]) -> Option<Entry> {
-        let at = container.command.subcommands.iter().position(|s| s.name.as_bytes().eq_ignore_ascii_case(name))?;
-        self.entries.get(self.first_sub.get(container.index)? + at).copied()
+        let at = container
+            .command
+            .subcommands
+            .iter()
+            .position(|s| s.name.as_bytes().eq_ignore_ascii_case(name))?;
+        self.entries
+            .get(self.first_sub.get(container.index)? + at)
+            .copied()
     }
 
     /// `name` or `container|subcommand`, as COMMAND INFO takes it.
@@ -125,7 +144,9 @@ impl Lookup {
     #[inline]
     pub fn find(&self, request: Request<'_>) -> Result<Entry, CommandError> {
         let name = request.get(0).unwrap_or_default();
-        let Some(mut entry) = self.command(name) else { return Err(unknown(request)) };
+        let Some(mut entry) = self.command(name) else {
+            return Err(unknown(request));
+        };
         if !entry.command.subcommands.is_empty()
             && let Some(word) = request.get(1)
         {
@@ -137,13 +158,19 @@ impl Lookup {
                 None => {}
             }
         }
-        if entry.command.accepts(request.len()) { Ok(entry) } else { Err(wrong_arity(&entry.full_name())) }
+        if entry.command.accepts(request.len()) {
+            Ok(entry)
+        } else {
+            Err(wrong_arity(&entry.full_name()))
+        }
     }
 }
 
 /// The error for a wrong number of arguments of the command called `name`.
 pub fn wrong_arity(name: &str) -> CommandError {
-    CommandError::new(format!("ERR wrong number of arguments for '{name}' command"))
+    CommandError::new(format!(
+        "ERR wrong number of arguments for '{name}' command"
+    ))
 }
 
 /// The error for a word that is no subcommand.
@@ -151,13 +178,18 @@ fn unknown_subcommand(container: &Command, word: &[u8]) -> CommandError {
     /// As much of the word as Redis repeats.
     const SHOWN: usize = 128;
     let word = String::from_utf8_lossy(&word[..word.len().min(SHOWN)]).into_owned();
-    CommandError::new(format!("ERR unknown subcommand '{word}'. Try {} HELP.", container.name.to_uppercase()))
+    CommandError::new(format!(
+        "ERR unknown subcommand '{word}'. Try {} HELP.",
+        container.name.to_uppercase()
+    ))
 }
 
 fn unknown(request: Request<'_>) -> CommandError {
     /// As much of name and arguments as Redis repeats.
     const SHOWN: usize = 128;
-    let show = |word: &[u8], max: usize| String::from_utf8_lossy(&word[..word.len().min(max)]).into_owned();
+    let show = |word: &[u8], max: usize| {
+        String::from_utf8_lossy(&word[..word.len().min(max)]).into_owned()
+    };
     let mut args = String::new();
     for arg in request.iter().skip(1) {
         if args.len() >= SHOWN {
@@ -167,5 +199,7 @@ fn unknown(request: Request<'_>) -> CommandError {
         let _ = write!(args, "'{}' ", show(arg, room));
     }
     let name = show(request.get(0).unwrap_or_default(), SHOWN);
-    CommandError::new(format!("ERR unknown command '{name}', with args beginning with: {args}"))
+    CommandError::new(format!(
+        "ERR unknown command '{name}', with args beginning with: {args}"
+    ))
 }

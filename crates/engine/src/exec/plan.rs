@@ -65,7 +65,13 @@ impl Plan {
         filled
     }
 
-    fn fill_general(&mut self, command: &Command, args: Request<'_>, db: usize, keyspace: &Keyspace) -> Result<(), InvalidKeys> {
+    fn fill_general(
+        &mut self,
+        command: &Command,
+        args: Request<'_>,
+        db: usize,
+        keyspace: &Keyspace,
+    ) -> Result<(), InvalidKeys> {
         let hasher = keyspace.hasher();
         for spec in command.keys {
             spec.positions(args, &mut |at| {
@@ -86,7 +92,14 @@ impl Plan {
     #[inline]
     fn add(&mut self, arg: usize, hash: u64, db: usize) {
         let id = StripeId::new(db, stripe_of(hash));
-        self.keys.push(PlannedKey { arg, hash, id, guard: 0, found: None, version: u64::MAX });
+        self.keys.push(PlannedKey {
+            arg,
+            hash,
+            id,
+            guard: 0,
+            found: None,
+            version: u64::MAX,
+        });
     }
 
     fn arrange(&mut self) {

@@ -30,20 +30,26 @@ impl Reclaimer {
         let (pending, freed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (waiting, done) = (pending.clone(), freed.clone());
         // If no thread can be started, `send` fails and values are dropped by whoever removed them.
-        let _ = std::thread::Builder::new().name("ochre-reclaim".to_owned()).spawn(move || {
-            for item in items {
-                let count = match item {
-                    Item::Blob(blob) => {
-                        drop(blob);
-                        1
-                    }
-                    Item::Stripe(stripe) => stripe.len() as u64,
-                };
-                waiting.fetch_sub(count.min(waiting.load(Relaxed)), Relaxed);
-                done.fetch_add(count, Relaxed);
-            }
-        });
-        Reclaimer { queue, pending, freed }
+        let _ = std::thread::Builder::new()
+            .name("ochre-reclaim".to_owned())
+            .spawn(move || {
+                for item in items {
+                    let count = match item {
+                        Item::Blob(blob) => {
+                            drop(blob);
+                            1
+                        }
+                        Item::Stripe(stripe) => stripe.len() as u64,
+                    };
+                    waiting.fetch_sub(count.min(waiting.load(Relaxed)), Relaxed);
+                    done.fetch_add(count, Relaxed);
+                }
+            });
+        Reclaimer {
+            queue,
+            pending,
+            freed,
+        }
     }
 
     /// Drops a blob, here if it is small.

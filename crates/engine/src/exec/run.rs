@@ -21,15 +21,33 @@ use ochre_resp::Request;
 impl Engine {
     /// Runs a command that passed its gates.
     #[inline]
-    pub(crate) fn run(&self, session: &mut Session, command: &'static Command, request: Request<'_>, out: &mut Out) -> Outcome {
-        let env = Env { engine: self, now_ms: session.now_ms, db: session.db };
+    pub(crate) fn run(
+        &self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+    ) -> Outcome {
+        let env = Env {
+            engine: self,
+            now_ms: session.now_ms,
+            db: session.db,
+        };
         match command.run {
             Run::Read(handler) => self.run_read(session, command, request, out, env, handler),
             Run::Write(handler) => self.run_write(session, command, request, out, env, handler),
             Run::Session(handler) => handler(&mut SessionCx { session, out, env }, request),
             Run::Sweep(handler) => {
                 let database = self.keyspace.database(session.db);
-                handler(&mut SweepCx { database, session, out, env }, request)
+                handler(
+                    &mut SweepCx {
+                        database,
+                        session,
+                        out,
+                        env,
+                    },
+                    request,
+                )
             }
             Run::Cut(handler) => self.run_cut(session, request, out, env, handler),
             Run::Container => Err(super::lookup::wrong_arity(command.name)),
@@ -47,17 +65,35 @@ impl Engine {
         handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
     ) -> Outcome {
         // Wrong key arguments plan no key; the handler says what is wrong with them.
-        let _ = session.plan.fill(command, request, session.db, &self.keyspace);
+        let _ = session
+            .plan
+            .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command);
         let mut locked = Locked::take(&self.keyspace, &session.plan.stripes);
         let mut garbage = Vec::new();
-        let found = self.resolve(&mut locked, &mut session.plan.keys, request, env.now_ms, rule.as_ref(), &mut garbage);
+        let found = self.resolve(
+            &mut locked,
+            &mut session.plan.keys,
+            request,
+            env.now_ms,
+            rule.as_ref(),
+            &mut garbage,
+        );
         if !command.flags.has(Flags::NO_STATS) {
             session.tally.hits += found;
             session.tally.misses += session.plan.keys.len() as u64 - found;
         }
-        let keys = ReadKeys { locked: &locked, plan: &session.plan.keys, args: request };
-        let mut cx = ReadCx { keys, out, env, later: None };
+        let keys = ReadKeys {
+            locked: &locked,
+            plan: &session.plan.keys,
+            args: request,
+        };
+        let mut cx = ReadCx {
+            keys,
+            out,
+            env,
+            later: None,
+        };
         let outcome = handler(&mut cx, request);
         let later = cx.later.take();
         drop(locked);
@@ -86,33 +122,51 @@ impl Engine {
         handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
     ) -> Outcome {
         // Wrong key arguments plan no key; the handler says what is wrong with them.
-        let _ = session.plan.fill(command, request, session.db, &self.keyspace);
+        let _ = session
+            .plan
+            .fill(command, request, session.db, &self.keyspace);
         let touch = self.rule_for(session, command);
         let rule = touch.unwrap_or_else(|| self.access_rule(env.now_ms));
         let mut locked = Locked::take(&self.keyspace, &session.plan.stripes);
         let limited = self.memory.is_limited();
-        let before = if limited { live_bytes(&locked, session.plan.stripes.len()) } else { 0 };
+        let before = if limited {
+            live_bytes(&locked, session.plan.stripes.len())
+        } else {
+            0
+        };
         let mut garbage = Vec::new();
-        self.resolve(&mut locked, &mut session.plan.keys, request, env.now_ms, touch.as_ref(), &mut garbage);
-        let (outcome, changes, mut more) = {
-            // The context borrows the stripes for the handler's time only.
+        self.resolve(
+            &mut locked,
+            &mut session.plan.keys,
+            request,
+            env.now_ms,
+            touch.as_ref(),
+            &mut garbage,
+        );
+        let (outcome, changes, mut more, locked) = {
             let keys = WriteKeys {
-                locked: &mut locked,
+                locked,
                 plan: &mut session.plan.keys,
                 args: request,
                 rule,
                 changes: 0,
                 garbage: Vec::new(),
             };
-            let mut cx = WriteCx { keys, out, env, effects: Effects::new(self.journals.is_on(), request) };
+            let mut cx = WriteCx {
+                keys,
+                out,
+                env,
+                effects: Effects::new(self.journals.is_on(), request),
+            };
             let outcome = handler(&mut cx, request);
             if cx.effects.on && cx.keys.changes > 0 {
                 cx.effects.append(&self.journals, env.db);
             }
-            (outcome, cx.keys.changes, std::mem::take(&mut cx.keys.garbage))
+            (outcome, cx.keys.changes, cx.keys.garbage, cx.keys.locked)
         };
         if limited {
-            self.memory.changed(before, live_bytes(&locked, session.plan.stripes.len()));
+            self.memory
+                .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
         drop(locked);
         session.tally.changes += changes;
@@ -130,20 +184,34 @@ impl Engine {
         handler: fn(&mut CutCx<'_>, Request<'_>) -> Outcome,
     ) -> Outcome {
         let cut = Cut::take(&self.keyspace);
-        let mut cx =
-            CutCx { cut, session, out, env, changes: 0, garbage: Vec::new(), background: true };
+        let mut cx = CutCx {
+            cut,
+            session,
+            out,
+            env,
+            changes: 0,
+            garbage: Vec::new(),
+            background: true,
+        };
         let outcome = handler(&mut cx, request);
         if cx.changes > 0 && self.journals.is_on() {
             self.journals.append(env.db, request);
         }
-        let CutCx { cut, session, changes, garbage, background, .. } = cx;
+        let CutCx {
+            cut,
+            session,
+            changes,
+            garbage,
+            background,
+            ..
+        } = cx;
         drop(cut);
         session.tally.changes += changes;
         if background {
             self.reclaimer.stripes(garbage);
         } else {
-            self.runtime.long(&mut || ());
-            drop(garbage);
+            let mut garbage = garbage;
+            self.runtime.long(&mut || garbage.clear());
         }
         if self.memory.is_limited() {
             self.poll_memory();
@@ -172,11 +240,16 @@ impl Engine {
     ) -> u64 {
         let mut existing = 0;
         for key in keys {
-            let Some(name) = request.get(key.arg) else { continue };
+            let Some(name) = request.get(key.arg) else {
+                continue;
+            };
             let stripe = locked.stripe_mut(key.guard);
             let mut found = stripe.find(key.hash, name);
             if let Some(entry) = found {
-                let expired = stripe.view(entry.handle).and_then(|v| v.expires_at()).is_some_and(|at| at <= now_ms);
+                let expired = stripe
+                    .view(entry.handle)
+                    .and_then(|v| v.expires_at())
+                    .is_some_and(|at| at <= now_ms);
                 if expired && !self.expiry_is_paused() {
                     garbage.push(stripe.remove(key.hash, entry));
                     self.expired(key.id.database(), name);
@@ -220,15 +293,22 @@ impl Engine {
     }
 
     /// Checks arity, gates and runs one request, writing its reply or its error.
-    pub(crate) fn dispatch(&self, session: &mut Session, request: Request<'_>, out: &mut Out) -> Result<(), CommandError> {
+    pub(crate) fn dispatch(
+        &self,
+        session: &mut Session,
+        request: Request<'_>,
+        out: &mut Out,
+    ) -> Result<(), CommandError> {
         let entry = self.lookup.find(request)?;
         session.last_command = entry.index;
         let command = entry.command;
-        super::gates::check(self, session, command).inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
+        super::gates::check(self, session, command)
+            .inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {
             let mut outcome = Ok(());
-            self.runtime.long(&mut || outcome = self.run(session, command, request, out));
+            self.runtime
+                .long(&mut || outcome = self.run(session, command, request, out));
             outcome
         } else {
             self.run(session, command, request, out)

@@ -7,6 +7,7 @@
 
 use super::plan::Plan;
 use super::stats::Tally;
+use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -110,7 +111,13 @@ pub struct Clients {
 
 impl Clients {
     /// Enters a connection.
-    pub fn enter(&self, endpoint: Endpoint, now_ms: i64, user: Arc<str>, waker: Option<Arc<dyn Waker>>) -> Arc<Client> {
+    pub fn enter(
+        &self,
+        endpoint: Endpoint,
+        now_ms: i64,
+        user: Arc<str>,
+        waker: Option<Arc<dyn Waker>>,
+    ) -> Arc<Client> {
         let client = Arc::new(Client {
             id: self.next.fetch_add(1, Relaxed) + 1,
             endpoint,
@@ -194,6 +201,13 @@ pub struct Session {
     pub now_ms: i64,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
+    pub(crate) rule: AccessRule,
+    /// When the present command began, in ticks.
+    pub(crate) tick: u64,
+    /// Dense index of the last command.
+    pub(crate) last_command: usize,
+    /// Commands of the present batch.
+    pub(crate) commands: u64,
 }
 
 impl Session {
@@ -208,6 +222,10 @@ impl Session {
             closing: false,
             plan: Plan::default(),
             tally: Tally::default(),
+            rule: AccessRule::default(),
+            tick: 0,
+            last_command: usize::MAX,
+            commands: 0,
         }
     }
 }

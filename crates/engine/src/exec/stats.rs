@@ -30,18 +30,33 @@ pub struct CommandCounts {
 
 impl Default for CommandCounts {
     fn default() -> Self {
-        CommandCounts { calls: 0, nanos: 0, rejected: 0, failed: 0, latency: [0; LATENCY_BUCKETS] }
+        CommandCounts {
+            calls: 0,
+            nanos: 0,
+            rejected: 0,
+            failed: 0,
+            latency: [0; LATENCY_BUCKETS],
+        }
     }
 }
 
 impl CommandCounts {
     fn add(&mut self, other: &CommandCounts, sign: i8) {
-        let apply = |a: &mut u64, b: u64| *a = if sign >= 0 { a.wrapping_add(b) } else { a.saturating_sub(b) };
+        let apply = |a: &mut u64, b: u64| {
+            *a = if sign >= 0 {
+                a.wrapping_add(b)
+            } else {
+                a.saturating_sub(b)
+            }
+        };
         apply(&mut self.calls, other.calls);
         apply(&mut self.nanos, other.nanos);
         apply(&mut self.rejected, other.rejected);
         apply(&mut self.failed, other.failed);
-        self.latency.iter_mut().zip(other.latency).for_each(|(a, b)| apply(a, b));
+        self.latency
+            .iter_mut()
+            .zip(other.latency)
+            .for_each(|(a, b)| apply(a, b));
     }
 }
 
@@ -115,7 +130,9 @@ impl Tally {
 
     #[inline]
     fn counts(&mut self, stats: &Stats, command: usize) -> &mut CommandCounts {
-        let (of, counts) = self.current.get_or_insert_with(|| (command, Box::default()));
+        let (of, counts) = self
+            .current
+            .get_or_insert_with(|| (command, Box::default()));
         if *of != command {
             stats.add_command(*of, counts);
             **counts = CommandCounts::default();
@@ -191,7 +208,10 @@ impl Stats {
             id: NEXT.fetch_add(1, Relaxed),
             commands,
             shards: Mutex::default(),
-            base: Mutex::new(Base { counters: [0; COUNTERS], commands: vec![CommandCounts::default(); commands] }),
+            base: Mutex::new(Base {
+                counters: [0; COUNTERS],
+                commands: vec![CommandCounts::default(); commands],
+            }),
             errors: Mutex::default(),
             peak_memory: AtomicU64::new(0),
             reset_ms: AtomicI64::new(0),
@@ -230,22 +250,35 @@ impl Stats {
     /// Counts an error reply by its code.
     pub fn error(&self, code: &str) {
         let mut errors = self.errors.lock();
-        let code = if errors.len() >= ERROR_CODES_MAX && !errors.contains_key(code) { "OTHER" } else { code };
+        let code = if errors.len() >= ERROR_CODES_MAX && !errors.contains_key(code) {
+            "OTHER"
+        } else {
+            code
+        };
         *errors.entry(code.to_owned()).or_default() += 1;
     }
 
     /// Error replies by code.
     pub fn errors(&self) -> Vec<(String, u64)> {
-        self.errors.lock().iter().map(|(k, v)| (k.clone(), *v)).collect()
+        self.errors
+            .lock()
+            .iter()
+            .map(|(k, v)| (k.clone(), *v))
+            .collect()
     }
 
     fn raw(&self, counter: usize) -> u64 {
-        self.shards.lock().iter().map(|s| s.counters[counter].load(Relaxed)).sum()
+        self.shards
+            .lock()
+            .iter()
+            .map(|s| s.counters[counter].load(Relaxed))
+            .sum()
     }
 
     /// A counter's value since the last reset.
     pub fn get(&self, counter: Counter) -> u64 {
-        self.raw(counter as usize).saturating_sub(self.base.lock().counters[counter as usize])
+        self.raw(counter as usize)
+            .saturating_sub(self.base.lock().counters[counter as usize])
     }
 
     /// A command's counts since the last reset.

@@ -10,7 +10,7 @@ pub(crate) const CLOCK_MASK: u32 = 0x00FF_FFFF;
 pub(crate) const LFU_INITIAL: u8 = 5;
 
 /// How accesses are recorded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AccessRule {
     /// Count frequency instead of storing time.
     pub(crate) lfu: bool,
@@ -29,7 +29,11 @@ pub(crate) struct AccessRule {
 impl AccessRule {
     /// The clock of a new entry.
     pub(crate) fn fresh(&self) -> u32 {
-        if self.lfu { (self.minutes << 8) | u32::from(LFU_INITIAL) } else { self.seconds }
+        if self.lfu {
+            (self.minutes << 8) | u32::from(LFU_INITIAL)
+        } else {
+            self.seconds
+        }
     }
 
     /// The clock after an access; `random` is uniform in 0..2^32.
@@ -45,7 +49,11 @@ impl AccessRule {
             let base = u64::from(counter.saturating_sub(LFU_INITIAL));
             let odds = base * u64::from(self.factor) + 1;
             // One in `odds`.
-            if u64::from(random()) * odds < 1 << 32 { counter + 1 } else { counter }
+            if u64::from(random()) * odds < 1 << 32 {
+                counter + 1
+            } else {
+                counter
+            }
         };
         (self.minutes << 8) | u32::from(counter)
     }

@@ -74,13 +74,20 @@ impl Spec<'_> {
         let wide = self.key.len() > 254;
         let long = self.value.len() > 255;
         slot[0] = self.kind as u8;
-        slot[1] = (if self.expires_at.is_some() { HAS_EXPIRY } else { 0 })
-            | (if wide { WIDE_KEY } else { 0 })
+        slot[1] = (if self.expires_at.is_some() {
+            HAS_EXPIRY
+        } else {
+            0
+        }) | (if wide { WIDE_KEY } else { 0 })
             | (if long { LONG_VALUE } else { 0 })
             | (if self.modified { MODIFIED } else { 0 });
         slot[2] = self.epoch;
         slot[3..6].copy_from_slice(&self.clock.to_le_bytes()[..3]);
-        slot[6] = if wide { 255 } else { self.key.len().to_le_bytes()[0] };
+        slot[6] = if wide {
+            255
+        } else {
+            self.key.len().to_le_bytes()[0]
+        };
         slot[7] = self.value.len().to_le_bytes()[0];
         let mut at = HEADER;
         if let Some(expires_at) = self.expires_at {
@@ -119,7 +126,9 @@ impl<'a> View<'a> {
 
     #[inline]
     fn key_start(self) -> usize {
-        HEADER + if self.0[1] & HAS_EXPIRY != 0 { 8 } else { 0 } + if self.0[1] & WIDE_KEY != 0 { 4 } else { 0 }
+        HEADER
+            + if self.0[1] & HAS_EXPIRY != 0 { 8 } else { 0 }
+            + if self.0[1] & WIDE_KEY != 0 { 4 } else { 0 }
     }
 
     #[inline]
@@ -128,7 +137,12 @@ impl<'a> View<'a> {
             return usize::from(self.0[6]);
         }
         let at = self.key_start();
-        u32::from_le_bytes([self.0[at - 4], self.0[at - 3], self.0[at - 2], self.0[at - 1]]) as usize
+        u32::from_le_bytes([
+            self.0[at - 4],
+            self.0[at - 3],
+            self.0[at - 2],
+            self.0[at - 1],
+        ]) as usize
     }
 
     #[inline]
@@ -156,7 +170,10 @@ impl<'a> View<'a> {
         if self.0[1] & HAS_EXPIRY == 0 {
             return None;
         }
-        self.0[HEADER..HEADER + 8].try_into().ok().map(i64::from_le_bytes)
+        self.0[HEADER..HEADER + 8]
+            .try_into()
+            .ok()
+            .map(i64::from_le_bytes)
     }
 
     pub(crate) fn clock(self) -> u32 {

@@ -36,7 +36,13 @@ impl StripeId {
 
 /// The stripes that one command holds, in ascending order.
 pub struct Locked<'a> {
-    guards: SmallVec<[MutexGuard<'a, Stripe>; 1]>,
+    guards: Guards<'a>,
+}
+
+/// One guard is the common case and allocates nothing.
+enum Guards<'a> {
+    One(MutexGuard<'a, Stripe>),
+    Many(Vec<MutexGuard<'a, Stripe>>),
 }
 
 impl<'a> Locked<'a> {
@@ -44,9 +50,9 @@ impl<'a> Locked<'a> {
     #[inline]
     pub fn take(keyspace: &'a Keyspace, ids: &[StripeId]) -> Locked<'a> {
         if let [id] = ids {
-            let mut guards = SmallVec::new();
-            guards.push(keyspace.database(id.database()).mutex(id.stripe()).lock());
-            return Locked { guards };
+            return Locked {
+                guards: Guards::One(keyspace.database(id.database()).mutex(id.stripe()).lock()),
+            };
         }
         Self::take_many(keyspace, ids)
     }
@@ -55,7 +61,8 @@ impl<'a> Locked<'a> {
         let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
         let mut first = 0;
         'again: loop {
-            let mut held: SmallVec<[Option<MutexGuard<'a, Stripe>>; 8]> = ids.iter().map(|_| None).collect();
+            let mut held: SmallVec<[Option<MutexGuard<'a, Stripe>>; 8]> =
+                ids.iter().map(|_| None).collect();
             if let Some(id) = ids.get(first) {
                 held[first] = Some(mutex(id).lock());
             }
@@ -71,20 +78,28 @@ impl<'a> Locked<'a> {
                     }
                 }
             }
-            return Locked { guards: held.into_iter().flatten().collect() };
+            return Locked {
+                guards: Guards::Many(held.into_iter().flatten().collect()),
+            };
         }
     }
 
     /// The stripe that was `index`-th in the list of ids.
     #[inline]
     pub fn stripe(&self, index: usize) -> &Stripe {
-        &self.guards[index]
+        match &self.guards {
+            Guards::One(guard) => guard,
+            Guards::Many(guards) => &guards[index],
+        }
     }
 
     /// The stripe that was `index`-th in the list of ids, to change it.
     #[inline]
     pub fn stripe_mut(&mut self, index: usize) -> &mut Stripe {
-        &mut self.guards[index]
+        match &mut self.guards {
+            Guards::One(guard) => guard,
+            Guards::Many(guards) => &mut guards[index],
+        }
     }
 }
 
@@ -105,7 +120,11 @@ impl<'a> Cut<'a> {
             Some((i, (0..STRIPES).map(|s| database.mutex(s).lock()).collect()))
         };
         let databases = (0..keyspace.count()).filter_map(lock_all).collect();
-        Cut { databases, keyspace, _permit: permit }
+        Cut {
+            databases,
+            keyspace,
+            _permit: permit,
+        }
     }
 
     /// The keyspace that is held.
@@ -120,13 +139,18 @@ impl<'a> Cut<'a> {
 
     /// The stripes of a database in use.
     pub fn stripes(&mut self, database: usize) -> impl Iterator<Item = &mut Stripe> {
-        self.databases.iter_mut().filter(move |(i, _)| *i == database).flat_map(|(_, s)| s.iter_mut().map(|g| &mut **g))
+        self.databases
+            .iter_mut()
+            .filter(move |(i, _)| *i == database)
+            .flat_map(|(_, s)| s.iter_mut().map(|g| &mut **g))
     }
 
     /// Exchanges the contents of two databases, which both must be held (see [`Keyspace::database`]).
     pub fn swap(&mut self, a: usize, b: usize) {
         let at = |i| self.databases.iter().position(|(d, _)| *d == i);
-        let (Some(a), Some(b)) = (at(a), at(b)) else { return };
+        let (Some(a), Some(b)) = (at(a), at(b)) else {
+            return;
+        };
         if a == b {
             return;
         }

@@ -8,7 +8,6 @@
 //! It knows no command, client or reply.
 
 pub(crate) mod access;
-pub(crate) mod digest;
 pub(crate) mod entry;
 pub(crate) mod evict;
 pub(crate) mod expire;
@@ -17,7 +16,6 @@ mod stripe;
 
 pub use lock::{Cut, Locked};
 pub use stripe::{Detached, Found, Full, Garbage, KeyHasher, Str, Stripe};
-pub(crate) use stripe::DetachedValue;
 
 use ochre_ds::table::{INDEX_BITS, Position};
 use parking_lot::{Mutex, MutexGuard};
@@ -57,11 +55,18 @@ impl Cursor {
 
     fn parts(self) -> (usize, Position) {
         // Lossless: `from_number` bounds the stripe.
-        ((self.0 >> INDEX_BITS) as usize, self.0 & ((1 << INDEX_BITS) - 1))
+        (
+            (self.0 >> INDEX_BITS) as usize,
+            self.0 & ((1 << INDEX_BITS) - 1),
+        )
     }
 
     fn at(stripe: usize, position: Position) -> Cursor {
-        if stripe >= STRIPES { Cursor(0) } else { Cursor(((stripe as u64) << INDEX_BITS) | position) }
+        if stripe >= STRIPES {
+            Cursor(0)
+        } else {
+            Cursor(((stripe as u64) << INDEX_BITS) | position)
+        }
     }
 }
 
@@ -74,8 +79,15 @@ pub fn stripe_of(hash: u64) -> usize {
 
 impl Database {
     fn new(hasher: KeyHasher, seed: u64) -> Database {
-        let stripe = |i: usize| Guarded(Mutex::new(Stripe::new(hasher, seed.wrapping_add(i as u64 * 0x9E37_79B9_7F4A_7C15))));
-        Database { stripes: (0..STRIPES).map(stripe).collect() }
+        let stripe = |i: usize| {
+            Guarded(Mutex::new(Stripe::new(
+                hasher,
+                seed.wrapping_add(i as u64 * 0x9E37_79B9_7F4A_7C15),
+            )))
+        };
+        Database {
+            stripes: (0..STRIPES).map(stripe).collect(),
+        }
     }
 
     /// Locks one stripe. For sweeps: the caller holds no other.
@@ -91,7 +103,11 @@ impl Database {
     /// Locks the stripe under `cursor`, lends it with the position in it, and returns where to go on.
     ///
     /// `step` gives back the next position in the stripe, 0 when it is done with it.
-    pub(crate) fn step(&self, cursor: Cursor, step: impl FnOnce(&mut Stripe, Position) -> Position) -> Cursor {
+    pub(crate) fn step(
+        &self,
+        cursor: Cursor,
+        step: impl FnOnce(&mut Stripe, Position) -> Position,
+    ) -> Cursor {
         let (index, position) = cursor.parts();
         match step(&mut self.stripe(index), position) {
             0 => Cursor::at(index + 1, 0),
@@ -149,10 +165,16 @@ impl Keyspace {
     /// A database, allocated now if this is its first use. An index out of range means database 0; callers check first.
     #[inline]
     pub fn database(&self, index: usize) -> &Database {
-        let cell = &self.databases[if index < self.databases.len() { index } else { 0 }];
+        let cell = &self.databases[if index < self.databases.len() {
+            index
+        } else {
+            0
+        }];
         match cell.get() {
             Some(database) => database,
-            None => cell.get_or_init(|| Database::new(self.hasher, self.seed.rotate_left(index as u32 & 63))),
+            None => cell.get_or_init(|| {
+                Database::new(self.hasher, self.seed.rotate_left(index as u32 & 63))
+            }),
         }
     }
 

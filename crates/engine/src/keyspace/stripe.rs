@@ -12,26 +12,35 @@
 
 use super::access::AccessRule;
 use super::entry::{self, Kind, Spec, View};
+use foldhash::SharedSeed;
 use ochre_ds::arena::{self, Arena, Handle};
 use ochre_ds::blob::Blob;
 use ochre_ds::slots::Slots;
 use ochre_ds::table::{Place, Position, Table, position_of};
+use std::sync::OnceLock;
 
-/// Hashes keys of one engine; the seed is random per process.
+/// Hashes keys of one engine; the seed is random per process, so that nobody can choose colliding keys.
 #[derive(Clone, Copy)]
-pub struct KeyHasher(foldhash::quality::FixedState);
+pub struct KeyHasher {
+    seed: u64,
+    shared: &'static SharedSeed,
+}
 
 impl KeyHasher {
-    /// A hasher with the given seed.
+    /// A hasher with the given seed. The first seed of a process also makes the multipliers that all hashers share.
     pub fn new(seed: u64) -> KeyHasher {
-        KeyHasher(foldhash::quality::FixedState::with_seed(seed))
+        static SHARED: OnceLock<SharedSeed> = OnceLock::new();
+        KeyHasher {
+            seed,
+            shared: SHARED.get_or_init(|| SharedSeed::from_u64(seed)),
+        }
     }
 
     /// The hash of a key: the top byte chooses the stripe, the next is the table's tag, the low bits the bucket.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = self.0.build_hasher();
+        use std::hash::Hasher;
+        let mut hasher = foldhash::quality::FoldHasher::with_seed(self.seed, self.shared);
         hasher.write(key);
         hasher.finish()
     }
@@ -191,7 +200,9 @@ impl Stripe {
     #[inline]
     pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<Found> {
         let same = |h: Handle| View::new(self.arena.get(h)).is_some_and(|v| v.key() == key);
-        self.table.find(hash, same).map(|(place, handle)| Found { place, handle })
+        self.table
+            .find(hash, same)
+            .map(|(place, handle)| Found { place, handle })
     }
 
     #[inline]
@@ -213,7 +224,9 @@ impl Stripe {
     /// Records an access to the entry.
     #[inline]
     pub(crate) fn touch(&mut self, handle: Handle, rule: &AccessRule) {
-        let Some(view) = self.view(handle) else { return };
+        let Some(view) = self.view(handle) else {
+            return;
+        };
         let clock = view.clock();
         if !rule.lfu && clock == rule.seconds {
             return;
@@ -241,7 +254,10 @@ impl Stripe {
             };
             spec.write(self.arena.get_mut(handle));
             self.table.replace(found.place, handle, volatile);
-            return Ok(Found { place: found.place, handle });
+            return Ok(Found {
+                place: found.place,
+                handle,
+            });
         }
         let handle = self.arena.alloc(size).ok_or(Full)?;
         spec.write(self.arena.get_mut(handle));
@@ -258,7 +274,11 @@ impl Stripe {
             .and_then(|f| self.view(f.handle))
             .filter(|v| v.kind() == Some(Kind::Blob))
             .map(View::blob);
-        Garbage(index.and_then(|i| self.blobs.remove(i)).inspect(|b| self.held -= b.heap_bytes()))
+        Garbage(
+            index
+                .and_then(|i| self.blobs.remove(i))
+                .inspect(|b| self.held -= b.heap_bytes()),
+        )
     }
 
     /// Stores a string, replacing whatever was there. An integer is stored as one.
@@ -292,8 +312,15 @@ impl Stripe {
         let (bytes, len) = entry::encode_int(n);
         let garbage = self.release(old);
         let epoch = self.epoch;
-        let spec =
-            Spec { kind: Kind::Int, modified: false, key, expires_at, value: &bytes[..len], clock, epoch };
+        let spec = Spec {
+            kind: Kind::Int,
+            modified: false,
+            key,
+            expires_at,
+            value: &bytes[..len],
+            clock,
+            epoch,
+        };
         Ok((self.write(hash, old, &spec)?, garbage))
     }
 
@@ -311,10 +338,26 @@ impl Stripe {
         let inline = value.len() <= entry::INLINE_VALUE_MAX
             && entry::size(key.len(), expires_at.is_some(), value.len()) <= entry::INLINE_MAX;
         if !inline {
-            return self.set_blob(hash, key, old, Blob::copy_from(value), expires_at, clock, modified);
+            return self.set_blob(
+                hash,
+                key,
+                old,
+                Blob::copy_from(value),
+                expires_at,
+                clock,
+                modified,
+            );
         }
         let garbage = self.release(old);
-        let spec = Spec { kind: Kind::Inline, modified, key, expires_at, value, clock, epoch: self.epoch };
+        let spec = Spec {
+            kind: Kind::Inline,
+            modified,
+            key,
+            expires_at,
+            value,
+            clock,
+            epoch: self.epoch,
+        };
         Ok((self.write(hash, old, &spec)?, garbage))
     }
 
@@ -334,7 +377,15 @@ impl Stripe {
         let index = self.blobs.insert(blob).map_err(|_| Full)?;
         self.held += held;
         let value = index.to_le_bytes();
-        let spec = Spec { kind: Kind::Blob, modified, key, expires_at, value: &value, clock, epoch: self.epoch };
+        let spec = Spec {
+            kind: Kind::Blob,
+            modified,
+            key,
+            expires_at,
+            value: &value,
+            clock,
+            epoch: self.epoch,
+        };
         let found = self.write(hash, old, &spec);
         if found.is_err() {
             self.blobs.remove(index);
@@ -351,10 +402,17 @@ impl Stripe {
         old: Option<Found>,
         value: Detached,
     ) -> Result<(Found, Garbage), Full> {
-        let Detached { value, modified, expires_at, clock } = value;
+        let Detached {
+            value,
+            modified,
+            expires_at,
+            clock,
+        } = value;
         match value {
             DetachedValue::Int(n) => self.set_int(hash, key, old, n, expires_at, clock),
-            DetachedValue::Bytes(b) => self.set_bytes(hash, key, old, &b, expires_at, clock, modified),
+            DetachedValue::Bytes(b) => {
+                self.set_bytes(hash, key, old, &b, expires_at, clock, modified)
+            }
             DetachedValue::Blob(b) => self.set_blob(hash, key, old, b, expires_at, clock, modified),
         }
     }
@@ -367,29 +425,48 @@ impl Stripe {
             Str::Inline(b) => DetachedValue::Bytes(b.to_vec()),
             Str::Blob(b) => DetachedValue::Blob(b.clone()),
         };
-        Some(Detached { value, modified: view.modified(), expires_at: view.expires_at(), clock: view.clock() })
+        Some(Detached {
+            value,
+            modified: view.modified(),
+            expires_at: view.expires_at(),
+            clock: view.clock(),
+        })
     }
 
     /// Turns the string into plain bytes of `len`, zero-filled beyond its end, and lends them.
     ///
     /// Never shortens: `len` is at least the present length.
-    pub(crate) fn string_mut(&mut self, hash: u64, found: Found, len: usize) -> Result<(Found, &mut [u8]), Full> {
-        let Some(view) = self.view(found.handle) else { return Err(Full) };
+    pub(crate) fn string_mut(
+        &mut self,
+        hash: u64,
+        found: Found,
+        len: usize,
+    ) -> Result<(Found, &mut [u8]), Full> {
+        let Some(view) = self.view(found.handle) else {
+            return Err(Full);
+        };
         let (expires_at, clock) = (view.expires_at(), view.clock());
         if view.kind() == Some(Kind::Blob) {
             let index = view.blob();
             self.mark_changed(found);
             return self.grow_blob(index, len).map(|bytes| (found, bytes));
         }
-        let Some(current) = self.string(found.handle) else { return Err(Full) };
+        let Some(current) = self.string(found.handle) else {
+            return Err(Full);
+        };
         let mut value = current.to_vec();
         let key = view.key().to_vec();
         if value.len() < len {
-            value.try_reserve_exact(len - value.len()).map_err(|_| Full)?;
+            value
+                .try_reserve_exact(len - value.len())
+                .map_err(|_| Full)?;
         }
         value.resize(len.max(value.len()), 0);
-        let (found, _) = self.set_bytes(hash, &key, Some(found), &value, expires_at, clock, true)?;
-        let Some(view) = self.view(found.handle) else { return Err(Full) };
+        let (found, _) =
+            self.set_bytes(hash, &key, Some(found), &value, expires_at, clock, true)?;
+        let Some(view) = self.view(found.handle) else {
+            return Err(Full);
+        };
         if view.kind() == Some(Kind::Blob) {
             let index = view.blob();
             return self.grow_blob(index, len).map(|bytes| (found, bytes));
@@ -407,7 +484,9 @@ impl Stripe {
         let bytes = blob.make_mut();
         if len > bytes.capacity() {
             let room = len + len.min(SPARE_MAX);
-            bytes.try_reserve_exact(room - bytes.len()).map_err(|_| Full)?;
+            bytes
+                .try_reserve_exact(room - bytes.len())
+                .map_err(|_| Full)?;
         }
         if len > bytes.len() {
             bytes.resize(len, 0);
@@ -425,16 +504,35 @@ impl Stripe {
     }
 
     /// Sets or clears the expiry.
-    pub(crate) fn set_expiry(&mut self, hash: u64, found: Found, expires_at: Option<i64>) -> Result<Found, Full> {
-        let Some(view) = self.view(found.handle) else { return Err(Full) };
-        let Some(kind) = view.kind() else { return Err(Full) };
+    pub(crate) fn set_expiry(
+        &mut self,
+        hash: u64,
+        found: Found,
+        expires_at: Option<i64>,
+    ) -> Result<Found, Full> {
+        let Some(view) = self.view(found.handle) else {
+            return Err(Full);
+        };
+        let Some(kind) = view.kind() else {
+            return Err(Full);
+        };
         let (key, value) = (view.key().to_vec(), view.value().to_vec());
         let fits = entry::size(key.len(), expires_at.is_some(), value.len()) <= entry::INLINE_MAX;
         let (modified, clock) = (view.modified(), view.clock());
         if kind == Kind::Inline && !fits {
-            return self.set_bytes(hash, &key, Some(found), &value, expires_at, clock, modified).map(|(f, _)| f);
+            return self
+                .set_bytes(hash, &key, Some(found), &value, expires_at, clock, modified)
+                .map(|(f, _)| f);
         }
-        let spec = Spec { kind, modified, key: &key, expires_at, value: &value, clock, epoch: self.epoch };
+        let spec = Spec {
+            kind,
+            modified,
+            key: &key,
+            expires_at,
+            value: &value,
+            clock,
+            epoch: self.epoch,
+        };
         self.write(hash, Some(found), &spec)
     }
 
@@ -449,7 +547,11 @@ impl Stripe {
 
     /// Visits the keys of the bucket at `position` in scan order, each key once even after a merge,
     /// and returns the next position, 0 at the end.
-    pub(crate) fn scan(&self, position: Position, mut visit: impl FnMut(Handle, View<'_>)) -> Position {
+    pub(crate) fn scan(
+        &self,
+        position: Position,
+        mut visit: impl FnMut(Handle, View<'_>),
+    ) -> Position {
         self.table.scan(position, |handle, _| {
             if let Some(view) = self.view(handle)
                 && position_of(self.hasher.hash(view.key())) >= position
@@ -459,8 +561,25 @@ impl Stripe {
         })
     }
 
-    /// Like `scan`, over entries with an expiry only; reads no other entry.
-    pub(crate) fn scan_volatile(&self, position: Position, mut visit: impl FnMut(Handle, View<'_>)) -> Position {
+    /// Visits every entry of the bucket at `position`, also those before it after a merge.
+    pub(crate) fn table_scan(
+        &self,
+        position: Position,
+        mut visit: impl FnMut(Handle, View<'_>),
+    ) -> Position {
+        self.table.scan(position, |handle, _| {
+            if let Some(view) = self.view(handle) {
+                visit(handle, view);
+            }
+        })
+    }
+
+    /// Like `table_scan`, over entries with an expiry only; reads no other entry.
+    pub(crate) fn scan_volatile(
+        &self,
+        position: Position,
+        mut visit: impl FnMut(Handle, View<'_>),
+    ) -> Position {
         self.table.scan(position, |handle, volatile| {
             if volatile && let Some(view) = self.view(handle) {
                 visit(handle, view);
@@ -475,7 +594,9 @@ impl Stripe {
 
     /// Moves one sparse slab's records together, so that its memory goes back. Returns whether there was one.
     pub(crate) fn compact(&mut self) -> bool {
-        let Some(plan) = self.arena.sparsest() else { return false };
+        let Some(plan) = self.arena.sparsest() else {
+            return false;
+        };
         let (table, hasher) = (&mut self.table, self.hasher);
         self.arena.evacuate(plan, |old, new, record| {
             if let Some(view) = View::new(record) {

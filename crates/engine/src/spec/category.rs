@@ -55,6 +55,9 @@ impl Categories {
 
     /// Names of the members.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMED.iter().filter(move |(c, _)| self.has(*c)).map(|(_, n)| *n)
+        Self::NAMED
+            .iter()
+            .filter(move |(c, _)| self.has(*c))
+            .map(|(_, n)| *n)
     }
 }

@@ -70,6 +70,8 @@ impl Flags {
     pub const SECRET: Flags = Flags(1 << 27);
     /// Internal: looks at an expired key as absent without counting a hit or a miss.
     pub const NO_STATS: Flags = Flags(1 << 28);
+    /// Internal: gets through CLIENT PAUSE.
+    pub const ALLOW_PAUSED: Flags = Flags(1 << 29);
 
     /// Both sets together.
     pub const fn with(self, other: Flags) -> Flags {
@@ -88,6 +90,9 @@ impl Flags {
 
     /// Wire names of the set flags.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMED.iter().filter(move |(f, _)| self.has(*f)).map(|(_, n)| *n)
+        Self::NAMED
+            .iter()
+            .filter(move |(f, _)| self.has(*f))
+            .map(|(_, n)| *n)
     }
 }

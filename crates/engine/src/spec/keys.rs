@@ -60,7 +60,10 @@ impl Access {
 
     /// Wire names, in the order in which `COMMAND INFO` lists them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().filter(move |(a, _)| self.has(*a)).map(|(_, n)| *n)
+        Self::NAMES
+            .iter()
+            .filter(move |(a, _)| self.has(*a))
+            .map(|(_, n)| *n)
     }
 }
 
@@ -118,7 +121,11 @@ pub struct KeySpec {
 pub const fn key(index: usize) -> KeySpec {
     KeySpec {
         begin: Begin::Index(index),
-        find: Find::Range { last: 0, step: 1, limit: 0 },
+        find: Find::Range {
+            last: 0,
+            step: 1,
+            limit: 0,
+        },
         access: Access(0),
         notes: None,
     }
@@ -128,7 +135,11 @@ pub const fn key(index: usize) -> KeySpec {
 pub const fn numkeys(index: usize) -> KeySpec {
     KeySpec {
         begin: Begin::Index(index),
-        find: Find::Count { at: 0, first: 1, step: 1 },
+        find: Find::Count {
+            at: 0,
+            first: 1,
+            step: 1,
+        },
         access: Access(0),
         notes: None,
     }
@@ -138,7 +149,11 @@ pub const fn numkeys(index: usize) -> KeySpec {
 pub const fn keyword(word: &'static str, from: i32) -> KeySpec {
     KeySpec {
         begin: Begin::Keyword { word, from },
-        find: Find::Range { last: 0, step: 1, limit: 0 },
+        find: Find::Range {
+            last: 0,
+            step: 1,
+            limit: 0,
+        },
         access: Access(0),
         notes: None,
     }
@@ -147,7 +162,11 @@ pub const fn keyword(word: &'static str, from: i32) -> KeySpec {
 impl KeySpec {
     /// Further keys up to `last` (negative: from the end) at distance `step`.
     pub const fn to(mut self, last: i32, step: usize) -> KeySpec {
-        self.find = Find::Range { last, step, limit: 0 };
+        self.find = Find::Range {
+            last,
+            step,
+            limit: 0,
+        };
         self
     }
 
@@ -206,15 +225,24 @@ impl KeySpec {
 
     /// Whether the keys cannot be told by first, last and step alone.
     pub const fn is_movable(&self) -> bool {
-        !matches!((self.begin, self.find), (Begin::Index(_), Find::Range { limit: 0 | 1, .. }))
+        !matches!(
+            (self.begin, self.find),
+            (Begin::Index(_), Find::Range { limit: 0 | 1, .. })
+        )
     }
 
     /// Calls `found` with the argument index of every key.
     ///
     /// # Errors
     /// `InvalidKeys` when a key count is not a number, is negative, or exceeds the arguments.
-    pub fn positions(&self, args: Request<'_>, found: &mut impl FnMut(usize)) -> Result<(), InvalidKeys> {
-        let Some(begin) = self.begin_at(args) else { return Ok(()) };
+    pub fn positions(
+        &self,
+        args: Request<'_>,
+        found: &mut impl FnMut(usize),
+    ) -> Result<(), InvalidKeys> {
+        let Some(begin) = self.begin_at(args) else {
+            return Ok(());
+        };
         match self.find {
             Find::Range { last, step, limit } => {
                 let last = if last >= 0 {
@@ -230,7 +258,10 @@ impl KeySpec {
                 (begin..=last).step_by(step.max(1)).for_each(found);
             }
             Find::Count { at, first, step } => {
-                let count = args.get(begin + at).and_then(ochre_ds::int::parse_i64).ok_or(InvalidKeys)?;
+                let count = args
+                    .get(begin + at)
+                    .and_then(ochre_ds::int::parse_i64)
+                    .ok_or(InvalidKeys)?;
                 let count = usize::try_from(count).map_err(|_| InvalidKeys)?;
                 let first = begin + first;
                 let span = count.checked_mul(step.max(1)).ok_or(InvalidKeys)?;
@@ -252,8 +283,15 @@ impl KeySpec {
                 } else {
                     args.len().saturating_sub(from.unsigned_abs() as usize)
                 };
-                let matches = |i: &usize| args.get(*i).is_some_and(|a| a.eq_ignore_ascii_case(word.as_bytes()));
-                let at = if from >= 0 { (start..args.len()).find(matches) } else { (1..=start).rev().find(matches) };
+                let matches = |i: &usize| {
+                    args.get(*i)
+                        .is_some_and(|a| a.eq_ignore_ascii_case(word.as_bytes()))
+                };
+                let at = if from >= 0 {
+                    (start..args.len()).find(matches)
+                } else {
+                    (1..=start).rev().find(matches)
+                };
                 at.map(|i| i + 1).filter(|i| *i < args.len())
             }
         }

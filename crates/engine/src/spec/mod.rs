@@ -17,7 +17,7 @@ mod keys;
 pub use arg::{Arg, ArgKind};
 pub use category::Categories;
 pub use flags::Flags;
-pub use keys::{Access, Begin, Find, KeySpec, key, keyword, numkeys};
+pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys};
 
 use crate::error::CommandError;
 use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, WriteCx};
@@ -152,13 +152,18 @@ impl Command {
 
     /// Whether the handler may change keys.
     pub const fn is_write(&self) -> bool {
-        matches!(self.run, Run::Write(_)) || (matches!(self.run, Run::Cut(_)) && !self.flags.has(Flags::ADMIN_CUT))
+        matches!(self.run, Run::Write(_))
+            || (matches!(self.run, Run::Cut(_)) && !self.flags.has(Flags::ADMIN_CUT))
     }
 
     /// Whether `count` arguments (name included) satisfy the declared arity.
     pub const fn accepts(&self, count: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;
-        if self.arity >= 0 { count == arity } else { count >= arity }
+        if self.arity >= 0 {
+            count == arity
+        } else {
+            count >= arity
+        }
     }
 
     /// Declared and implied flags together, as `COMMAND INFO` reports them.
@@ -202,6 +207,10 @@ impl Command {
         if flags.has(Flags::BLOCKING) {
             c = c.with(Categories::BLOCKING);
         }
-        c.with(if flags.has(Flags::FAST) { Categories::FAST } else { Categories::SLOW })
+        c.with(if flags.has(Flags::FAST) {
+            Categories::FAST
+        } else {
+            Categories::SLOW
+        })
     }
 }

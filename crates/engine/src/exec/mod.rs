@@ -1,0 +1,432 @@
+//! The spine: one request from its decoded bytes to its reply.
+//!
+//! | stage | module | does |
+//! |---|---|---|
+//! | 3 lookup | `lookup` | words to declaration, arity |
+//! | 4 gates | `gates` | may it run at all |
+//! | 5 plan | `plan` | keys to stripes |
+//! | 7 run | `run` | lock, handler |
+//! | 8 effects | `effects` | journal, still locked |
+//! | 9 release | `run` | unlock, then free what was removed |
+//!
+//! Invariant: nothing here awaits, opens a socket or a file; time, memory figures and the runtime come
+//! through `ports`.
+
+pub mod context;
+mod cron;
+mod effects;
+mod gates;
+mod latency;
+mod lookup;
+mod memory;
+mod plan;
+mod reclaim;
+mod run;
+mod session;
+mod slowlog;
+mod stats;
+
+pub use context::{
+    CutCx, Env, Expiry, LATER_MIN, Later, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx, SweepCx,
+    WriteCx, WriteKeys, reply_string,
+};
+pub use effects::{Effects, Journals};
+pub use latency::LatencyMonitor;
+pub use lookup::{Entry, Lookup, wrong_arity};
+pub use memory::MemoryLimit;
+pub use plan::{Plan, PlannedKey};
+pub use reclaim::Reclaimer;
+pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
+pub use slowlog::{SlowLog, SlowLogEntry};
+pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
+
+use crate::error::CommandError;
+use crate::keyspace::Keyspace;
+use crate::keyspace::access::{AccessRule, CLOCK_MASK};
+use crate::ports::{Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::settings::{Apply, Settings, id};
+use ochre_ds::ticks;
+use ochre_resp::Request;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+
+/// What an engine is built from.
+pub struct Ports {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Allocator figures.
+    pub memory: Arc<dyn Memory>,
+    /// The runtime around the engine.
+    pub runtime: Arc<dyn Runtime>,
+    /// The settings file, for CONFIG REWRITE.
+    pub settings_file: Arc<dyn SettingsFile>,
+    /// Carries changed settings out.
+    pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Seed of the key hash and of random choices; random in production.
+    pub seed: u64,
+}
+
+/// What CLIENT PAUSE asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pause {
+    /// Unix milliseconds at which it ends.
+    pub until_ms: i64,
+    /// Stop only commands that write.
+    pub writes_only: bool,
+}
+
+/// The engine: everything behind the sockets.
+pub struct Engine {
+    /// The data.
+    pub keyspace: Keyspace,
+    /// The commands.
+    pub lookup: Lookup,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The counters.
+    pub stats: Stats,
+    /// The connections.
+    pub clients: Clients,
+    /// Readers of the effects stream.
+    pub journals: Journals,
+    /// SLOWLOG.
+    pub slowlog: SlowLog,
+    /// LATENCY.
+    pub latency: LatencyMonitor,
+    /// The memory limit.
+    pub memory: MemoryLimit,
+    /// Background freeing.
+    pub reclaimer: Reclaimer,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The runtime around the engine.
+    pub runtime: Arc<dyn Runtime>,
+    /// The settings file.
+    pub settings_file: Arc<dyn SettingsFile>,
+    /// Carries changed settings out.
+    pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Facts about the process, for INFO.
+    pub about: About,
+    paused: AtomicBool,
+    pause: Mutex<Option<Pause>>,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: AtomicBool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
+    /// Unix milliseconds when the engine started.
+    pub started_ms: i64,
+    cron: Mutex<cron::Cron>,
+    /// Changes since the last save point; there is none yet, so since the start.
+    pub changes: AtomicI64,
+}
+
+/// Facts about the process that INFO shows.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Forty hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// Path of the binary.
+    pub executable: String,
+    /// Operating system, release and machine.
+    pub os: String,
+    /// TCP port, 0 for none.
+    pub port: u16,
+    /// Worker threads of the runtime.
+    pub workers: usize,
+    /// Bytes of physical memory, 0 if unknown.
+    pub system_memory: u64,
+}
+
+/// What the connection does after a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// Goes on with the next request.
+    Next,
+    /// Sends what is there and closes.
+    Close,
+    /// CLIENT PAUSE is in force: nothing was done; try the same request again when it ended.
+    Paused,
+}
+
+impl Engine {
+    /// An engine with empty databases.
+    pub fn new(settings: Arc<Settings>, ports: Ports, about: About) -> Engine {
+        let lookup = Lookup::new(crate::commands::FAMILIES);
+        let databases = usize::try_from(settings.int(id::DATABASES))
+            .unwrap_or(16)
+            .max(1);
+        let started_ms = ports.clock.unix_ms();
+        let stats = Stats::new(lookup.entries().len());
+        stats.reset(started_ms);
+        let engine = Engine {
+            keyspace: Keyspace::new(databases, ports.seed),
+            lookup,
+            settings,
+            stats,
+            clients: Clients::default(),
+            journals: Journals::default(),
+            slowlog: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            memory: MemoryLimit::new(ports.memory),
+            reclaimer: Reclaimer::start(),
+            clock: ports.clock,
+            runtime: ports.runtime,
+            settings_file: ports.settings_file,
+            apply: ports.apply,
+            about,
+            paused: AtomicBool::new(false),
+            pause: Mutex::new(None),
+            active_expire: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
+            started_ms,
+            cron: Mutex::default(),
+            changes: AtomicI64::new(0),
+        };
+        engine.settings_changed();
+        engine
+    }
+
+    /// Takes over what the settings say about memory. Called after every change of settings.
+    pub fn settings_changed(&self) {
+        self.memory.set_limit(self.settings.size(id::MAXMEMORY));
+        if self.memory.is_limited() {
+            self.poll_memory();
+        }
+    }
+
+    /// The largest string in bytes.
+    pub fn bulk_max(&self) -> usize {
+        usize::try_from(self.settings.int(id::PROTO_MAX_BULK_LEN)).unwrap_or(512 << 20)
+    }
+
+    /// Begins a connection. `None` when `maxclients` are connected.
+    pub fn connect(&self, endpoint: Endpoint, waker: Option<Arc<dyn Waker>>) -> Option<Session> {
+        let most = usize::try_from(self.settings.int(id::MAXCLIENTS)).unwrap_or(usize::MAX);
+        if self.clients.len() >= most {
+            self.stats.add(Counter::RejectedConnections, 1);
+            return None;
+        }
+        self.stats.add(Counter::Connections, 1);
+        let client =
+            self.clients
+                .enter(endpoint, self.clock.unix_ms(), Arc::from("default"), waker);
+        Some(Session::new(client, !self.needs_password()))
+    }
+
+    /// Whether new connections have to authenticate.
+    pub fn needs_password(&self) -> bool {
+        !self.settings.text(id::REQUIREPASS).is_empty()
+    }
+
+    /// Ends a connection.
+    pub fn disconnect(&self, session: &mut Session) {
+        session.tally.flush(&self.stats);
+        self.clients.leave(session.client.id);
+    }
+
+    /// Begins a batch: one time for all its commands.
+    #[inline]
+    pub fn begin_batch(&self, session: &mut Session) {
+        session.now_ms = self.clock.unix_ms();
+        session.rule = self.access_rule(session.now_ms);
+        session.tick = ticks::now();
+        session.commands = 0;
+    }
+
+    /// Ends a batch: adds its counts up.
+    #[inline]
+    pub fn end_batch(&self, session: &mut Session) {
+        let client = &session.client;
+        client.active_ms.store(session.now_ms, Relaxed);
+        client
+            .commands
+            .store(client.commands.load(Relaxed) + session.commands, Relaxed);
+        client.last_command.store(
+            u32::try_from(session.last_command).unwrap_or(u32::MAX),
+            Relaxed,
+        );
+        session.tally.flush(&self.stats);
+    }
+
+    /// Gives memory back that a session keeps between batches.
+    pub fn idle(&self, session: &mut Session) {
+        session.tally.idle(&self.stats);
+        session.plan.shrink();
+    }
+
+    /// Executes one request and writes its reply.
+    #[inline]
+    pub fn execute(&self, session: &mut Session, request: Request<'_>, out: &mut Out) -> Flow {
+        if request.is_empty() {
+            return Flow::Next;
+        }
+        if self.paused.load(Relaxed) && self.stops(session, request) {
+            return Flow::Paused;
+        }
+        let mark = out.mark();
+        let mode = session.reply_mode;
+        if let Err(error) = self.dispatch(session, request, out) {
+            out.truncate(mark);
+            self.fail(session, &error, out);
+        }
+        session.commands += 1;
+        if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
+            self.withhold(session, mode, mark, out);
+        }
+        if session.closing {
+            Flow::Close
+        } else {
+            Flow::Next
+        }
+    }
+
+    #[cold]
+    fn fail(&self, session: &mut Session, error: &CommandError, out: &mut Out) {
+        session.tally.errors += 1;
+        self.stats.error(error.code());
+        out.error(error.text());
+    }
+
+    /// CLIENT REPLY: drops the reply where the mode says so.
+    fn withhold(
+        &self,
+        session: &mut Session,
+        before: ReplyMode,
+        mark: ochre_resp::Mark,
+        out: &mut Out,
+    ) {
+        match (before, session.reply_mode) {
+            // CLIENT REPLY ON is answered even though replies were off before it.
+            (ReplyMode::Off, ReplyMode::On) => {}
+            (ReplyMode::SkipNext, ReplyMode::SkipNext) => {
+                out.truncate(mark);
+                session.reply_mode = ReplyMode::On;
+            }
+            _ => out.truncate(mark),
+        }
+    }
+
+    /// Counts a command's time, and notes it where it was slow.
+    #[inline]
+    fn measure(
+        &self,
+        session: &mut Session,
+        entry: Entry,
+        request: Request<'_>,
+        from: u64,
+        failed: bool,
+    ) {
+        let now = ticks::now();
+        let nanos = ticks::nanos(from, now);
+        session.tick = now;
+        session
+            .tally
+            .executed(&self.stats, entry.index, nanos, failed);
+        let threshold = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
+        if threshold >= 0 && nanos >= threshold.unsigned_abs().saturating_mul(1000) {
+            self.note_slow(session, entry, request, nanos);
+        }
+        let threshold = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
+        if threshold > 0 && nanos >= threshold.unsigned_abs().saturating_mul(1_000_000) {
+            self.latency
+                .command(entry.command, session.now_ms, nanos / 1_000_000);
+        }
+    }
+
+    #[cold]
+    fn note_slow(&self, session: &Session, entry: Entry, request: Request<'_>, nanos: u64) {
+        use crate::spec::Flags;
+        if !entry
+            .command
+            .flags
+            .any(Flags::SKIP_SLOWLOG.with(Flags::SECRET))
+        {
+            let most = usize::try_from(self.settings.int(id::SLOWLOG_MAX_LEN)).unwrap_or(0);
+            self.slowlog.add(request, nanos / 1000, session, most);
+        }
+    }
+
+    /// How accesses are recorded at this time.
+    pub(crate) fn access_rule(&self, now_ms: i64) -> AccessRule {
+        let policy = self.eviction_policy();
+        let seconds = u32::try_from(now_ms / 1000 & i64::from(CLOCK_MASK)).unwrap_or(0);
+        let minutes = u32::try_from(now_ms / 60_000 & 0xFFFF).unwrap_or(0);
+        AccessRule {
+            lfu: policy.is_lfu(),
+            modified_only: policy.is_lrm(),
+            factor: u32::try_from(self.settings.int(id::LFU_LOG_FACTOR)).unwrap_or(10),
+            decay: u32::try_from(self.settings.int(id::LFU_DECAY_TIME)).unwrap_or(1),
+            seconds,
+            minutes,
+        }
+    }
+
+    /// The eviction policy in force.
+    pub(crate) fn eviction_policy(&self) -> crate::keyspace::evict::Policy {
+        crate::keyspace::evict::Policy::from_name(self.settings.choice(id::MAXMEMORY_POLICY))
+    }
+
+    /// Starts or prolongs a pause of clients.
+    pub fn pause(&self, pause: Pause) {
+        let mut current = self.pause.lock();
+        let both = current
+            .filter(|c| c.until_ms > self.clock.unix_ms())
+            .map_or(pause, |c| Pause {
+                until_ms: c.until_ms.max(pause.until_ms),
+                writes_only: c.writes_only && pause.writes_only,
+            });
+        *current = Some(both);
+        self.paused.store(true, Relaxed);
+    }
+
+    /// Ends a pause.
+    pub fn unpause(&self) {
+        *self.pause.lock() = None;
+        self.paused.store(false, Relaxed);
+        self.clients
+            .list()
+            .iter()
+            .filter(|c| c.paused.load(Relaxed))
+            .for_each(|c| c.wake());
+    }
+
+    /// The pause in force.
+    pub fn pause_in_force(&self) -> Option<Pause> {
+        if !self.paused.load(Relaxed) {
+            return None;
+        }
+        let pause = *self.pause.lock();
+        if pause.is_none_or(|p| p.until_ms <= self.clock.unix_ms()) {
+            self.unpause();
+            return None;
+        }
+        pause
+    }
+
+    /// Whether expired keys are only hidden, because writes are paused.
+    pub(crate) fn expiry_is_paused(&self) -> bool {
+        self.paused.load(Relaxed) && self.pause_in_force().is_some()
+    }
+
+    #[cold]
+    fn stops(&self, session: &Session, request: Request<'_>) -> bool {
+        use crate::spec::Flags;
+        let Some(pause) = self.pause_in_force() else {
+            return false;
+        };
+        let Ok(entry) = self.lookup.find(request) else {
+            return false;
+        };
+        let command = entry.command;
+        let exempt = command.flags.has(Flags::ADMIN) && !command.is_write();
+        let stopped = if pause.writes_only {
+            command.is_write() || command.flags.has(Flags::MAY_REPLICATE)
+        } else {
+            // The commands that end a pause must get through.
+            !command.flags.has(Flags::ALLOW_PAUSED) && !exempt
+        };
+        session.client.paused.store(stopped, Relaxed);
+        stopped
+    }
+}
