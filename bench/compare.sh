@@ -24,7 +24,7 @@ if [ -n "$workers" ]; then
   command_of=([two-workers]="$ochre $option 2" [one-worker]="$ochre $option 1")
 else
   while read -r name path; do names+=("$name"); command_of[$name]=$path; done < <(contestants "$ochre")
-  [ ${#names[@]} = 3 ]
+  [ ${#names[@]} = 3 ] || { echo "the peers are missing; see peers.sh" >&2; exit 1; }
   if [ -n "${REDIS_70:-}" ]; then names+=(redis-7.0); command_of[redis-7.0]=${OCHRE_REDIS_70:-/usr/bin/redis-server}; fi
 fi
 

