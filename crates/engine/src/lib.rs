@@ -1,1 +1,3 @@
 //! Keyspace, commands and execution of Ochre: synchronous and socket-free.
+
+pub mod settings;
