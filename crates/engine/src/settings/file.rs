@@ -233,7 +233,7 @@ impl Reader<'_> {
         let named = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
         match arguments {
             [pattern] if name.eq_ignore_ascii_case(b"include") => self.include(pattern, depth),
-            _ if UNSUPPORTED.iter().any(|known| named(known)) => Err(NOT_SUPPORTED.into()),
+            _ if UNSUPPORTED.iter().any(named) => Err(NOT_SUPPORTED.into()),
             _ => Err("Bad directive or wrong number of arguments".into()),
         }
     }

@@ -8,7 +8,7 @@
 //! - Rewriting the result again gives the same text.
 //!
 //! Does not follow includes: what they set is written to this file too, as Redis does.
-//! Unlike Redis, all rules of `save` stay together and no blank lines are left behind.
+//! Unlike Redis, all rules of `save` stay together, and lines that go leave no blank ones behind.
 
 use super::quoting;
 use super::rows::{TABLE, find};
@@ -66,6 +66,9 @@ pub fn rewrite(settings: &Settings, old: &[u8]) -> Vec<u8> {
             continue;
         }
         if !std::mem::replace(&mut has_marker, true) {
+            if !old_lines.is_empty() {
+                push(b"");
+            }
             push(MARKER.as_bytes());
         }
         canonical(row, &value).iter().for_each(|line| push(line));
