@@ -1,3 +1,18 @@
 //! Keyspace, commands and execution of Ochre: synchronous and socket-free.
+//!
+//! - [`spec`]: what a command is.
+//! - [`keyspace`]: striped databases, locks, expiry, eviction.
+//! - [`exec`]: the spine, from a decoded request to its reply.
+//! - [`commands`]: the commands, one family a folder.
+//! - [`settings`]: the settings, one row each.
+//! - [`ports`]: what the engine needs from outside.
+//!
+//! Knows nothing of sockets, files and Tokio.
 
+pub mod commands;
+pub mod error;
+pub mod exec;
+pub mod keyspace;
+pub mod ports;
 pub mod settings;
+pub mod spec;

@@ -82,7 +82,7 @@ impl Database {
         let stripe = |i: usize| {
             Guarded(Mutex::new(Stripe::new(
                 hasher,
-                seed.wrapping_add(i as u64 * 0x9E37_79B9_7F4A_7C15),
+                seed.wrapping_add((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             )))
         };
         Database {
