@@ -60,8 +60,23 @@ pub trait Memory: Send + Sync {
     fn report(&self) -> Option<String>;
 }
 
+/// How important a log line is, as `loglevel` orders them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LogLevel {
+    /// Of use to developers.
+    Debug,
+    /// Much detail.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// What an operator must know.
+    Warning,
+}
+
 /// The runtime around the engine.
 pub trait Runtime: Send + Sync {
+    /// Writes a line to the server's log, if `loglevel` lets it through.
+    fn log(&self, level: LogLevel, message: &str);
     /// Runs `work`, which may take long, letting other connections of this worker move on meanwhile.
     fn long(&self, work: &mut dyn FnMut());
     /// Begins an orderly stop of the server: no new connections, then exit. Returns at once.

@@ -47,6 +47,7 @@ impl Memory for TestMemory {
 struct Inline;
 
 impl Runtime for Inline {
+    fn log(&self, _: ochre_engine::ports::LogLevel, _: &str) {}
     fn long(&self, work: &mut dyn FnMut()) {
         work();
     }
