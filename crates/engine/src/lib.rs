@@ -16,3 +16,6 @@ pub mod keyspace;
 pub mod ports;
 pub mod settings;
 pub mod spec;
+
+/// The Redis version whose commands and replies Ochre offers; clients enable features by it.
+pub const REDIS_VERSION: &str = "8.2.0";

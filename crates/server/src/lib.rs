@@ -1,1 +1,16 @@
 //! The Tokio rim of Ochre: listeners, connections, signals and wiring.
+//!
+//! It moves bytes and decides nothing about commands: everything behind a decoded request is the
+//! engine's. [`main`] is the whole of the server program but for its allocator.
+
+mod apply;
+mod conn;
+mod files;
+mod listen;
+mod log;
+mod runtime;
+mod shared;
+mod start;
+mod stream;
+
+pub use start::main;

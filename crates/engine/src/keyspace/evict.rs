@@ -13,7 +13,7 @@ const BUCKETS_MAX: usize = 64;
 
 /// What `maxmemory-policy` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Only keys with an expiry are candidates.
     pub(crate) volatile_only: bool,
     pub(crate) order: Order,
@@ -38,7 +38,7 @@ pub(crate) enum Order {
 
 impl Policy {
     /// The policy called `name` in the settings.
-    pub fn from_name(name: &str) -> Policy {
+    pub(crate) fn from_name(name: &str) -> Policy {
         let volatile_only = name.starts_with("volatile-");
         let order = match name.rsplit('-').next().unwrap_or_default() {
             "lru" => Order::Idle,
@@ -55,12 +55,12 @@ impl Policy {
     }
 
     /// Whether accesses are counted rather than timed.
-    pub fn is_lfu(self) -> bool {
+    pub(crate) fn is_lfu(self) -> bool {
         self.order == Order::Rare
     }
 
     /// Whether only changes count as accesses.
-    pub fn is_lrm(self) -> bool {
+    pub(crate) fn is_lrm(self) -> bool {
         self.order == Order::Unmodified
     }
 

@@ -33,4 +33,4 @@ pub use setting::{Check, Flags, Kind, Setting, Standing};
 pub use store::{
     Apply, BufferLimit, Changed, ClientClass, Origin, Refusal, SetError, Settings, lookup,
 };
-pub use value::Value;
+pub use value::{Value, show};

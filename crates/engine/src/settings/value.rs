@@ -417,7 +417,7 @@ fn parse_primary(words: &[&[u8]]) -> Result<Value, Reason> {
 }
 
 /// The value as CONFIG GET answers it.
-pub(super) fn show(setting: &Setting, value: &Value) -> Vec<u8> {
+pub fn show(setting: &Setting, value: &Value) -> Vec<u8> {
     match value {
         Value::Number(number) => show_number(setting.kind, *number).into_bytes(),
         Value::Text(text) => text.to_vec(),

@@ -1,0 +1,550 @@
+//! One connection: reads, decodes, executes and writes, on one task.
+//!
+//! Invariants
+//! - Requests are executed in the order of their arrival, where their bytes arrived; nothing is handed to another thread.
+//! - A batch (what one read brought) is answered by one write.
+//! - Between batches a connection holds no buffer unless a request is incomplete or a reply unsent:
+//!   both are read into and written from buffers of the thread.
+//! - Replies waiting to be sent stop the reading of further requests at [`OUTPUT_HIGH_WATER`].
+//!
+//! Limits: `client-query-buffer-limit`, `client-output-buffer-limit normal`, and those of the decoder.
+
+use crate::shared::Shared;
+use crate::stream::Stream;
+use ochre_engine::exec::{Counter, Flow, Out, Session};
+use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
+use ochre_engine::settings::{ClientClass, id};
+use ochre_resp::{Decoded, Decoder, Limits, Protocol};
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::ReadBuf;
+
+/// Bytes read at once: enough for deep pipelines, small enough to stay in the cache.
+const READ_BYTES: usize = 64 * 1024;
+/// Unsent reply bytes at which no further request of the batch is executed.
+const OUTPUT_HIGH_WATER: usize = 1 << 20;
+/// Pieces of one vectored write.
+const PIECES_MAX: usize = 64;
+/// Reply buffer kept by a thread between batches.
+const OUTPUT_KEPT: usize = 256 * 1024;
+/// Bytes added to the query buffer at least when a request is incomplete.
+const QUERY_STEP: usize = 16 * 1024;
+/// How long the last replies of a closing connection may take to leave.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Buffers that a thread lends to the connection it is working on.
+struct Scratch {
+    input: Box<[u8]>,
+    output: Option<Out>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> =
+        RefCell::new(Scratch { input: vec![0; READ_BYTES].into_boxed_slice(), output: None });
+}
+
+/// Wakes a connection's task from elsewhere.
+#[derive(Default)]
+pub(crate) struct TaskWaker(Mutex<Option<std::task::Waker>>);
+
+impl Waker for TaskWaker {
+    fn wake(&self) {
+        if let Some(waker) = &*self.0.lock() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl TaskWaker {
+    fn register(&self, cx: &Context<'_>) {
+        let mut waker = self.0.lock();
+        if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+}
+
+/// Why a connection ends.
+enum End {
+    /// The peer left, or was told to.
+    Quiet,
+    /// The last replies are to be sent first.
+    AfterReplies,
+}
+
+/// A connection and its state.
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+    stream: Stream,
+    session: Session,
+    waker: Arc<TaskWaker>,
+    decoder: Decoder,
+    /// Bytes of requests not executed yet, from the start of the first one.
+    query: Vec<u8>,
+    /// Replies not sent yet.
+    output: Option<Out>,
+    protocol: Protocol,
+    /// The query buffer holds a request that could run now.
+    backlog: bool,
+    soft_limit_since_ms: Option<i64>,
+    net_in: u64,
+    net_out: u64,
+}
+
+/// What is to be done next.
+enum Next {
+    Read,
+    Flush,
+    /// CLIENT PAUSE is in force.
+    Pause,
+    End(End),
+}
+
+impl Connection {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        stream: Stream,
+        session: Session,
+        waker: Arc<TaskWaker>,
+    ) -> Connection {
+        Connection {
+            shared,
+            stream,
+            session,
+            waker,
+            decoder: Decoder::new(),
+            query: Vec::new(),
+            output: None,
+            protocol: Protocol::Resp2,
+            backlog: false,
+            soft_limit_since_ms: None,
+            net_in: 0,
+            net_out: 0,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(crate) async fn serve(mut self) {
+        let mut next = Next::Read;
+        loop {
+            next = match next {
+                Next::Read if self.session.client.is_killed() => Next::End(End::Quiet),
+                Next::Read if self.backlog => self.execute_backlog(),
+                Next::Read => poll_fn(|cx| self.poll_batch(cx)).await,
+                Next::Flush => match self.flush().await {
+                    Ok(()) => Next::Read,
+                    Err(_) => Next::End(End::Quiet),
+                },
+                Next::Pause => self.wait_for_pause().await,
+                Next::End(end) => {
+                    if matches!(end, End::AfterReplies) {
+                        // The peer may not read any more; its problem then.
+                        let _ = tokio::time::timeout(LINGER, self.finish()).await;
+                    }
+                    break;
+                }
+            };
+            if let Some(until_ms) = self.session.hold_until_ms.take() {
+                self.hold(until_ms).await;
+            }
+        }
+        self.shared.engine.disconnect(&mut self.session);
+    }
+
+    /// Waits for bytes, and executes what they bring.
+    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        if self.session.client.is_killed() {
+            return Poll::Ready(Next::End(End::Quiet));
+        }
+        let outcome = if self.query.is_empty() {
+            self.poll_scratch(cx)
+        } else {
+            self.poll_query(cx)
+        };
+        if outcome.is_pending() {
+            self.waker.register(cx);
+            if self.session.client.is_killed() {
+                return Poll::Ready(Next::End(End::Quiet));
+            }
+        }
+        outcome
+    }
+
+    /// Reads into the thread's buffer: the usual case.
+    fn poll_scratch(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let Scratch { input, output } = scratch;
+            let mut buf = ReadBuf::new(input);
+            match self.stream.poll_read(cx, &mut buf) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(Next::End(End::Quiet)),
+                Poll::Ready(Ok(())) => {}
+            }
+            let bytes = buf.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Next::End(End::Quiet));
+            }
+            self.net_in += bytes.len() as u64;
+            let mut out = self.take_output(output);
+            let (consumed, next) = self.run(bytes, &mut out);
+            self.query.extend_from_slice(&bytes[consumed..]);
+            Poll::Ready(self.send(out, next, output))
+        })
+    }
+
+    /// Reads more of an incomplete request behind what is there of it.
+    fn poll_query(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let wanted = self.decoder.wanted().min(self.query.len());
+        let len = self.query.len();
+        // Growth follows what has arrived, whatever size was announced.
+        self.query.resize(len + QUERY_STEP.max(wanted), 0);
+        let mut buf = ReadBuf::new(&mut self.query[len..]);
+        let read = self.stream.poll_read(cx, &mut buf);
+        let filled = buf.filled().len();
+        self.query.truncate(len + filled);
+        match read {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(_)) => return Poll::Ready(Next::End(End::Quiet)),
+            Poll::Ready(Ok(())) if filled == 0 => return Poll::Ready(Next::End(End::Quiet)),
+            Poll::Ready(Ok(())) => {}
+        }
+        self.net_in += filled as u64;
+        let limit = self
+            .shared
+            .engine
+            .settings
+            .size(id::CLIENT_QUERY_BUFFER_LIMIT);
+        if self.query.len() as u64 > limit {
+            self.shared.runtime.log(
+                LogLevel::Warning,
+                "Closing client that reached max query buffer length",
+            );
+            self.shared
+                .engine
+                .stats
+                .add(Counter::ClientQueryBufferLimitDisconnections, 1);
+            return Poll::Ready(Next::End(End::Quiet));
+        }
+        Poll::Ready(self.execute_backlog())
+    }
+
+    /// Executes what the query buffer holds.
+    fn execute_backlog(&mut self) -> Next {
+        self.backlog = false;
+        SCRATCH.with_borrow_mut(|scratch| {
+            let query = std::mem::take(&mut self.query);
+            let mut out = self.take_output(&mut scratch.output);
+            let (consumed, next) = self.run(&query, &mut out);
+            self.query = query;
+            self.query.drain(..consumed);
+            if self.query.is_empty() {
+                self.query = Vec::new();
+            }
+            self.send(out, next, &mut scratch.output)
+        })
+    }
+
+    fn take_output(&mut self, spare: &mut Option<Out>) -> Out {
+        let mut out = self
+            .output
+            .take()
+            .or_else(|| spare.take())
+            .unwrap_or_else(|| Out::new(self.protocol));
+        out.set_protocol(self.protocol);
+        out
+    }
+
+    /// Executes the complete requests of `bytes`. Returns how many bytes they took.
+    fn run(&mut self, bytes: &[u8], out: &mut Out) -> (usize, Next) {
+        let shared = self.shared.clone();
+        let engine = &*shared.engine;
+        let mut limits = Limits {
+            bulk_max: engine.bulk_max(),
+            ..Limits::default()
+        };
+        let (mut at, mut next) = (0, Next::Read);
+        engine.begin_batch(&mut self.session);
+        loop {
+            if out.len() >= OUTPUT_HIGH_WATER {
+                self.backlog = true;
+                break;
+            }
+            limits.unauthenticated = !self.session.authenticated;
+            match self.decoder.decode(&bytes[at..], &limits) {
+                Ok(Decoded::Incomplete) => break,
+                Ok(Decoded::Complete { consumed }) => {
+                    let request = self.decoder.request(&bytes[at..]);
+                    match engine.execute(&mut self.session, request, out) {
+                        Flow::Next => {}
+                        Flow::Paused => {
+                            self.decoder.reset();
+                            next = Next::Pause;
+                            break;
+                        }
+                        Flow::Close => next = Next::End(End::AfterReplies),
+                    }
+                    at += consumed;
+                    self.decoder.reset();
+                    if matches!(next, Next::End(_)) {
+                        break;
+                    }
+                    if self.session.hold_until_ms.is_some() || self.session.client.is_killed() {
+                        self.backlog = at < bytes.len();
+                        break;
+                    }
+                }
+                Err(error) => {
+                    let mut text = b"ERR ".to_vec();
+                    error.write_text(&mut text);
+                    out.error(text);
+                    at = bytes.len();
+                    next = Next::End(End::AfterReplies);
+                    break;
+                }
+            }
+        }
+        self.protocol = out.protocol();
+        self.account(at, bytes.len(), out);
+        engine.end_batch(&mut self.session);
+        (at, next)
+    }
+
+    /// Publishes what CLIENT LIST shows, once per batch.
+    fn account(&mut self, consumed: usize, len: usize, out: &Out) {
+        let client = &self.session.client;
+        client.net_in.store(self.net_in, Relaxed);
+        client.net_out.store(self.net_out, Relaxed);
+        client.query_len.store((len - consumed) as u64, Relaxed);
+        client
+            .query_cap
+            .store(self.query.capacity() as u64, Relaxed);
+        client.output_len.store(out.len() as u64, Relaxed);
+        client.output_cap.store(out.heap_bytes() as u64, Relaxed);
+    }
+
+    /// Writes the batch's replies at once; what the socket does not take stays with the connection.
+    fn send(&mut self, mut out: Out, next: Next, spare: &mut Option<Out>) -> Next {
+        if self.session.hold_until_ms.is_some() && !out.is_empty() {
+            self.output = Some(out);
+            return next;
+        }
+        match self.write_some(&mut out) {
+            Err(_) => return Next::End(End::Quiet),
+            Ok(()) if out.is_empty() => {
+                out.shrink(OUTPUT_KEPT);
+                *spare = Some(out);
+            }
+            Ok(()) => {
+                let over = self.over_limit(&out);
+                self.output = Some(out);
+                if over {
+                    return Next::End(End::Quiet);
+                }
+                if matches!(next, Next::Read) {
+                    return Next::Flush;
+                }
+            }
+        }
+        if matches!(next, Next::Read) && self.query.is_empty() {
+            self.soft_limit_since_ms = None;
+        }
+        next
+    }
+
+    fn write_some(&mut self, out: &mut Out) -> io::Result<()> {
+        while !out.is_empty() {
+            let written = match out.as_slice() {
+                Some(bytes) => self.stream.try_write(bytes),
+                None => {
+                    let pieces: Vec<IoSlice<'_>> =
+                        out.segments().take(PIECES_MAX).map(IoSlice::new).collect();
+                    self.stream.try_write_vectored(&pieces)
+                }
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.net_out += n as u64;
+                    out.advance(n);
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether unsent replies exceed `client-output-buffer-limit normal`.
+    fn over_limit(&mut self, out: &Out) -> bool {
+        let limit = self
+            .shared
+            .engine
+            .settings
+            .buffer_limit(ClientClass::Normal);
+        let len = out.len() as u64;
+        let hard = limit.hard_bytes > 0 && len >= limit.hard_bytes;
+        let soft = limit.soft_bytes > 0 && len >= limit.soft_bytes;
+        let now_ms = self.session.now_ms;
+        let since = if soft {
+            Some(*self.soft_limit_since_ms.get_or_insert(now_ms))
+        } else {
+            None
+        };
+        self.soft_limit_since_ms = since;
+        let patience_ms =
+            i64::try_from(limit.soft_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let over = hard || since.is_some_and(|s| now_ms - s > patience_ms);
+        if over {
+            self.shared.runtime.log(
+                LogLevel::Warning,
+                &format!("Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.", self.session.client.id),
+            );
+            self.shared
+                .engine
+                .stats
+                .add(Counter::ClientOutputBufferLimitDisconnections, 1);
+        }
+        over
+    }
+
+    /// Sends all waiting replies.
+    ///
+    /// # Cancel safety
+    /// What was not sent stays in `output`.
+    async fn flush(&mut self) -> io::Result<()> {
+        while let Some(mut out) = self.output.take() {
+            let wrote = self.write_some(&mut out);
+            self.session
+                .client
+                .output_len
+                .store(out.len() as u64, Relaxed);
+            self.session.client.net_out.store(self.net_out, Relaxed);
+            if out.is_empty() {
+                return wrote;
+            }
+            let over = self.over_limit(&out);
+            self.output = Some(out);
+            wrote?;
+            if over {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            tokio::select! {
+                ready = self.stream.writable() => ready?,
+                () = self.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the last replies and closes in an orderly way.
+    async fn finish(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        poll_fn(|cx| self.stream.poll_shutdown(cx)).await
+    }
+
+    /// Waits until CLIENT PAUSE ends, then tries the held request again.
+    async fn wait_for_pause(&mut self) -> Next {
+        self.backlog = true;
+        if self.flush().await.is_err() {
+            return Next::End(End::Quiet);
+        }
+        while let Some(pause) = self.shared.engine.pause_in_force() {
+            let now = self.shared.engine.clock.unix_ms();
+            let rest = u64::try_from(pause.until_ms.saturating_sub(now))
+                .unwrap_or(0)
+                .max(1);
+            // Woken early by CLIENT UNPAUSE or CLIENT KILL.
+            let _ = tokio::time::timeout(Duration::from_millis(rest), self.woken()).await;
+            if self.session.client.is_killed() {
+                return Next::End(End::Quiet);
+            }
+        }
+        self.session.client.paused.store(false, Relaxed);
+        Next::Read
+    }
+
+    /// Keeps the present reply back until `until_ms`, or for ever.
+    async fn hold(&mut self, until_ms: i64) {
+        loop {
+            let now = self.shared.engine.clock.unix_ms();
+            if now >= until_ms || self.session.client.is_killed() {
+                break;
+            }
+            let rest = Duration::from_millis(u64::try_from(until_ms - now).unwrap_or(0))
+                .min(Duration::from_secs(3600));
+            let peer_left = tokio::time::timeout(rest, self.woken_or_closed()).await;
+            if matches!(peer_left, Ok(true)) {
+                self.session.client.kill();
+            }
+        }
+        if self.flush().await.is_err() {
+            self.session.client.kill();
+        }
+    }
+
+    /// Ready when the client was told to go.
+    async fn killed(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            if self.session.client.is_killed() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Ready at the next wake-up.
+    async fn woken(&self) {
+        let mut first = true;
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            if std::mem::take(&mut first) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+
+    /// Ready at a wake-up (false) or when the peer closed (true); requests that arrive meanwhile are kept.
+    async fn woken_or_closed(&mut self) -> bool {
+        let mut first = true;
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            let len = self.query.len();
+            // Beyond this the peer's bytes wait in the kernel.
+            if len < READ_BYTES {
+                self.query.resize(len + QUERY_STEP, 0);
+                let mut buf = ReadBuf::new(&mut self.query[len..]);
+                let read = self.stream.poll_read(cx, &mut buf);
+                let filled = buf.filled().len();
+                self.query.truncate(len + filled);
+                match read {
+                    Poll::Ready(Ok(())) if filled > 0 => {
+                        self.backlog = true;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(_) => return Poll::Ready(true),
+                    Poll::Pending => {}
+                }
+            }
+            if std::mem::take(&mut first) {
+                Poll::Pending
+            } else {
+                Poll::Ready(false)
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,65 @@
+//! The engine's port to Tokio: long work, logging, the orderly stop.
+
+use crate::log::Log;
+use ochre_engine::ports::{LogLevel, Runtime};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// See the module's documentation.
+pub(crate) struct ServerRuntime {
+    pub(crate) log: Arc<Log>,
+    stop: watch::Sender<bool>,
+}
+
+impl ServerRuntime {
+    pub(crate) fn new(log: Arc<Log>) -> ServerRuntime {
+        ServerRuntime {
+            log,
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Ready when the server is to stop.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn stopped(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+impl Runtime for ServerRuntime {
+    fn log(&self, level: LogLevel, message: &str) {
+        self.log.write(level, message);
+    }
+
+    fn long(&self, work: &mut dyn FnMut()) {
+        use tokio::runtime::{Handle, RuntimeFlavor};
+        match Handle::try_current().map(|h| h.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            // Embedded in a single-threaded runtime, or called from a thread of its own.
+            _ => work(),
+        }
+    }
+
+    fn shutdown(&self) {
+        self.stop.send_replace(true);
+    }
+
+    fn cpu_seconds(&self) -> [f64; 4] {
+        // Fields 14 to 17 of proc(5) stat, in clock ticks, counted behind the command's name.
+        let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields: Vec<&str> = text
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks = rustix::param::clock_ticks_per_second().max(1);
+        std::array::from_fn(|i| {
+            let value: u32 = fields.get(11 + i).and_then(|f| f.parse().ok()).unwrap_or(0);
+            f64::from(value) / f64::from(u32::try_from(ticks).unwrap_or(100))
+        })
+    }
+}
