@@ -13,6 +13,7 @@ pub mod int;
 pub mod lcs;
 pub mod long_double;
 pub mod lzf;
+pub mod prefetch;
 pub mod slots;
 pub mod table;
 pub mod ticks;

@@ -11,10 +11,11 @@
 
 use crate::shared::Shared;
 use crate::stream::Stream;
-use ochre_engine::exec::{Counter, Flow, Out, Session};
+use crate::window::{Stop, WINDOW, Window};
+use ochre_engine::exec::{Counter, Engine, Flow, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::{ClientClass, id};
-use ochre_resp::{Decoded, Decoder, Limits, Protocol};
+use ochre_resp::{Decoder, Limits, Protocol};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -41,12 +42,16 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Buffers that a thread lends to the connection it is working on.
 struct Scratch {
     input: Box<[u8]>,
+    window: Window,
     output: Option<Out>,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> =
-        RefCell::new(Scratch { input: vec![0; READ_BYTES].into_boxed_slice(), output: None });
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        input: vec![0; READ_BYTES].into_boxed_slice(),
+        window: Window::new(),
+        output: None,
+    });
 }
 
 /// Wakes a connection's task from elsewhere.
@@ -84,7 +89,8 @@ pub(crate) struct Connection {
     stream: Stream,
     session: Session,
     waker: Arc<TaskWaker>,
-    decoder: Decoder,
+    /// How far the first, incomplete request of `query` was decoded.
+    partial: Option<Box<Decoder>>,
     /// Bytes of requests not executed yet, from the start of the first one.
     query: Vec<u8>,
     /// Replies not sent yet.
@@ -118,7 +124,7 @@ impl Connection {
             stream,
             session,
             waker,
-            decoder: Decoder::new(),
+            partial: None,
             query: Vec::new(),
             output: None,
             protocol: Protocol::Resp2,
@@ -179,7 +185,11 @@ impl Connection {
     /// Reads into the thread's buffer: the usual case.
     fn poll_scratch(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let Scratch { input, output } = scratch;
+            let Scratch {
+                input,
+                window,
+                output,
+            } = scratch;
             let mut buf = ReadBuf::new(input);
             match self.stream.poll_read(cx, &mut buf) {
                 Poll::Pending => return Poll::Pending,
@@ -192,7 +202,7 @@ impl Connection {
             }
             self.net_in += bytes.len() as u64;
             let mut out = self.take_output(output);
-            let (consumed, next) = self.run(bytes, &mut out);
+            let (consumed, next) = self.run(bytes, window, &mut out);
             self.query.extend_from_slice(&bytes[consumed..]);
             Poll::Ready(self.send(out, next, output))
         })
@@ -200,7 +210,11 @@ impl Connection {
 
     /// Reads more of an incomplete request behind what is there of it.
     fn poll_query(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let wanted = self.decoder.wanted().min(self.query.len());
+        let wanted = self
+            .partial
+            .as_ref()
+            .map_or(0, |d| d.wanted())
+            .min(self.query.len());
         let len = self.query.len();
         // Growth follows what has arrived, whatever size was announced.
         self.query.resize(len + QUERY_STEP.max(wanted), 0);
@@ -240,7 +254,7 @@ impl Connection {
         SCRATCH.with_borrow_mut(|scratch| {
             let query = std::mem::take(&mut self.query);
             let mut out = self.take_output(&mut scratch.output);
-            let (consumed, next) = self.run(&query, &mut out);
+            let (consumed, next) = self.run(&query, &mut scratch.window, &mut out);
             self.query = query;
             self.query.drain(..consumed);
             if self.query.is_empty() {
@@ -261,58 +275,83 @@ impl Connection {
     }
 
     /// Executes the complete requests of `bytes`. Returns how many bytes they took.
-    fn run(&mut self, bytes: &[u8], out: &mut Out) -> (usize, Next) {
+    fn run(&mut self, bytes: &[u8], window: &mut Window, out: &mut Out) -> (usize, Next) {
         let shared = self.shared.clone();
         let engine = &*shared.engine;
-        let mut limits = Limits {
-            bulk_max: engine.bulk_max(),
-            ..Limits::default()
-        };
-        let (mut at, mut next) = (0, Next::Read);
+        let mut at = 0;
         engine.begin_batch(&mut self.session);
-        loop {
-            if out.len() >= OUTPUT_HIGH_WATER {
-                self.backlog = true;
-                break;
+        if let Some(partial) = self.partial.take() {
+            window.resume(partial);
+        }
+        let next = loop {
+            let limits = Limits {
+                bulk_max: engine.bulk_max(),
+                unauthenticated: !self.session.authenticated,
+                ..Limits::default()
+            };
+            // AUTH changes the limits, so a peer that has yet to authenticate is taken at its word one by one.
+            let most = if limits.unauthenticated { 1 } else { WINDOW };
+            let filled = window.fill(&bytes[at..], at, &limits, most);
+            window.look_ahead(engine, self.session.db, bytes, filled.count);
+            if let Some(next) = self.run_window(engine, bytes, window, filled.count, &mut at, out) {
+                break next;
             }
-            limits.unauthenticated = !self.session.authenticated;
-            match self.decoder.decode(&bytes[at..], &limits) {
-                Ok(Decoded::Incomplete) => break,
-                Ok(Decoded::Complete { consumed }) => {
-                    let request = self.decoder.request(&bytes[at..]);
-                    match engine.execute(&mut self.session, request, out) {
-                        Flow::Next => {}
-                        Flow::Paused => {
-                            self.decoder.reset();
-                            next = Next::Pause;
-                            break;
-                        }
-                        Flow::Close => next = Next::End(End::AfterReplies),
-                    }
-                    at += consumed;
-                    self.decoder.reset();
-                    if matches!(next, Next::End(_)) {
-                        break;
-                    }
-                    if self.session.hold_until_ms.is_some() || self.session.client.is_killed() {
-                        self.backlog = at < bytes.len();
-                        break;
-                    }
+            match filled.stop {
+                None => {}
+                Some(Stop::Incomplete) => {
+                    self.partial = window.suspend(filled.count, at < bytes.len());
+                    break Next::Read;
                 }
-                Err(error) => {
+                Some(Stop::Error(error)) => {
                     let mut text = b"ERR ".to_vec();
                     error.write_text(&mut text);
                     out.error(text);
                     at = bytes.len();
-                    next = Next::End(End::AfterReplies);
-                    break;
+                    break Next::End(End::AfterReplies);
                 }
             }
-        }
+        };
+        window.reset();
         self.protocol = out.protocol();
         self.account(at, bytes.len(), out);
         engine.end_batch(&mut self.session);
         (at, next)
+    }
+
+    /// Executes the decoded requests of a window, advancing `at`. `Some` when the batch stops here.
+    fn run_window(
+        &mut self,
+        engine: &Engine,
+        bytes: &[u8],
+        window: &Window,
+        count: usize,
+        at: &mut usize,
+        out: &mut Out,
+    ) -> Option<Next> {
+        for slot in &window.slots[..count] {
+            if out.len() >= OUTPUT_HIGH_WATER {
+                self.backlog = true;
+                return Some(Next::Read);
+            }
+            let request = slot.decoder.request(&bytes[slot.start..slot.end]);
+            let flow = if request.is_empty() {
+                Flow::Next
+            } else {
+                engine.execute_ahead(&mut self.session, request, slot.ahead, out)
+            };
+            match flow {
+                Flow::Paused => return Some(Next::Pause),
+                Flow::Next | Flow::Close => *at = slot.end,
+            }
+            if flow == Flow::Close {
+                return Some(Next::End(End::AfterReplies));
+            }
+            if self.session.hold_until_ms.is_some() || self.session.client.is_killed() {
+                self.backlog = *at < bytes.len();
+                return Some(Next::Read);
+            }
+        }
+        None
     }
 
     /// Publishes what CLIENT LIST shows, once per batch.

@@ -12,5 +12,6 @@ mod runtime;
 mod shared;
 mod start;
 mod stream;
+mod window;
 
 pub use start::main;

@@ -374,7 +374,9 @@ fn about(port: u16, workers: usize) -> About {
         ),
         port,
         workers,
-        system_memory: u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit.max(1))),
+        system_memory: info
+            .totalram
+            .saturating_mul(u64::from(info.mem_unit.max(1))),
     }
 }
 

@@ -73,7 +73,7 @@ pub fn show(frame: &Frame, depth: usize, out: &mut String) {
         ochre_resp::quote_arg(&mut text, bytes);
         String::from_utf8_lossy(&text).into_owned()
     };
-    let mut list = |label: &str, items: &[Frame], out: &mut String| {
+    let list = |label: &str, items: &[Frame], out: &mut String| {
         let _ = writeln!(out, "({label} {})", items.len());
         items.iter().for_each(|i| show(i, depth + 1, out));
     };

@@ -12,6 +12,7 @@
 //! Invariant: nothing here awaits, opens a socket or a file; time, memory figures and the runtime come
 //! through `ports`.
 
+mod ahead;
 pub mod context;
 mod cron;
 mod effects;
@@ -26,6 +27,7 @@ mod session;
 mod slowlog;
 mod stats;
 
+pub use ahead::Ahead;
 pub use context::{
     CutCx, Env, Expiry, LATER_MIN, Later, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx, SweepCx,
     WriteCx, WriteKeys, reply_string,
@@ -255,18 +257,29 @@ impl Engine {
         session.plan.shrink();
     }
 
-    /// Executes one request and writes its reply.
-    #[inline]
+    /// Executes one request and writes its reply; an empty one is skipped.
     pub fn execute(&self, session: &mut Session, request: Request<'_>, out: &mut Out) -> Flow {
         if request.is_empty() {
             return Flow::Next;
         }
+        self.execute_ahead(session, request, self.look_ahead(request), out)
+    }
+
+    /// Executes a request that was looked up before; it is not empty.
+    #[inline]
+    pub fn execute_ahead(
+        &self,
+        session: &mut Session,
+        request: Request<'_>,
+        ahead: Ahead,
+        out: &mut Out,
+    ) -> Flow {
         if self.paused.load(Relaxed) && self.stops(session, request) {
             return Flow::Paused;
         }
         let mark = out.mark();
         let mode = session.reply_mode;
-        if let Err(error) = self.dispatch(session, request, out) {
+        if let Err(error) = self.dispatch(session, request, ahead, out) {
             out.truncate(mark);
             self.fail(session, &error, out);
         }
@@ -350,8 +363,8 @@ impl Engine {
     /// How accesses are recorded at this time.
     pub(crate) fn access_rule(&self, now_ms: i64) -> AccessRule {
         let policy = self.eviction_policy();
-        let seconds = u32::try_from(now_ms / 1000 & i64::from(CLOCK_MASK)).unwrap_or(0);
-        let minutes = u32::try_from(now_ms / 60_000 & 0xFFFF).unwrap_or(0);
+        let seconds = u32::try_from((now_ms / 1000) & i64::from(CLOCK_MASK)).unwrap_or(0);
+        let minutes = u32::try_from((now_ms / 60_000) & 0xFFFF).unwrap_or(0);
         AccessRule {
             lfu: policy.is_lfu(),
             modified_only: policy.is_lrm(),

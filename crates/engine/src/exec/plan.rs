@@ -28,6 +28,8 @@ pub struct PlannedKey {
 pub struct Plan {
     pub(crate) keys: Vec<PlannedKey>,
     pub(crate) stripes: Vec<StripeId>,
+    /// The hash of the only key, if it is known already.
+    pub(crate) hash: Option<u64>,
 }
 
 impl Plan {
@@ -52,7 +54,7 @@ impl Plan {
             && command.elsewhere.is_none()
         {
             if let Some(key) = args.get(at) {
-                self.add(at, hasher.hash(key), db);
+                self.add(at, self.hash.unwrap_or_else(|| hasher.hash(key)), db);
                 self.stripes.push(self.keys[0].id);
             }
             return Ok(());

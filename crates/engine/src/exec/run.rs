@@ -7,6 +7,7 @@
 //! - What a command leaves to be freed is dropped after the release.
 
 use super::Engine;
+use super::ahead::Ahead;
 use super::context::{CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, WriteCx, WriteKeys};
 use super::effects::Effects;
 use super::plan::PlannedKey;
@@ -297,9 +298,14 @@ impl Engine {
         &self,
         session: &mut Session,
         request: Request<'_>,
+        ahead: Ahead,
         out: &mut Out,
     ) -> Result<(), CommandError> {
-        let entry = self.lookup.find(request)?;
+        let entry = match ahead.entry {
+            Some(entry) => entry,
+            None => self.lookup.find(request)?,
+        };
+        session.plan.hash = ahead.hash;
         session.last_command = entry.index;
         let command = entry.command;
         super::gates::check(self, session, command)

@@ -221,6 +221,23 @@ impl Stripe {
         }
     }
 
+    /// Where the bucket of a hash lies. An address to prefetch, nothing else.
+    #[inline]
+    pub(crate) fn bucket_address(&self, hash: u64) -> *const u8 {
+        self.table.bucket_address(hash)
+    }
+
+    /// Where the likely entry of a hash begins, and its second cache line. Addresses to prefetch, nothing else.
+    #[inline]
+    pub(crate) fn entry_addresses(&self, hash: u64) -> (*const u8, *const u8) {
+        const LINE: usize = 64;
+        let first = self
+            .table
+            .likely(hash)
+            .map_or(std::ptr::null(), |h| self.arena.address(h));
+        (first, first.wrapping_add(LINE))
+    }
+
     /// Records an access to the entry.
     #[inline]
     pub(crate) fn touch(&mut self, handle: Handle, rule: &AccessRule) {

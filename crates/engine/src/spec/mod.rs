@@ -26,6 +26,9 @@ use ochre_resp::Request;
 /// What every handler returns: the reply is written through the context, an error replaces it.
 pub type Outcome = Result<(), CommandError>;
 
+/// Finds a key that lies in another database: its argument and the database's index.
+pub type Elsewhere = fn(Request<'_>) -> Option<(usize, usize)>;
+
 /// How a command runs, which is also what it may touch.
 #[derive(Clone, Copy)]
 pub enum Run {
@@ -114,7 +117,7 @@ pub struct Command {
     /// Where the keys are.
     pub keys: &'static [KeySpec],
     /// A key that lies in another database: (argument, database), if the request names one.
-    pub elsewhere: Option<fn(Request<'_>) -> Option<(usize, usize)>>,
+    pub elsewhere: Option<Elsewhere>,
     /// The argument grammar: documentation, hints and the fuzz grammar.
     pub args: &'static [Arg],
     /// What changed since its introduction: (version, change).

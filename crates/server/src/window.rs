@@ -1,0 +1,124 @@
+//! A window of requests decoded ahead of their execution, so that their waits for memory overlap.
+//!
+//! Invariants
+//! - Slots `0..count` of the last fill hold complete requests, in order; the slot behind them may hold an incomplete one.
+//! - A decoder's memory stays with the window, not with the connection, unless a request is incomplete.
+
+use ochre_engine::exec::{Ahead, Engine};
+use ochre_resp::{Decoded, Decoder, Limits, ProtocolError};
+
+/// Requests decoded before the first of them is executed: enough to hide a memory access behind the others.
+pub(crate) const WINDOW: usize = 16;
+
+/// One decoded request.
+pub(crate) struct Slot {
+    pub(crate) decoder: Decoder,
+    /// Where it lies in the batch.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) ahead: Ahead,
+}
+
+/// Why a fill ended before the window was full.
+pub(crate) enum Stop {
+    Incomplete,
+    Error(ProtocolError),
+}
+
+/// What a fill found.
+pub(crate) struct Filled {
+    pub(crate) count: usize,
+    pub(crate) stop: Option<Stop>,
+}
+
+/// See the module's documentation.
+pub(crate) struct Window {
+    pub(crate) slots: Vec<Slot>,
+    /// The first decoder is in the middle of a request.
+    resumed: bool,
+}
+
+impl Window {
+    pub(crate) fn new() -> Window {
+        let slot = || Slot {
+            decoder: Decoder::new(),
+            start: 0,
+            end: 0,
+            ahead: Ahead::default(),
+        };
+        Window {
+            slots: (0..WINDOW).map(|_| slot()).collect(),
+            resumed: false,
+        }
+    }
+
+    /// Goes on with a request that was incomplete.
+    pub(crate) fn resume(&mut self, partial: Box<Decoder>) {
+        self.slots[0].decoder = *partial;
+        self.resumed = true;
+    }
+
+    /// Decodes up to `most` requests of `bytes`, which begin at `base` in the batch.
+    pub(crate) fn fill(
+        &mut self,
+        bytes: &[u8],
+        base: usize,
+        limits: &Limits,
+        most: usize,
+    ) -> Filled {
+        let mut at = 0;
+        for (count, slot) in self.slots.iter_mut().take(most).enumerate() {
+            if !std::mem::take(&mut self.resumed) {
+                slot.decoder.reset();
+            }
+            match slot.decoder.decode(&bytes[at..], limits) {
+                Ok(Decoded::Complete { consumed }) => {
+                    slot.start = base + at;
+                    at += consumed;
+                    slot.end = base + at;
+                }
+                Ok(Decoded::Incomplete) => {
+                    return Filled {
+                        count,
+                        stop: Some(Stop::Incomplete),
+                    };
+                }
+                Err(error) => {
+                    return Filled {
+                        count,
+                        stop: Some(Stop::Error(error)),
+                    };
+                }
+            }
+        }
+        Filled {
+            count: most,
+            stop: None,
+        }
+    }
+
+    /// Looks the decoded requests up, and asks for the memory that they will need.
+    pub(crate) fn look_ahead(&mut self, engine: &Engine, db: usize, bytes: &[u8], count: usize) {
+        for slot in &mut self.slots[..count] {
+            slot.ahead = engine.look_ahead(slot.decoder.request(&bytes[slot.start..slot.end]));
+        }
+        if count > 1 {
+            self.slots[..count]
+                .iter()
+                .for_each(|s| engine.prefetch_bucket(db, &s.ahead));
+            self.slots[..count]
+                .iter()
+                .for_each(|s| engine.prefetch_entry(db, &s.ahead));
+        }
+    }
+
+    /// Takes the decoder of the incomplete request behind `count` complete ones, if it has begun.
+    pub(crate) fn suspend(&mut self, count: usize, begun: bool) -> Option<Box<Decoder>> {
+        begun.then(|| Box::new(std::mem::take(&mut self.slots[count].decoder)))
+    }
+
+    /// Forgets everything decoded.
+    pub(crate) fn reset(&mut self) {
+        self.resumed = false;
+    }
+}
