@@ -281,7 +281,7 @@ impl Connection {
         let mut at = 0;
         engine.begin_batch(&mut self.session);
         if let Some(partial) = self.partial.take() {
-            window.resume(partial);
+            window.resume(*partial);
         }
         let next = loop {
             let limits = Limits {

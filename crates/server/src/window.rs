@@ -53,8 +53,8 @@ impl Window {
     }
 
     /// Goes on with a request that was incomplete.
-    pub(crate) fn resume(&mut self, partial: Box<Decoder>) {
-        self.slots[0].decoder = *partial;
+    pub(crate) fn resume(&mut self, partial: Decoder) {
+        self.slots[0].decoder = partial;
         self.resumed = true;
     }
 
