@@ -28,11 +28,12 @@ const SLOT_MIN: usize = 16;
 const STEP: usize = 8;
 const CLASSES: usize = SMALL_MAX / STEP + 1;
 /// Slab sizes: the newest slab of a class is about 1/32 of the class, within these bounds.
+/// The upper one is jemalloc's largest small class: beyond it every block costs up to a page more.
 const SLAB_MIN: usize = 512;
-const SLAB_MAX: usize = 32 * 1024;
+const SLAB_MAX: usize = 14 * 1024;
 const SLAB_SHARE: usize = 32;
 /// Handle layout: slab number above, slot number below.
-const SLOT_BITS: u32 = 11;
+const SLOT_BITS: u32 = 10;
 const SLAB_NUMBER_MAX: usize = 1 << (32 - SLOT_BITS);
 /// The largest record of all: a slab of its own.
 const LARGE_MAX: usize = u32::MAX as usize;

@@ -111,6 +111,9 @@ impl Bucket {
     }
 }
 
+/// The items of one chain; longer ones than a bucket and two overflow buckets are rare.
+type Items = smallvec::SmallVec<[Item; 3 * PLACES]>;
+
 #[derive(Clone, Copy)]
 struct Item {
     tag: u8,
@@ -319,16 +322,25 @@ impl Table {
         self.volatile = self.volatile + usize::from(volatile) - usize::from(was);
     }
 
-    /// Adds an entry that is not there. `rehash` gives the hash of any entry, as one bucket may be split.
+    /// Adds an entry that is not there, and returns its place.
+    ///
+    /// One bucket may be split: `rehash` gives the hash of any entry, after `prefetch` was told which
+    /// ones will be asked for.
     pub fn insert(
         &mut self,
         hash: u64,
         handle: Handle,
         volatile: bool,
-        rehash: impl FnMut(Handle) -> u64,
-    ) {
+        prefetch: impl Fn(Handle),
+        rehash: impl Fn(Handle) -> u64,
+    ) -> Place {
         if self.chunks.is_empty() {
             self.chunks.push(vec![Bucket::EMPTY]);
+        }
+        self.len += 1;
+        self.volatile += usize::from(volatile);
+        if self.len * 2 > self.buckets() * LOAD_HALVES {
+            self.grow(prefetch, rehash);
         }
         let at = BucketRef::Primary(self.index_of(hash));
         self.place(
@@ -338,22 +350,21 @@ impl Table {
                 handle,
                 volatile,
             },
-        );
-        self.len += 1;
-        self.volatile += usize::from(volatile);
-        if self.len * 2 > self.buckets() * LOAD_HALVES {
-            self.grow(rehash);
-        }
+        )
     }
 
     /// Puts an item into the first empty place of a chain, extending the chain when it is full.
-    fn place(&mut self, mut at: BucketRef, item: Item) {
+    fn place(&mut self, mut at: BucketRef, item: Item) -> Place {
         loop {
             let bucket = self.bucket_mut(at);
             let empty = bucket.matches(0);
             if empty != 0 {
-                bucket.put(empty.trailing_zeros() as usize, item);
-                return;
+                let place = empty.trailing_zeros();
+                bucket.put(place as usize, item);
+                return Place {
+                    bucket: at,
+                    place: place as u8,
+                };
             }
             match bucket.next() {
                 0 => {
@@ -401,7 +412,7 @@ impl Table {
     }
 
     /// Empties the chain of a primary bucket into `items`, releasing its overflow buckets.
-    fn drain_chain(&mut self, index: usize, items: &mut Vec<Item>) {
+    fn drain_chain(&mut self, index: usize, items: &mut Items) {
         let mut at = BucketRef::Primary(index);
         loop {
             let bucket = self.bucket_mut(at);
@@ -419,7 +430,7 @@ impl Table {
     }
 
     /// Splits the next bucket in line.
-    fn grow(&mut self, mut rehash: impl FnMut(Handle) -> u64) {
+    fn grow(&mut self, prefetch: impl Fn(Handle), rehash: impl Fn(Handle) -> u64) {
         let old = self.split;
         let new = (1 << self.level) + self.split;
         if new.is_multiple_of(CHUNK) {
@@ -433,8 +444,9 @@ impl Table {
             self.level += 1;
             self.split = 0;
         }
-        let mut items = Vec::with_capacity(2 * PLACES);
+        let mut items = Items::new();
         self.drain_chain(old, &mut items);
+        items.iter().for_each(|item| prefetch(item.handle));
         for item in items {
             let at = self.index_of(rehash(item.handle));
             debug_assert!(at == old || at == new);
@@ -453,7 +465,7 @@ impl Table {
         }
         self.split -= 1;
         let last = (1 << self.level) + self.split;
-        let mut items = Vec::with_capacity(2 * PLACES);
+        let mut items = Items::new();
         self.drain_chain(last, &mut items);
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.pop();

@@ -52,7 +52,7 @@ fn agrees_with_a_map() {
             }
             None if grow => {
                 let volatile = random(&mut state) % 3 == 0;
-                table.insert(hash(n), handle(n), volatile, |h| hash(h.raw()));
+                table.insert(hash(n), handle(n), volatile, |_| (), |h| hash(h.raw()));
                 model.insert(n, volatile);
             }
             None => assert!(!model.contains_key(&n)),
@@ -71,8 +71,9 @@ fn scan_misses_nothing_across_growth_and_shrinkage() {
         let (mut table, mut state) = (Table::new(), round * 77 + 1);
         let steady = 200 + (random(&mut state) % 800) as u32;
         let mut others: Vec<u32> = Vec::new();
-        let add =
-            |table: &mut Table, n: u32| table.insert(hash(n), handle(n), false, |h| hash(h.raw()));
+        let add = |table: &mut Table, n: u32| {
+            table.insert(hash(n), handle(n), false, |_| (), |h| hash(h.raw()));
+        };
         (1..=steady).for_each(|n| add(&mut table, n));
         let start_large = round % 2 == 0;
         if start_large {
@@ -120,7 +121,7 @@ fn scan_misses_nothing_across_growth_and_shrinkage() {
 fn overhead_stays_small() {
     let mut table = Table::new();
     for n in 1..=200_000u32 {
-        table.insert(hash(n), handle(n), false, |h| hash(h.raw()));
+        table.insert(hash(n), handle(n), false, |_| (), |h| hash(h.raw()));
         if n > 20_000 && n % 10_000 == 0 {
             let per_entry = table.bytes() as f64 / f64::from(n);
             assert!(per_entry < 9.5, "{per_entry} bytes an entry at {n}");

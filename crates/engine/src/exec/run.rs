@@ -17,6 +17,7 @@ use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Cut, Garbage, Locked};
 use crate::spec::{Command, Flags, Outcome, Run};
+use ochre_ds::prefetch;
 use ochre_resp::Request;
 
 impl Engine {
@@ -240,6 +241,17 @@ impl Engine {
         garbage: &mut Vec<Garbage>,
     ) -> u64 {
         let mut existing = 0;
+        if keys.len() > 1 {
+            // The waits for the keys' buckets, and then for their entries, overlap.
+            for key in keys.iter() {
+                prefetch::read(locked.stripe(key.guard).bucket_address(key.hash));
+            }
+            for key in keys.iter() {
+                let (first, second) = locked.stripe(key.guard).entry_addresses(key.hash);
+                prefetch::read(first);
+                prefetch::read(second);
+            }
+        }
         for key in keys {
             let Some(name) = request.get(key.arg) else {
                 continue;

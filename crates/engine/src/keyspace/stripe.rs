@@ -15,6 +15,7 @@ use super::entry::{self, Kind, Spec, View};
 use foldhash::SharedSeed;
 use ochre_ds::arena::{self, Arena, Handle};
 use ochre_ds::blob::Blob;
+use ochre_ds::prefetch;
 use ochre_ds::slots::Slots;
 use ochre_ds::table::{Place, Position, Table, position_of};
 use std::sync::OnceLock;
@@ -280,9 +281,15 @@ impl Stripe {
         spec.write(self.arena.get_mut(handle));
         let (arena, hasher) = (&self.arena, self.hasher);
         let rehash = |h: Handle| View::new(arena.get(h)).map_or(0, |v| hasher.hash(v.key()));
-        self.table.insert(hash, handle, volatile, rehash);
+        let place = self.table.insert(
+            hash,
+            handle,
+            volatile,
+            |h| prefetch::read(arena.address(h)),
+            rehash,
+        );
         self.version += 1;
-        self.find(hash, spec.key).ok_or(Full)
+        Ok(Found { place, handle })
     }
 
     /// Takes the blob out of an entry that is about to be overwritten.
