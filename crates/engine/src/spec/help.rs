@@ -35,12 +35,10 @@ fn usage_of(arg: &Arg, brackets: bool) -> String {
         ArgKind::Block => nested(" ", true),
         _ => format!("<{}>", arg.name),
     };
-    let repeated = |one: String| {
-        match (arg.multiple, arg.args.is_empty()) {
-            (false, _) => one,
-            (true, true) => format!("{one} [{one} ...]"),
-            (true, false) => format!("{one} [...]"),
-        }
+    let repeated = |one: String| match (arg.multiple, arg.args.is_empty()) {
+        (false, _) => one,
+        (true, true) => format!("{one} [{one} ...]"),
+        (true, false) => format!("{one} [...]"),
     };
     let whole = match arg.token {
         None => repeated(value),
