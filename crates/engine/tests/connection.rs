@@ -265,6 +265,8 @@ fn lists_show_what_others_changed() {
         assert_eq!(send(&mut a, line), OK);
     }
     assert!(a.session.no_touch);
+    // Refused before execution, and so not counted in tot-cmds.
+    assert!(send(&mut a, "GET").starts_with("-ERR wrong number"));
     server.advance(2500);
     let line = send(&mut b, "CLIENT LIST ID 1");
     for (name, value) in [

@@ -282,7 +282,6 @@ impl Engine {
             out.truncate(mark);
             self.fail(session, &error, out);
         }
-        session.commands += 1;
         if session.reply_mode != ReplyMode::On {
             withhold(session, mark, out);
         }
@@ -313,6 +312,7 @@ impl Engine {
         let now = ticks::now();
         let nanos = ticks::nanos(from, now);
         session.tick = now;
+        session.commands += 1;
         session
             .tally
             .executed(&self.stats, entry.index, nanos, failed);

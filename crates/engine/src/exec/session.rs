@@ -211,7 +211,7 @@ pub struct Session {
     pub(crate) tick: u64,
     /// Dense index of the last command.
     pub(crate) last_command: usize,
-    /// Commands of the present batch.
+    /// Commands executed in the present batch.
     pub(crate) commands: u64,
 }
 
