@@ -75,6 +75,92 @@ fixed! {
     OFFSET = "ERR offset is out of range";
 }
 
+// Connections.
+fixed! {
+    /// A password was given although none is set.
+    NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
+    /// User or password is wrong.
+    WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+    /// HELLO asks for a protocol that is neither RESP2 nor RESP3.
+    NO_PROTO = "NOPROTO unsupported protocol version";
+    /// HELLO's first argument is no number.
+    PROTO_NOT_INTEGER = "ERR Protocol version is not an integer or out of range";
+    /// HELLO neither came after AUTH nor brought it.
+    HELLO_UNAUTHENTICATED = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
+    /// CLIENT SETNAME or HELLO SETNAME with bytes that would break CLIENT LIST.
+    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
+    /// A database index beyond 32 bits.
+    DB_NOT_INT32 = "ERR value is out of range, value must between -2147483648 and 2147483647";
+    /// CLIENT LIST ID with something that is no number.
+    CLIENT_ID = "ERR Invalid client ID";
+    /// CLIENT KILL with an address that nobody has.
+    NO_SUCH_CLIENT = "ERR No such client";
+    /// CLIENT KILL ID with something that no client can have.
+    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    /// CLIENT KILL MAXAGE with something that is no number.
+    MAXAGE_NOT_INTEGER = "ERR maxage is not an integer or out of range";
+    /// CLIENT KILL MAXAGE with a number that is no age.
+    MAXAGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
+    /// CLIENT PAUSE with an unknown mode.
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
+    /// A timeout is no number.
+    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// A timeout lies in the past.
+    TIMEOUT_NEGATIVE = "ERR timeout is negative";
+    /// A timeout ends beyond what the clock can show.
+    TIMEOUT_RANGE = "ERR timeout is out of range";
+}
+
+impl CommandError {
+    /// HELLO with an option that is unknown or incomplete.
+    pub fn hello_option(word: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR Syntax error in HELLO option '{}'",
+            String::from_utf8_lossy(word)
+        ))
+    }
+
+    /// CLIENT SETINFO with an unknown attribute.
+    pub fn client_attribute(word: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR Unrecognized option '{}'",
+            String::from_utf8_lossy(word)
+        ))
+    }
+
+    /// CLIENT SETINFO with bytes that would break CLIENT LIST.
+    pub fn client_attribute_value(word: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR {} cannot contain spaces, newlines or special characters.",
+            String::from_utf8_lossy(word)
+        ))
+    }
+
+    /// A class of clients that does not exist.
+    pub fn client_type(word: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR Unknown client type '{}'",
+            String::from_utf8_lossy(word)
+        ))
+    }
+
+    /// A user that does not exist.
+    pub fn no_such_user(name: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR No such user '{}'",
+            String::from_utf8_lossy(name)
+        ))
+    }
+
+    /// A subcommand with too many arguments, found by its handler.
+    pub fn subcommand_syntax(container: &str, word: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
+            String::from_utf8_lossy(word)
+        ))
+    }
+}
+
 impl From<crate::keyspace::Full> for CommandError {
     fn from(_: crate::keyspace::Full) -> CommandError {
         CommandError::FULL

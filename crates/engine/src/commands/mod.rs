@@ -1,9 +1,10 @@
 //! The commands, one family a folder. A new family is one line here; a new command is one constant
 //! in its file and its name in the family's list.
 
+pub mod connection;
 pub mod string;
 
 use crate::spec::Command;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[string::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS];

@@ -27,8 +27,13 @@ pub(crate) fn check(
         .try_for_each(|(_, gate)| gate(engine, session, command))
 }
 
-fn authentication(_: &Engine, session: &Session, command: &Command) -> Result<(), CommandError> {
-    if session.authenticated || command.flags.has(Flags::NO_AUTH) {
+pub(super) fn authentication(
+    engine: &Engine,
+    session: &Session,
+    command: &Command,
+) -> Result<(), CommandError> {
+    // Without a password everybody is in, also who came while there was one.
+    if session.authenticated || command.flags.has(Flags::NO_AUTH) || !engine.needs_password() {
         Ok(())
     } else {
         Err(CommandError::NO_AUTH)

@@ -278,14 +278,12 @@ impl Engine {
             return Flow::Paused;
         }
         let mark = out.mark();
-        let mode = session.reply_mode;
         if let Err(error) = self.dispatch(session, request, ahead, out) {
             out.truncate(mark);
             self.fail(session, &error, out);
         }
-        session.commands += 1;
-        if mode != ReplyMode::On || session.reply_mode != ReplyMode::On {
-            self.withhold(session, mode, mark, out);
+        if session.reply_mode != ReplyMode::On {
+            withhold(session, mark, out);
         }
         if session.closing {
             Flow::Close
@@ -301,25 +299,6 @@ impl Engine {
         out.error(error.text());
     }
 
-    /// CLIENT REPLY: drops the reply where the mode says so.
-    fn withhold(
-        &self,
-        session: &mut Session,
-        before: ReplyMode,
-        mark: ochre_resp::Mark,
-        out: &mut Out,
-    ) {
-        match (before, session.reply_mode) {
-            // CLIENT REPLY ON is answered even though replies were off before it.
-            (ReplyMode::Off, ReplyMode::On) => {}
-            (ReplyMode::SkipNext, ReplyMode::SkipNext) => {
-                out.truncate(mark);
-                session.reply_mode = ReplyMode::On;
-            }
-            _ => out.truncate(mark),
-        }
-    }
-
     /// Counts a command's time, and notes it where it was slow.
     #[inline]
     fn measure(
@@ -333,6 +312,7 @@ impl Engine {
         let now = ticks::now();
         let nanos = ticks::nanos(from, now);
         session.tick = now;
+        session.commands += 1;
         session
             .tally
             .executed(&self.stats, entry.index, nanos, failed);
@@ -432,14 +412,31 @@ impl Engine {
             return false;
         };
         let command = entry.command;
-        let exempt = command.flags.has(Flags::ADMIN) && !command.is_write();
-        let stopped = if pause.writes_only {
-            command.is_write() || command.flags.has(Flags::MAY_REPLICATE)
-        } else {
-            // The commands that end a pause must get through.
-            !command.flags.has(Flags::ALLOW_PAUSED) && !exempt
-        };
+        if gates::authentication(self, session, command).is_err() {
+            // What is refused anyway is refused at once.
+            return false;
+        }
+        // As in Redis, nothing gets through a pause of everything: not even CLIENT UNPAUSE.
+        let stopped =
+            !pause.writes_only || command.is_write() || command.flags.has(Flags::MAY_REPLICATE);
         session.client.paused.store(stopped, Relaxed);
         stopped
+    }
+}
+
+/// CLIENT REPLY: drops the reply where the mode says so, and goes on to the mode of the next command.
+///
+/// The mode is the one that the command left: CLIENT REPLY ON and RESET are answered though replies
+/// were off before them.
+#[cold]
+fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
+    match session.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => out.truncate(mark),
+        ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
+        ReplyMode::Skip => {
+            out.truncate(mark);
+            session.reply_mode = ReplyMode::On;
+        }
     }
 }

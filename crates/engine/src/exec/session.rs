@@ -179,8 +179,10 @@ pub enum ReplyMode {
     On,
     /// None.
     Off,
-    /// Not the one of the command after CLIENT REPLY SKIP.
+    /// None to the next command: what CLIENT REPLY SKIP leaves behind.
     SkipNext,
+    /// None to the present command.
+    Skip,
 }
 
 /// The state of one connection.
@@ -209,7 +211,7 @@ pub struct Session {
     pub(crate) tick: u64,
     /// Dense index of the last command.
     pub(crate) last_command: usize,
-    /// Commands of the present batch.
+    /// Commands executed in the present batch.
     pub(crate) commands: u64,
 }
 
@@ -231,5 +233,17 @@ impl Session {
             last_command: usize::MAX,
             commands: 0,
         }
+    }
+    /// Selects a database; the caller checked that it exists.
+    pub(crate) fn select(&mut self, db: usize) {
+        self.db = db;
+        let shown = u32::try_from(db).unwrap_or(u32::MAX);
+        self.client.db.store(shown, Relaxed);
+    }
+
+    /// CLIENT NO-TOUCH.
+    pub(crate) fn set_no_touch(&mut self, on: bool) {
+        self.no_touch = on;
+        self.client.no_touch.store(on, Relaxed);
     }
 }

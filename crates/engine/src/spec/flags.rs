@@ -70,8 +70,6 @@ impl Flags {
     pub const SECRET: Flags = Flags(1 << 27);
     /// Internal: looks at an expired key as absent without counting a hit or a miss.
     pub const NO_STATS: Flags = Flags(1 << 28);
-    /// Internal: gets through CLIENT PAUSE.
-    pub const ALLOW_PAUSED: Flags = Flags(1 << 29);
 
     /// Both sets together.
     pub const fn with(self, other: Flags) -> Flags {

@@ -12,11 +12,13 @@
 mod arg;
 mod category;
 mod flags;
+mod help;
 mod keys;
 
 pub use arg::{Arg, ArgKind};
 pub use category::Categories;
 pub use flags::Flags;
+pub use help::help;
 pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys};
 
 use crate::error::CommandError;

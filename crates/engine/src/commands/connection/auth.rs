@@ -1,0 +1,193 @@
+//! Who speaks, and in which protocol: AUTH and HELLO.
+//!
+//! Invariants
+//! - How long a comparison takes depends on what was given, not on the password.
+//! - HELLO changes nothing unless it succeeds as a whole, except that its AUTH stays.
+//!
+//! The user is always `default`, whose password is `requirepass`.
+
+use super::{ALWAYS, is_plain};
+use crate::REDIS_VERSION;
+use crate::error::CommandError;
+use crate::exec::{Counter, Out, SessionCx};
+use crate::settings::id;
+use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
+use ochre_resp::{Protocol, Request};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The only user.
+pub(super) const DEFAULT_USER: &[u8] = b"default";
+
+pub(super) const AUTH: Command = Command {
+    name: "auth",
+    summary: "Authenticates the connection with a password, or a user name and a password.",
+    group: Group::Connection,
+    complexity: "O(N) where N is the number of passwords defined for the user",
+    arity: -2,
+    flags: ALWAYS.with(Flags::SECRET),
+    categories: Categories::CONNECTION,
+    args: &[
+        Arg::string("username").optional().since("6.0.0"),
+        Arg::string("password"),
+    ],
+    history: &[("6.0.0", "A user name may be given.")],
+    run: Run::Session(auth),
+    ..Command::NEW
+};
+
+fn auth(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    let (user, password) = match args.len() {
+        2 if !cx.env.engine.needs_password() => return Err(CommandError::NO_PASSWORD_SET),
+        2 => (DEFAULT_USER, &args[1]),
+        3 => (&args[1], &args[2]),
+        _ => return Err(CommandError::SYNTAX),
+    };
+    authenticate(cx, user, password)?;
+    cx.out.ok();
+    Ok(())
+}
+
+/// Lets the connection in, or counts the failed attempt.
+fn authenticate(cx: &mut SessionCx<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let wanted = cx.env.engine.settings.text(id::REQUIREPASS);
+    let known = user == DEFAULT_USER;
+    let right = wanted.is_empty() || same_secret(&wanted, password);
+    if known && right {
+        cx.session.authenticated = true;
+        Ok(())
+    } else {
+        cx.env.engine.stats.add(Counter::AclAccessDeniedAuth, 1);
+        Err(CommandError::WRONG_PASS)
+    }
+}
+
+/// Compares without telling by its duration how much of the secret is right, or how long it is.
+fn same_secret(secret: &[u8], given: &[u8]) -> bool {
+    let mut difference = u8::from(secret.len() != given.len());
+    for (byte, wanted) in given.iter().zip(secret.iter().cycle()) {
+        // Opaque to the optimiser, which could otherwise stop at the first difference.
+        difference = std::hint::black_box(difference | (byte ^ wanted));
+    }
+    difference == 0
+}
+
+pub(super) const HELLO: Command = Command {
+    name: "hello",
+    summary: "Chooses the protocol and may authenticate and name the connection; answers with facts about the server.",
+    since: "6.0.0",
+    group: Group::Connection,
+    arity: -1,
+    flags: ALWAYS.with(Flags::SECRET),
+    categories: Categories::CONNECTION,
+    args: &[Arg::block(
+        "arguments",
+        &[
+            Arg::integer("protover"),
+            Arg::block("auth", &[Arg::string("username"), Arg::string("password")])
+                .token("AUTH")
+                .optional(),
+            Arg::string("clientname").token("SETNAME").optional(),
+        ],
+    )
+    .optional()],
+    history: &[(
+        "6.2.0",
+        "Without arguments it only reports on the connection.",
+    )],
+    run: Run::Session(hello),
+    ..Command::NEW
+};
+
+/// What HELLO asks for.
+#[derive(Default)]
+struct Greeting<'a> {
+    protocol: Option<Protocol>,
+    auth: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Greeting<'a> {
+    fn parse(args: Request<'a>) -> Result<Greeting<'a>, CommandError> {
+        let mut greeting = Greeting::default();
+        let Some(version) = args.get(1) else {
+            return Ok(greeting);
+        };
+        let version = ochre_ds::int::parse_i64(version).ok_or(CommandError::PROTO_NOT_INTEGER)?;
+        greeting.protocol = Some(match version {
+            2 => Protocol::Resp2,
+            3 => Protocol::Resp3,
+            _ => return Err(CommandError::NO_PROTO),
+        });
+        let mut at = 2;
+        while let Some(option) = args.get(at) {
+            if option.eq_ignore_ascii_case(b"AUTH")
+                && let (Some(user), Some(password)) = (args.get(at + 1), args.get(at + 2))
+            {
+                greeting.auth = Some((user, password));
+                at += 3;
+            } else if option.eq_ignore_ascii_case(b"SETNAME")
+                && let Some(name) = args.get(at + 1)
+            {
+                if !is_plain(name) {
+                    return Err(CommandError::CLIENT_NAME);
+                }
+                greeting.name = Some(name);
+                at += 2;
+            } else {
+                return Err(CommandError::hello_option(option));
+            }
+        }
+        Ok(greeting)
+    }
+}
+
+fn hello(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    let greeting = Greeting::parse(args)?;
+    if let Some((user, password)) = greeting.auth {
+        authenticate(cx, user, password)?;
+    }
+    if !cx.session.authenticated && cx.env.engine.needs_password() {
+        return Err(CommandError::HELLO_UNAUTHENTICATED);
+    }
+    let client = &cx.session.client;
+    if let Some(name) = greeting.name {
+        client.labels.lock().name = name.to_vec();
+    }
+    if let Some(protocol) = greeting.protocol {
+        cx.out.set_protocol(protocol);
+        client.protocol.store(protocol.number(), Relaxed);
+    }
+    introduce(cx.out, client.id);
+    Ok(())
+}
+
+fn introduce(out: &mut Out, id: u64) {
+    out.map(7);
+    let text = |out: &mut Out, name: &[u8], value: &[u8]| {
+        out.bulk(name);
+        out.bulk(value);
+    };
+    text(out, b"server", b"redis");
+    text(out, b"version", REDIS_VERSION.as_bytes());
+    out.bulk(b"proto");
+    out.integer(i64::from(out.protocol().number()));
+    out.bulk(b"id");
+    out.integer(i64::try_from(id).unwrap_or(i64::MAX));
+    text(out, b"mode", b"standalone");
+    text(out, b"role", b"master");
+    out.bulk(b"modules");
+    out.array(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_secret;
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        assert!(same_secret(b"abc", b"abc"));
+        for wrong in [&b""[..], b"a", b"ab", b"abcd", b"abd", b"xbc", b"abcabc"] {
+            assert!(!same_secret(b"abc", wrong));
+        }
+    }
+}
