@@ -204,7 +204,9 @@ impl Connection {
             let mut out = self.take_output(output);
             let (consumed, next) = self.run(bytes, window, &mut out);
             self.query.extend_from_slice(&bytes[consumed..]);
-            Poll::Ready(self.send(out, next, output))
+            let next = self.send(out, next, output);
+            self.account();
+            Poll::Ready(next)
         })
     }
 
@@ -260,7 +262,9 @@ impl Connection {
             if self.query.is_empty() {
                 self.query = Vec::new();
             }
-            self.send(out, next, &mut scratch.output)
+            let next = self.send(out, next, &mut scratch.output);
+            self.account();
+            next
         })
     }
 
@@ -313,7 +317,6 @@ impl Connection {
         };
         window.reset();
         self.protocol = out.protocol();
-        self.account(at, bytes.len(), out);
         engine.end_batch(&mut self.session);
         (at, next)
     }
@@ -355,16 +358,21 @@ impl Connection {
     }
 
     /// Publishes what CLIENT LIST shows, once per batch.
-    fn account(&mut self, consumed: usize, len: usize, out: &Out) {
+    fn account(&self) {
         let client = &self.session.client;
+        let output = self.output.as_ref();
         client.net_in.store(self.net_in, Relaxed);
         client.net_out.store(self.net_out, Relaxed);
-        client.query_len.store((len - consumed) as u64, Relaxed);
+        client.query_len.store(self.query.len() as u64, Relaxed);
         client
             .query_cap
             .store(self.query.capacity() as u64, Relaxed);
-        client.output_len.store(out.len() as u64, Relaxed);
-        client.output_cap.store(out.heap_bytes() as u64, Relaxed);
+        client
+            .output_len
+            .store(output.map_or(0, Out::len) as u64, Relaxed);
+        client
+            .output_cap
+            .store(output.map_or(0, Out::heap_bytes) as u64, Relaxed);
     }
 
     /// Writes the batch's replies at once; what the socket does not take stays with the connection.
@@ -470,6 +478,7 @@ impl Connection {
             }
             let over = self.over_limit(&out);
             self.output = Some(out);
+            self.account();
             wrote?;
             if over {
                 return Err(io::ErrorKind::OutOfMemory.into());
