@@ -161,6 +161,53 @@ impl CommandError {
     }
 }
 
+// Bitmaps.
+fixed! {
+    /// A bit offset is no number, negative, or beyond `proto-max-bulk-len`.
+    BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+    /// SETBIT takes 0 or 1.
+    BIT_VALUE = "ERR bit is not an integer or out of range";
+    /// BITPOS takes 0 or 1.
+    BIT_SOUGHT = "ERR The bit argument must be 1 or 0.";
+    /// BITOP NOT with several sources.
+    BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
+    /// No such field type.
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    /// OVERFLOW takes WRAP, SAT or FAIL.
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    /// BITFIELD_RO with a subcommand that writes.
+    BITFIELD_READ_ONLY = "ERR BITFIELD_RO only supports the GET subcommand";
+}
+
+impl CommandError {
+    /// A BITOP operation that needs two sources was given one.
+    pub fn bitop_sources(operation: &str) -> CommandError {
+        CommandError::new(format!(
+            "ERR BITOP {operation} must be called with at least two source keys."
+        ))
+    }
+}
+
+// Serialised values and OBJECT.
+fixed! {
+    /// RESTORE without REPLACE on a key that exists.
+    BUSY_KEY = "BUSYKEY Target key name already exists.";
+    /// RESTORE with a negative TTL.
+    RESTORE_TTL = "ERR Invalid TTL value, must be >= 0";
+    /// RESTORE with a negative IDLETIME.
+    RESTORE_IDLETIME = "ERR Invalid IDLETIME value, must be >= 0";
+    /// RESTORE with a FREQ that is no byte.
+    RESTORE_FREQ = "ERR Invalid FREQ value, must be >= 0 and <= 255";
+    /// A payload's footer does not fit it.
+    RESTORE_FOOTER = "ERR DUMP payload version or checksum are wrong";
+    /// A payload's content cannot be understood.
+    RESTORE_DATA = "ERR Bad data format";
+    /// OBJECT FREQ without an LFU policy.
+    NO_LFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// OBJECT IDLETIME with an LFU policy.
+    IS_LFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+}
+
 impl From<crate::keyspace::Full> for CommandError {
     fn from(_: crate::keyspace::Full) -> CommandError {
         CommandError::FULL

@@ -4,6 +4,7 @@
 //! - [`keyspace`]: striped databases, locks, expiry, eviction.
 //! - [`exec`]: the spine, from a decoded request to its reply.
 //! - [`commands`]: the commands, one family a folder.
+//! - [`serial`]: values in Redis's RDB form, and the digest of a data set.
 //! - [`settings`]: the settings, one row each.
 //! - [`ports`]: what the engine needs from outside.
 //!
@@ -14,6 +15,7 @@ pub mod error;
 pub mod exec;
 pub mod keyspace;
 pub mod ports;
+pub mod serial;
 pub mod settings;
 pub mod spec;
 

@@ -1,10 +1,17 @@
 //! The commands, one family a folder. A new family is one line here; a new command is one constant
 //! in its file and its name in the family's list.
 
+pub mod bitmap;
 pub mod connection;
+pub mod generic;
 pub mod string;
 
 use crate::spec::Command;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    string::COMMANDS,
+];

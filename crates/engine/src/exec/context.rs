@@ -271,8 +271,17 @@ impl WriteKeys<'_> {
     /// # Errors
     /// `WRONGTYPE`, or when the keyspace cannot hold it.
     pub fn string_mut(&mut self, i: usize, len: usize) -> Result<&mut [u8], CommandError> {
-        if self.string(i)?.is_none() {
-            self.set_raw(i, Vec::new(), Expiry::Clear)?;
+        if let Some(mut bytes) = self.outgrown(i, len)? {
+            let clock = self.access_clock(i);
+            bytes
+                .try_reserve_exact(len.saturating_sub(bytes.len()))
+                .map_err(|_| CommandError::FULL)?;
+            bytes.resize(len.max(bytes.len()), 0);
+            self.set_raw(i, bytes, Expiry::Keep)?;
+            self.changes -= 1;
+            if let Some(clock) = clock {
+                self.set_access_clock(i, clock);
+            }
         }
         self.changes += 1;
         let t = self.target(i)?;
@@ -282,6 +291,17 @@ impl WriteKeys<'_> {
         // The version moved if the entry did; the next access then looks it up again.
         key.found = Some(found);
         Ok(bytes)
+    }
+
+    /// The bytes that key `i` has now, if it is absent or too small a string to become `len` bytes in
+    /// place: they are then grown outside and moved in, which copies a large value once, not twice.
+    fn outgrown(&self, i: usize, len: usize) -> Result<Option<Vec<u8>>, CommandError> {
+        Ok(match self.string(i)? {
+            None => Some(Vec::new()),
+            Some(Str::Blob(_)) => None,
+            Some(small) if len > crate::keyspace::entry::INLINE_VALUE_MAX => Some(small.to_vec()),
+            Some(_) => None,
+        })
     }
 
     /// Gives a detached value to key `i`, replacing whatever was there.

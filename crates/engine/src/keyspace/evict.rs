@@ -64,6 +64,11 @@ impl Policy {
         self.order == Order::Unmodified
     }
 
+    /// Whether the choice depends on when, or how often, a key was used.
+    pub(crate) fn needs_clock(self) -> bool {
+        matches!(self.order, Order::Idle | Order::Unmodified | Order::Rare)
+    }
+
     /// Whether anything is ever evicted.
     pub(crate) fn evicts(self) -> bool {
         self.order != Order::Never

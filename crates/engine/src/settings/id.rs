@@ -149,6 +149,7 @@ handles! {
         LAZYFREE_LAZY_USER_DEL = "lazyfree-lazy-user-del",
         LAZYFREE_LAZY_USER_FLUSH = "lazyfree-lazy-user-flush",
         PROTECTED_MODE = "protected-mode",
+        RDBCOMPRESSION = "rdbcompression",
     }
     Choice {
         ENABLE_DEBUG_COMMAND = "enable-debug-command",

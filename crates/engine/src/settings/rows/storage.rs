@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Setting] = &[
     special("save", Kind::SaveRules, "3600 1 300 100 60 10000", "Seconds and changes after which a snapshot is written; empty writes none."),
     text("dbfilename", "dump.rdb", "File name of the snapshot.").protected().check(Check::FileName),
     flag("stop-writes-on-bgsave-error", "yes", "Whether writes are refused after a snapshot failed."),
-    flag("rdbcompression", "yes", "Whether texts in a snapshot are compressed."),
+    flag("rdbcompression", "yes", "Whether texts in DUMP payloads and snapshots are compressed.").live(),
     flag("rdbchecksum", "yes", "Whether a snapshot ends with a checksum.").immutable(),
     flag("rdb-del-sync-files", "no", "Whether snapshots received or sent for replication are deleted."),
     flag("rdb-save-incremental-fsync", "yes", "Whether a snapshot is flushed to disk bit by bit."),

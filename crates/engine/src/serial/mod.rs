@@ -1,0 +1,70 @@
+//! Values in Redis's RDB form: what DUMP answers and RESTORE takes, and the parts that RDB files are made of.
+//!
+//! A payload is a type byte, the value, the format's version in two bytes and a CRC-64 of all before
+//! it in eight, both low byte first. [`write`] encodes, [`read`] decodes, [`digest`] sums data sets up.
+//!
+//! Invariants
+//! - What is written is, byte for byte, what Redis 7.0.15 writes for the same value and settings.
+//! - A payload is hostile until read: nothing is allocated beyond what its own length justifies.
+//! - A value never reaches into the footer; Redis reads on into it, so it takes some forged payloads
+//!   that are refused here. Bytes between value and footer are ignored, as Redis does.
+//!
+//! Source: the published description of the RDB format; DUMP replies of Redis 7.0.15 and 8.2.3.
+
+pub mod digest;
+pub mod read;
+pub mod write;
+
+#[cfg(test)]
+mod tests;
+
+use ochre_ds::crc::crc64;
+use read::{BadData, Loaded, Reader};
+
+/// The version that payloads are written with: that of Redis 7.0, which newer ones load too.
+pub const VERSION: u16 = 10;
+
+/// The newest version that payloads are accepted with: that of Redis 8.2. Strings have not changed since.
+pub const VERSION_MAX: u16 = 12;
+
+/// The type byte of a string.
+pub const TYPE_STRING: u8 = 0;
+
+/// Bytes of version and checksum.
+const FOOTER: usize = 10;
+
+/// The payload of a string value; `compress` is the setting `rdbcompression`.
+pub fn dump_string(value: &[u8], compress: bool) -> Vec<u8> {
+    /// The longest header: type, encoding, two lengths.
+    const HEADER_MAX: usize = 20;
+    let mut out = Vec::new();
+    if value.len() <= write::COMPRESS_ABOVE || !compress {
+        out.reserve_exact(HEADER_MAX + value.len() + FOOTER);
+    }
+    out.push(TYPE_STRING);
+    write::string(&mut out, value, compress);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    let crc = crc64(0, &out);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out
+}
+
+/// The part of a payload before its footer, `None` if version or checksum are wrong.
+pub fn verified(payload: &[u8]) -> Option<&[u8]> {
+    let (summed, crc) = payload.split_last_chunk::<8>()?;
+    let (body, version) = summed.split_last_chunk::<2>()?;
+    let accepted = u16::from_le_bytes(*version) <= VERSION_MAX;
+    (accepted && crc64(0, summed) == u64::from_le_bytes(*crc)).then_some(body)
+}
+
+/// The value in `body`, a payload without its footer. A string has at most `max` bytes.
+///
+/// # Errors
+/// When the type is unknown, or the bytes are not one.
+pub fn load(body: &[u8], max: usize) -> Result<Loaded<'_>, BadData> {
+    let mut reader = Reader::new(body);
+    match reader.byte()? {
+        TYPE_STRING => reader.string(max),
+        _ => Err(BadData),
+    }
+}

@@ -1,0 +1,183 @@
+use super::read::{BadData, Length, Loaded, Reader};
+use super::*;
+
+/// Payloads that Redis 7.0.15 gave.
+const DUMPED: &[(&[u8], &[u8])] = &[
+    (b"", b"\x00\x00\n\x00]\x9b\\@\x0f\x7f\xa2\xda"),
+    (b"1", b"\x00\xc0\x01\n\x00&x\xe7\xb6\xd1\x01\x11\xfc"),
+    (b"-1", b"\x00\xc0\xff\n\x00\x0c\x93~$\x85\x08\x9d\xc5"),
+    (b"127", b"\x00\xc0\x7f\n\x00\r\xb5\xeb1RT\xc5\x14"),
+    (b"128", b"\x00\xc1\x80\x00\n\x00\xebz\xb3\xb5\x10\xcfKe"),
+    (b"-129", b"\x00\xc1\x7f\xff\n\x00\x17`\x82(T\x80\x84\x80"),
+    (
+        b"32768",
+        b"\x00\xc2\x00\x80\x00\x00\n\x00E\xd8.\xed\xd5\xbd\xa9\x10",
+    ),
+    (
+        b"2147483647",
+        b"\x00\xc2\xff\xff\xff\x7f\n\x00,t\xe5\x9e\xe0.\xad\xa1",
+    ),
+    (
+        b"2147483648",
+        b"\x00\n2147483648\n\x00\xe7\xb1)\xa3L\x1dv\xee",
+    ),
+    (
+        b"-2147483648",
+        b"\x00\xc2\x00\x00\x00\x80\n\x00\xc7O\x87>3U\x81\x87",
+    ),
+    (
+        b"12345678901",
+        b"\x00\x0b12345678901\n\x000NR\xd7'\x17e\x10",
+    ),
+    (
+        b"xxxxxxxxxxxxxxxxxxxx",
+        b"\x00\x14xxxxxxxxxxxxxxxxxxxx\n\x00[<\x81\xec\xa5\x8c\xc5k",
+    ),
+    (
+        b"xxxxxxxxxxxxxxxxxxxxx",
+        b"\x00\xc3\x06\x15\x01xx\xe0\n\x00\n\x00\x94\x1a\x83g`\x17\x19/",
+    ),
+];
+
+fn text(loaded: Loaded<'_>) -> Vec<u8> {
+    match loaded {
+        Loaded::Int(n) => n.to_string().into_bytes(),
+        Loaded::Plain(bytes) => bytes.to_vec(),
+        Loaded::Unpacked(bytes) => bytes,
+    }
+}
+
+fn sealed(body: &[u8]) -> Vec<u8> {
+    let mut payload = body.to_vec();
+    payload.extend_from_slice(&VERSION.to_le_bytes());
+    payload.extend_from_slice(&crc64(0, &payload).to_le_bytes());
+    payload
+}
+
+const MAX: usize = 512 << 20;
+
+#[test]
+fn payloads_are_those_of_redis() {
+    for (value, payload) in DUMPED {
+        assert_eq!(
+            dump_string(value, true),
+            *payload,
+            "{}",
+            value.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn what_is_dumped_loads() {
+    let odd = (0..40_000u32).map(|i| (i * i % 251).to_le_bytes()[0]);
+    let odd: Vec<u8> = odd.collect();
+    for len in [0, 1, 11, 20, 21, 63, 64, 16_383, 16_384, 40_000] {
+        for value in [odd[..len].to_vec(), vec![b'a'; len]] {
+            for compress in [false, true] {
+                let payload = dump_string(&value, compress);
+                let body = verified(&payload).expect("a good footer");
+                assert_eq!(load(body, MAX).map(text), Ok(value.clone()), "{len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_round_trip() {
+    for length in [
+        0,
+        63,
+        64,
+        0x3FFF,
+        0x4000,
+        0xFFFF_FFFF,
+        0x1_0000_0000,
+        usize::MAX,
+    ] {
+        let mut bytes = Vec::new();
+        write::length(&mut bytes, length);
+        assert_eq!(Reader::new(&bytes).length(), Ok(Length::Of(length)));
+    }
+    for bad in [
+        b"".as_slice(),
+        b"\x40",
+        b"\x80\0\0\0",
+        b"\x81\0",
+        b"\x82\0\0\0\0",
+    ] {
+        assert_eq!(Reader::new(bad).length(), Err(BadData), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_footer_is_checked() {
+    let good = sealed(b"\x00\x03abc");
+    assert_eq!(verified(&good), Some(b"\x00\x03abc".as_slice()));
+    for len in 0..good.len() {
+        assert_eq!(verified(&good[..len]), None);
+    }
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert_eq!(verified(&bad), None, "byte {at}");
+    }
+    for (version, accepted) in [(0u16, true), (9, true), (12, true), (13, false)] {
+        let mut payload = b"\x00\x03abc".to_vec();
+        payload.extend_from_slice(&version.to_le_bytes());
+        payload.extend_from_slice(&crc64(0, &payload).to_le_bytes());
+        assert_eq!(verified(&payload).is_some(), accepted, "{version}");
+    }
+}
+
+#[test]
+fn bad_bodies_are_refused() {
+    for body in [
+        b"".as_slice(),
+        b"\x00",
+        b"\x01\x01\x01a",
+        b"\x80\x03abc",
+        b"\x00\x05abc",
+        b"\x00\x40abc",
+        b"\x00\xc0",
+        b"\x00\xc1\x01",
+        b"\x00\xc2\x01\x02\x03",
+        b"\x00\xc4abc",
+        b"\x00\xc3\xc0\x05\x0a",
+        b"\x00\xc3\x05\x0a\x00aa\xff\x00",
+        b"\x00\xc3\x20\x0a\x00a",
+        b"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xffabc",
+        b"\x00\xc3\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a",
+        // Claims 4 GB from five bytes.
+        b"\x00\xc3\x05\x81\0\0\0\x01\0\0\0\0\0aa\xff\0",
+    ] {
+        assert_eq!(load(body, MAX), Err(BadData), "{}", body.escape_ascii());
+    }
+    assert_eq!(load(b"\x00\x03abc", 2), Err(BadData));
+    let packed = dump_string(&[b'a'; 1000], true);
+    let body = verified(&packed).expect("a good footer");
+    assert_eq!(load(body, 999), Err(BadData));
+    assert!(load(body, 1000).is_ok());
+}
+
+#[test]
+fn digests_are_those_of_redis() {
+    use digest::{DatabaseSum, combine, hex, key_digest, value_digest};
+    let value = |v: &[u8], expires| hex(&value_digest(v, expires));
+    assert_eq!(
+        value(b"1", false),
+        "b4fc66738120fba0b5aa500ab5c2bf89cea1c5da"
+    );
+    assert_eq!(
+        value(b"hello", true),
+        "d037c4eb8a8b36b602fbced4000daeab0714c1e3"
+    );
+    let (mut zero, mut three) = (DatabaseSum::default(), DatabaseSum::default());
+    zero.add(&key_digest(b"b", b"hello", true));
+    zero.add(&key_digest(b"a", b"1", false));
+    three.add(&key_digest(b"a", b"1", false));
+    three.add(&key_digest(b"", b"", true));
+    let all = combine([(0, zero), (1, DatabaseSum::default()), (3, three)]);
+    assert_eq!(hex(&all), "5e0688f0084126cfe7483e42e6abccf46dbb250d");
+    assert_eq!(hex(&combine([])), "0".repeat(40));
+}
