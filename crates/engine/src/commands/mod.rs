@@ -2,9 +2,14 @@
 //! in its file and its name in the family's list.
 
 pub mod connection;
+pub mod generic;
 pub mod string;
 
 use crate::spec::Command;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    connection::COMMANDS,
+    generic::COMMANDS,
+    string::COMMANDS,
+];

@@ -70,6 +70,13 @@ impl Flags {
     pub const SECRET: Flags = Flags(1 << 27);
     /// Internal: looks at an expired key as absent without counting a hit or a miss.
     pub const NO_STATS: Flags = Flags(1 << 28);
+<<<<<<< HEAD
+=======
+    /// Internal: gets through CLIENT PAUSE.
+    pub const ALLOW_PAUSED: Flags = Flags(1 << 29);
+    /// Internal: updates access clocks of keys even for a client that asked for NO-TOUCH (TOUCH).
+    pub const ALWAYS_TOUCH: Flags = Flags(1 << 30);
+>>>>>>> b802839 (Add the commands on keys of any type)
 
     /// Both sets together.
     pub const fn with(self, other: Flags) -> Flags {
