@@ -2,8 +2,8 @@
 //!
 //! Nothing here looks into a value; a new type of value needs no change in this folder.
 
-mod expire;
 mod exist;
+mod expire;
 mod random;
 mod sweep;
 mod transfer;

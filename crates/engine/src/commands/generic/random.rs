@@ -15,8 +15,8 @@ use ochre_ds::table::position_of;
 use ochre_resp::Request;
 use smallvec::SmallVec;
 
-/// Stripes drawn before giving up on chance.
-const DRAWS: usize = 16;
+/// Keys drawn before giving up on chance: enough where nine in ten have expired.
+const DRAWS: usize = 64;
 /// Buckets tried per drawn stripe; each is taken with a chance of about two in five.
 const BUCKETS: usize = 32;
 /// Entries of a bucket that are certain to be taken. Fuller ones are too rare to matter.
@@ -93,24 +93,27 @@ fn stripe_at(lens: &[u64], mut number: u64) -> usize {
     lens.len() - 1
 }
 
-/// Draws an entry of a stripe; `None` when chance found no living one.
+/// Draws an entry of a stripe and returns its name if it is alive. An expired one is not replaced by
+/// another of the same stripe: that would favour the living keys of stripes with few of them.
 fn draw(stripe: &mut Stripe, now_ms: i64) -> Option<Vec<u8>> {
+    let buckets = stripe.table.buckets() as u64;
+    if buckets == 0 {
+        return None;
+    }
     for _ in 0..BUCKETS {
-        let buckets = stripe.table.buckets() as u64;
-        if buckets == 0 {
-            return None;
-        }
         // A bucket's number is the hash of its own position.
         let bucket = wide_random(stripe) % buckets;
         let mut handles: SmallVec<[Handle; CROWDED]> = SmallVec::new();
         stripe
             .table
             .scan(position_of(bucket), |handle, _| handles.push(handle));
-        let chosen = (wide_random(stripe) % CROWDED.max(handles.len()) as u64) as usize;
-        if let Some(view) = handles.get(chosen).and_then(|h| stripe.view(*h))
-            && view.expires_at().is_none_or(|at| at > now_ms)
-        {
-            return Some(view.key().to_vec());
+        // With nothing to compare it to, a bucket is taken as it is.
+        let crowded = if buckets == 1 { 1 } else { CROWDED };
+        let chosen = wide_random(stripe) % crowded.max(handles.len()) as u64;
+        if let Some(handle) = usize::try_from(chosen).ok().and_then(|c| handles.get(c)) {
+            let view = stripe.view(*handle)?;
+            let living = view.expires_at().is_none_or(|at| at > now_ms);
+            return living.then(|| view.key().to_vec());
         }
     }
     None

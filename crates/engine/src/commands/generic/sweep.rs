@@ -240,14 +240,7 @@ fn visit(cx: &mut SweepCx<'_>, start: Cursor, wanted: Wanted<'_>, count: usize) 
     let (mut names, mut found) = (Names::default(), Vec::new());
     loop {
         let visited;
-        (cursor, visited) = slice(
-            cx.database,
-            cursor,
-            cx.env.now_ms,
-            wanted,
-            left,
-            &mut names,
-        );
+        (cursor, visited) = slice(cx.database, cursor, cx.env.now_ms, wanted, left, &mut names);
         left = left.saturating_sub(visited);
         if names.iter().any(|n| wanted.names(n)) {
             found.push(std::mem::take(&mut names));
