@@ -59,7 +59,7 @@ fn left(at: i64, now: i64) -> i64 {
 }
 
 fn seconds(ms: i64) -> i64 {
-    ms.saturating_add(500) / 1000
+    ms / 1000 + (ms % 1000 + 500) / 1000
 }
 
 fn reply(cx: &mut ReadCx<'_>, _: Request<'_>, shown: fn(i64, i64) -> i64) -> Outcome {
