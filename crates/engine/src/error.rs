@@ -208,6 +208,35 @@ fixed! {
     IS_LFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 }
 
+// Keys of any type.
+fixed! {
+    /// EXPIRE conditions that exclude each other.
+    NX_CONFLICT = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    /// EXPIRE conditions that exclude each other.
+    GT_LT_CONFLICT = "ERR GT and LT options at the same time are not compatible";
+    /// A key cannot be copied or moved onto itself.
+    SAME_OBJECT = "ERR source and destination objects are the same";
+    /// A SCAN cursor is not a number.
+    INVALID_CURSOR = "ERR invalid cursor";
+    /// A number is neither 0 nor 1.
+    NOT_ZERO_OR_ONE = "ERR value is out of range, value must between 0 and 1";
+    /// WAITAOF asks for a local file that is not written.
+    WAITAOF_DISABLED = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+}
+
+impl CommandError {
+    /// EXPIRE got a word that is not one of its options.
+    pub(crate) fn unsupported_option(option: &[u8]) -> CommandError {
+        let option = String::from_utf8_lossy(option);
+        CommandError::new(format!("ERR Unsupported option {option}"))
+    }
+
+    /// A time to expire at cannot be expressed.
+    pub(crate) fn invalid_expire(command: &str) -> CommandError {
+        CommandError::new(format!("ERR invalid expire time in '{command}' command"))
+    }
+}
+
 impl From<crate::keyspace::Full> for CommandError {
     fn from(_: crate::keyspace::Full) -> CommandError {
         CommandError::FULL

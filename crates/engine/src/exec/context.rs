@@ -93,7 +93,7 @@ macro_rules! reading {
         /// The type's name as TYPE answers it, `None` when there is no such key.
         pub fn type_name(&self, i: usize) -> Option<&'static str> {
             let (stripe, found) = self.found(i)?;
-            stripe.string(found.handle).map(|_| "string")
+            Some(stripe.view(found.handle)?.kind()?.type_name())
         }
 
         /// A copy of the value at key `i` with its expiry; a large one is shared.
@@ -314,6 +314,27 @@ impl WriteKeys<'_> {
         t.settle(found);
         self.changed(garbage);
         Ok(())
+    }
+
+    /// Moves the value of key `from` to key `to`, with its expiry, replacing whatever was there. They
+    /// are different keys. Whether there was a value.
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it; then nothing changed at `from`.
+    pub fn relocate(&mut self, from: usize, to: usize) -> Result<bool, CommandError> {
+        let Some(value) = self.duplicate(from) else {
+            return Ok(false);
+        };
+        self.put(to, value)?;
+        let t = self.target(from)?;
+        if let Some(found) = t.key.found {
+            // The value lives on at `to`, so this frees no memory; kept until later, it would
+            // force the next change at `to` to copy.
+            drop(t.stripe.remove(t.key.hash, found));
+            t.key.found = None;
+            t.key.version = t.stripe.version;
+        }
+        Ok(true)
     }
 
     /// Removes key `i`. Whether it was there.

@@ -224,7 +224,8 @@ impl Engine {
     /// The access rule to touch keys with, `None` when accesses are not to be recorded.
     #[inline]
     fn rule_for(&self, session: &Session, command: &Command) -> Option<AccessRule> {
-        let touches = !session.no_touch && !command.flags.has(Flags::NO_TOUCH);
+        let touches = command.flags.has(Flags::ALWAYS_TOUCH)
+            || !session.no_touch && !command.flags.has(Flags::NO_TOUCH);
         let rule = session.rule;
         (touches && !(rule.modified_only && matches!(command.run, Run::Read(_)))).then_some(rule)
     }

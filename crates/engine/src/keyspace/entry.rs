@@ -41,6 +41,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The type's name, as TYPE answers it.
+    pub(crate) fn type_name(self) -> &'static str {
+        match self {
+            Kind::Int | Kind::Inline | Kind::Blob => "string",
+        }
+    }
+
     pub(crate) fn from_byte(byte: u8) -> Option<Kind> {
         match byte {
             0x10 => Some(Kind::Int),

@@ -70,6 +70,8 @@ impl Flags {
     pub const SECRET: Flags = Flags(1 << 27);
     /// Internal: looks at an expired key as absent without counting a hit or a miss.
     pub const NO_STATS: Flags = Flags(1 << 28);
+    /// Internal: updates access clocks of keys even for a client that asked for NO-TOUCH (TOUCH).
+    pub const ALWAYS_TOUCH: Flags = Flags(1 << 30);
 
     /// Both sets together.
     pub const fn with(self, other: Flags) -> Flags {

@@ -1,7 +1,17 @@
-//! Commands on keys of any type.
+//! Commands on keys of any type: existence, expiry, names, moving between names and databases,
+//! serialisation.
+//!
+//! Nothing here but serialisation and OBJECT looks into a value.
 
 mod dump;
+mod exist;
+mod expire;
 mod object;
+mod random;
+mod sweep;
+mod transfer;
+mod ttl;
+mod wait;
 
 use crate::spec::Command;
 
@@ -11,4 +21,27 @@ pub const COMMANDS: &[Command] = &[
     dump::RESTORE,
     dump::RESTORE_ASKING,
     object::OBJECT,
+    exist::DEL,
+    exist::UNLINK,
+    exist::EXISTS,
+    exist::TOUCH,
+    exist::TYPE,
+    expire::EXPIRE,
+    expire::PEXPIRE,
+    expire::EXPIREAT,
+    expire::PEXPIREAT,
+    expire::PERSIST,
+    ttl::TTL,
+    ttl::PTTL,
+    ttl::EXPIRETIME,
+    ttl::PEXPIRETIME,
+    sweep::KEYS,
+    sweep::SCAN,
+    random::RANDOMKEY,
+    transfer::RENAME,
+    transfer::RENAMENX,
+    transfer::COPY,
+    transfer::MOVE,
+    wait::WAIT,
+    wait::WAITAOF,
 ];
