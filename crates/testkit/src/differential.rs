@@ -139,10 +139,12 @@ fn sequence(grammar: &Grammar, seed: u64, length: usize) -> Vec<Step> {
         let generated = grammar.request(&mut rng);
         match (rules::rule_for(&generated.args), generated.cursor) {
             (Kind::Skip, _) => {}
-            (Kind::Iteration, Some(cursor)) if rng.below(ITERATED) == 0 => steps.push(Step::Iterate {
-                args: generated.args,
-                cursor,
-            }),
+            (Kind::Iteration, Some(cursor)) if rng.below(ITERATED) == 0 => {
+                steps.push(Step::Iterate {
+                    args: generated.args,
+                    cursor,
+                })
+            }
             _ => steps.push(Step::Request(generated.args)),
         }
     }
@@ -153,17 +155,28 @@ fn sequence(grammar: &Grammar, seed: u64, length: usize) -> Vec<Step> {
 /// Steps whose replies show the data, with those commands that Ochre has.
 fn compare_data(steps: &mut Vec<Step>) {
     let request = |words: &[&[u8]]| Step::Request(words.iter().map(|w| w.to_vec()).collect());
-    let databases: &[&[u8]] = if has("select") { &[b"0", b"1"] } else { &[b"0"] };
+    let databases: &[&[u8]] = if has("select") {
+        &[b"0", b"1"]
+    } else {
+        &[b"0"]
+    };
     for db in databases {
         if has("select") {
             steps.push(request(&[b"SELECT", db]));
         }
         for name in ["keys", "dbsize"].iter().filter(|n| has(n)) {
-            let words: &[&[u8]] = if *name == "keys" { &[b"KEYS", b"*"] } else { &[b"DBSIZE"] };
+            let words: &[&[u8]] = if *name == "keys" {
+                &[b"KEYS", b"*"]
+            } else {
+                &[b"DBSIZE"]
+            };
             steps.push(request(words));
         }
         for key in KEYS {
-            for name in ["type", "strlen", "pexpiretime", "dump"].iter().filter(|n| has(n)) {
+            for name in ["type", "strlen", "pexpiretime", "dump"]
+                .iter()
+                .filter(|n| has(n))
+            {
                 steps.push(request(&[name.as_bytes(), key]));
             }
             if has("object|encoding") {
@@ -188,7 +201,10 @@ fn commands_of(reference: &Reference) -> io::Result<BTreeSet<String>> {
     let Some(Frame::Array(names)) = steps::decode(&bytes) else {
         return Err(io::Error::other("COMMAND LIST gave no array"));
     };
-    let text = |f: &Frame| f.as_bytes().map(|b| String::from_utf8_lossy(b).into_owned());
+    let text = |f: &Frame| {
+        f.as_bytes()
+            .map(|b| String::from_utf8_lossy(b).into_owned())
+    };
     Ok(names.iter().filter_map(text).collect())
 }
 

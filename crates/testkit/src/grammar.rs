@@ -210,7 +210,7 @@ fn weighted(pool: &[Choice], rng: &mut Rng) -> Choice {
 
 /// A command, or its subcommands. Those that touch everything at once are rare, lest the keyspace be always empty.
 fn choices(command: &'static Command, newest: Version) -> Vec<Choice> {
-    let one = |command: &'static Command, parent, share| Choice {
+    let one = |command: &'static Command, parent, share: u64| Choice {
         command,
         parent,
         weight: share

@@ -102,7 +102,7 @@ impl Reference {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(mut wire) = reference.connect() {
-                let info = wire.call(&[b"INFO", b"server"])?;
+                let info = wire.call(&["INFO", "server"])?;
                 let info = String::from_utf8_lossy(&info).into_owned();
                 let of = |field: &str| info.lines().find_map(|l| l.strip_prefix(field));
                 if of("process_id:").map(str::trim) == Some(&reference.process.id().to_string()) {

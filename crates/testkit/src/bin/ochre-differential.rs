@@ -69,7 +69,9 @@ fn compare() -> Result<bool, String> {
     }
     let reference = Reference::start(release, &[])
         .map_err(|e| format!("{release:?}: {e}"))?
-        .ok_or_else(|| format!("{release:?}: no redis-server; set OCHRE_REDIS_70 or OCHRE_REDIS_82"))?;
+        .ok_or_else(|| {
+            format!("{release:?}: no redis-server; set OCHRE_REDIS_70 or OCHRE_REDIS_82")
+        })?;
     let mut agree = true;
     for family in families {
         config.group = Some(family.to_owned());

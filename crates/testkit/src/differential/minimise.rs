@@ -15,6 +15,10 @@ pub fn minimise(arena: &Arena, mut steps: Vec<Step>, first: &Mismatch) -> (Vec<S
     let deadline = Instant::now() + TIME_MAX;
     steps.truncate(first.at + 1);
     let mut best = first.clone();
+    let alone = &steps[first.at..];
+    if let Ok(Some(found)) = arena.run(alone, None) {
+        return (alone.to_vec(), found);
+    }
     let mut size = steps.len().div_ceil(2);
     while size > 0 && Instant::now() < deadline {
         let mut from = 0;

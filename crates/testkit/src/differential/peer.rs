@@ -4,6 +4,7 @@ use crate::in_process::{Connection, InProcess};
 use crate::reference::Wire;
 use ochre_resp::Protocol;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Settings of both sides. The small string limit keeps huge offsets and LCS of long strings cheap.
 pub const SETTINGS: &[(&str, &str)] = &[
@@ -60,10 +61,10 @@ impl Peer {
         replies: &mut Vec<Vec<u8>>,
     ) -> io::Result<()> {
         match self {
-            Peer::Engine(connection) => {
-                replies.extend(requests.iter().map(|r| connection.raw(r)));
+            Peer::Engine(connection) => requests.iter().try_for_each(|r| {
+                replies.push(caught(connection, r)?);
                 Ok(())
-            }
+            }),
             Peer::Server(wire) => wire.exchange(requests, replies),
         }
     }
@@ -74,8 +75,15 @@ impl Peer {
     /// As TCP gives them.
     pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Vec<u8>> {
         match self {
-            Peer::Engine(connection) => Ok(connection.raw(args)),
+            Peer::Engine(connection) => caught(connection, args),
             Peer::Server(wire) => wire.call(args),
         }
     }
+}
+
+/// A panic of the engine as an error, so that the run can say which requests led to it.
+fn caught<A: AsRef<[u8]>>(connection: &mut Connection, args: &[A]) -> io::Result<Vec<u8>> {
+    // The engine may be in any state afterwards; the first error ends a sequence, and the next has a new engine.
+    catch_unwind(AssertUnwindSafe(|| connection.raw(args)))
+        .map_err(|_| io::Error::other("the engine panicked"))
 }

@@ -3,7 +3,7 @@
 use super::explained::EXPLAINED;
 use super::minimise::minimise;
 use super::steps::{Arena, Mismatch, Step, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 /// Bytes of a reply or argument that are shown.
@@ -31,6 +31,9 @@ pub struct Report {
     pub failures: Vec<String>,
     /// Uses of the rows of [`EXPLAINED`].
     pub explained: Vec<u64>,
+    /// How often a difference was met again that is already among the failures.
+    pub repeated: u64,
+    known: BTreeSet<(String, Vec<u8>, Vec<u8>)>,
     /// By command (`name` or `container|name`), those in focus.
     pub coverage: BTreeMap<String, Coverage>,
 }
@@ -63,7 +66,22 @@ impl Report {
         }
     }
 
+    /// Whether a difference of that kind is already among the failures; counts it if so.
+    pub(super) fn meets_again(&mut self, args: &[Vec<u8>], ours: &[u8], theirs: &[u8]) -> bool {
+        let known = self.known.contains(&kind_of(args, ours, theirs));
+        self.repeated += u64::from(known);
+        known
+    }
+
     pub(super) fn fail(&mut self, arena: &Arena, seed: u64, steps: Vec<Step>, found: &Mismatch) {
+        let args = steps.get(found.at).map(Step::args).unwrap_or_default();
+        if !self
+            .known
+            .insert(kind_of(&args, &found.ours, &found.theirs))
+        {
+            self.repeated += 1;
+            return;
+        }
         let mut text = String::new();
         let Mismatch { at, .. } = found;
         let (protocol, release) = (arena.protocol, arena.release);
@@ -94,6 +112,19 @@ impl Report {
         all.filter(|(_, c)| c.sent == c.failed)
             .map(|(n, _)| n.as_str())
     }
+}
+
+/// What makes two differences the same for the reader: the command, and how both replies begin.
+fn kind_of(args: &[Vec<u8>], ours: &[u8], theirs: &[u8]) -> (String, Vec<u8>, Vec<u8>) {
+    let name = args.first().map_or(&[][..], Vec::as_slice);
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    let begin = |reply: &[u8]| {
+        let letters = reply.iter().copied().filter(|b| !b.is_ascii_digit());
+        letters
+            .take(if reply.starts_with(b"-") { 24 } else { 1 })
+            .collect()
+    };
+    (name, begin(ours), begin(theirs))
 }
 
 /// A request as redis-cli takes it.
@@ -142,13 +173,15 @@ impl fmt::Display for Report {
         let sent: u64 = self.coverage.values().map(|c| c.sent).sum();
         write!(
             f,
-            "{} requests in {:.1} s ({:.0}/s), {} commands in focus, {} % of their replies errors, {} differences",
+            "{} requests in {:.1} s ({:.0}/s), {} commands in focus, {} % of their replies errors, \
+             {} differences, met again {} times",
             self.requests,
             self.seconds,
             self.requests as f64 / self.seconds.max(1e-9),
             self.coverage.len(),
             failed * 100 / sent.max(1),
             self.failures.len(),
+            self.repeated,
         )
     }
 }

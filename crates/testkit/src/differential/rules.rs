@@ -68,7 +68,11 @@ pub const RULES: &[Rule] = &[
     rule("sscan", Kind::Iteration, ORDER),
     rule("hscan", Kind::Iteration, ORDER),
     rule("zscan", Kind::Iteration, ORDER),
-    rule("dump", Kind::Dump, "the format's version and the checksum over it"),
+    rule(
+        "dump",
+        Kind::Dump,
+        "the format's version and the checksum over it",
+    ),
     rule("hello", Kind::ShapeOnly, ITSELF),
     rule("quit", Kind::Skip, ENDS),
     rule("shutdown", Kind::Skip, ENDS),
@@ -99,7 +103,11 @@ pub const RULES: &[Rule] = &[
     rule("debug|protocol", Kind::Exact, ""),
     rule("debug|error", Kind::Exact, ""),
     rule("debug|object", Kind::ShapeOnly, MEMORY),
-    rule("debug|*", Kind::Skip, "stops, fills or reports on the server"),
+    rule(
+        "debug|*",
+        Kind::Skip,
+        "stops, fills or reports on the server",
+    ),
     rule("monitor", Kind::Skip, ENDS),
     rule("sync", Kind::Skip, ENDS),
     rule("psync", Kind::Skip, ENDS),
@@ -198,7 +206,11 @@ mod tests {
         let near = |a, b| agree(Kind::Tolerance(2), &Frame::Integer(a), &Frame::Integer(b));
         assert!(near(5, 7) && !near(5, 8) && !near(-1, 0) && near(-2, -2));
         let error = Frame::Error(b"ERR x".to_vec());
-        assert!(!agree(Kind::ShapeOnly, &error, &Frame::Error(b"ERR y".to_vec())));
+        assert!(!agree(
+            Kind::ShapeOnly,
+            &error,
+            &Frame::Error(b"ERR y".to_vec())
+        ));
         assert!(!agree(Kind::ShapeOnly, &Frame::Null, &Frame::bulk("x")));
     }
 }

@@ -81,7 +81,8 @@ pub fn decode(bytes: &[u8]) -> Option<Frame> {
 }
 
 impl Arena {
-    /// Runs steps on fresh connections, counting in `report`.
+    /// Runs steps on fresh connections, counting in `report`. Without a report, only the last step may differ in
+    /// the text of an error: the others are there for the data that they make.
     ///
     /// # Errors
     /// When a side cannot be reached at the start.
@@ -109,7 +110,10 @@ impl Arena {
                 batch.push(args.clone());
             }
             let found = match &steps[at] {
-                Step::Request(_) => pair.requests(&batch, report.as_deref_mut()),
+                Step::Request(_) => {
+                    let last = steps.len() - at - 1;
+                    pair.requests(&batch, last, report.as_deref_mut())
+                }
                 Step::Iterate { args, cursor } => pair.iterate(args, *cursor),
                 Step::Exchange(key) => pair.swap_dumps(key),
             };
@@ -129,7 +133,12 @@ struct Pair {
     release: Release,
 }
 
-fn mismatch(at: usize, ours: Vec<u8>, theirs: Vec<u8>, note: impl Into<String>) -> Option<Mismatch> {
+fn mismatch(
+    at: usize,
+    ours: Vec<u8>,
+    theirs: Vec<u8>,
+    note: impl Into<String>,
+) -> Option<Mismatch> {
     Some(Mismatch {
         at,
         ours,
@@ -142,6 +151,7 @@ impl Pair {
     fn requests(
         &mut self,
         batch: &[Vec<Vec<u8>>],
+        last: usize,
         mut report: Option<&mut Report>,
     ) -> Option<Mismatch> {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -158,6 +168,14 @@ impl Pair {
                 report.count(args, b.first() == Some(&b'-'), verdict);
             }
             if verdict == Verdict::Different {
+                // A wrong text of an error leaves the data alike, so the sequence may go on once it is reported.
+                let known = match report.as_deref_mut() {
+                    Some(report) => report.meets_again(args, a, b),
+                    None => at != last,
+                };
+                if known && [a, b].iter().all(|r| r.starts_with(b"-")) {
+                    continue;
+                }
                 return mismatch(at, a.clone(), b.clone(), "");
             }
         }
@@ -184,8 +202,8 @@ impl Pair {
     }
 
     fn swap_dumps(&mut self, key: &[u8]) -> Option<Mismatch> {
-        let dumps = [&mut self.ours, &mut self.theirs]
-            .map(|p| p.call(&[b"DUMP", key]).unwrap_or_default());
+        let dumps =
+            [&mut self.ours, &mut self.theirs].map(|p| p.call(&[b"DUMP", key]).unwrap_or_default());
         let (a, b) = match [0, 1].map(|i| decode(&dumps[i])) {
             [Some(Frame::Bulk(a)), Some(Frame::Bulk(b))] => (a, b),
             [Some(a), Some(b)] if a == b => return None,

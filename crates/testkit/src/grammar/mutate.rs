@@ -6,7 +6,14 @@
 use super::{Draw, values};
 
 /// Names that no server knows.
-const MISNOMERS: &[&[u8]] = &[b"nosuchcommand", b"", b"GE T", b"get\0", b"\xff\xfe", b"get\r\n"];
+const MISNOMERS: &[&[u8]] = &[
+    b"nosuchcommand",
+    b"",
+    b"GE T",
+    b"get\0",
+    b"\xff\xfe",
+    b"get\r\n",
+];
 
 /// Applies one random mutation to `args`; `tokens` are the words of the command's grammar, `fixed` the number of
 /// leading words that name it.

@@ -1,7 +1,10 @@
 use super::*;
 use ochre_engine::spec::{Categories, Flags, Group, key, numkeys};
 
-fn nothing(_: &mut ochre_engine::exec::WriteCx<'_>, _: ochre_resp::Request<'_>) -> ochre_engine::spec::Outcome {
+fn nothing(
+    _: &mut ochre_engine::exec::WriteCx<'_>,
+    _: ochre_resp::Request<'_>,
+) -> ochre_engine::spec::Outcome {
     Ok(())
 }
 
@@ -85,7 +88,14 @@ fn a_seed_is_reproducible_and_nothing_is_newer_than_the_limit() {
 
 #[test]
 fn no_time_is_near_after_damage() {
-    for g in requests(Limits { damaged: 100, ..Limits::default() }, Some("string"), 5) {
+    for g in requests(
+        Limits {
+            damaged: 100,
+            ..Limits::default()
+        },
+        Some("string"),
+        5,
+    ) {
         for pair in g.args.windows(2) {
             if pair[0].eq_ignore_ascii_case(b"EX") {
                 let near = ochre_resp::parse_i64(&pair[1]).filter(|n| (1..1_000_000).contains(n));

@@ -14,11 +14,11 @@
 use super::Draw;
 
 /// Highest bit offset that is drawn as a sensible one.
-pub const OFFSET_MAX: i64 = 1 << 20;
+pub(super) const OFFSET_MAX: i64 = 1 << 20;
 /// Distance of far times, in their own unit.
-pub const SPACING: i64 = 20_000;
+pub(super) const SPACING: i64 = 20_000;
 /// Farthest expiry, in milliseconds, where a test lets keys expire on its own clock.
-pub const NEAR_MS: i64 = 3_000;
+pub(super) const NEAR_MS: i64 = 3_000;
 
 /// The keys that requests meet on.
 pub const KEYS: &[&[u8]] = &[
@@ -33,36 +33,138 @@ pub const KEYS: &[&[u8]] = &[
 ];
 
 const PATTERNS: &[&str] = &[
-    "*", "a", "key:*", "k?y:[12]", "[a-b]", "[^a]*", "*:*", "\\*", "", "k*\u{0}*", "[k]*", "\\[k\\]\\*\\?", "[", "[a-",
-    "**a**", "?", "[b-a]", "a\\",
+    "*",
+    "a",
+    "key:*",
+    "k?y:[12]",
+    "[a-b]",
+    "[^a]*",
+    "*:*",
+    "\\*",
+    "",
+    "k*\u{0}*",
+    "[k]*",
+    "\\[k\\]\\*\\?",
+    "[",
+    "[a-",
+    "**a**",
+    "?",
+    "[b-a]",
+    "a\\",
 ];
 
 const INTEGERS: &[i64] = &[
-    0, 1, 2, 3, 7, 8, 10, 31, 32, 63, 64, 100, 255, 1000, 65_535, 1 << 20, (1 << 31) - 1, 1 << 31, (1 << 32) - 1,
-    1 << 32, (1 << 53) + 1, i64::MAX - 1, i64::MAX, -1, -2, -3, -8, -100, -(1 << 31), -(1 << 31) - 1, i64::MIN,
-    i64::MIN + 1, 999_999_999_999, 536_870_911, 536_870_912, 4_294_967_295,
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    10,
+    31,
+    32,
+    63,
+    64,
+    100,
+    255,
+    1000,
+    65_535,
+    1 << 20,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 32) - 1,
+    1 << 32,
+    (1 << 53) + 1,
+    i64::MAX - 1,
+    i64::MAX,
+    -1,
+    -2,
+    -3,
+    -8,
+    -100,
+    -(1 << 31),
+    -(1 << 31) - 1,
+    i64::MIN,
+    i64::MIN + 1,
+    999_999_999_999,
+    536_870_911,
+    536_870_912,
+    4_294_967_295,
 ];
 
 const NUMBERS: &[&str] = &[
-    "3.14", "-0.5", "1e10", "-0", "-0.0", "0.1", "5e-324", "1e308", "1.7976931348623157e308", "1e-7", "100000000000000000",
-    "3.0000000000000000001", "0.30000000000000004", "1e400", "inf", "-inf", "+inf", "Infinity", "nan", "0x10", " 1",
-    "1 ", "+5", "007", "1.", ".5", "1e", "--1", "1_000", "9223372036854775808", "-9223372036854775809",
-    "18446744073709551615", "1e17", "17179869184.5", "123456789.123456789", "0.000001",
+    "3.14",
+    "-0.5",
+    "1e10",
+    "-0",
+    "-0.0",
+    "0.1",
+    "5e-324",
+    "1e308",
+    "1.7976931348623157e308",
+    "1e-7",
+    "100000000000000000",
+    "3.0000000000000000001",
+    "0.30000000000000004",
+    "1e400",
+    "inf",
+    "-inf",
+    "+inf",
+    "Infinity",
+    "nan",
+    "0x10",
+    " 1",
+    "1 ",
+    "+5",
+    "007",
+    "1.",
+    ".5",
+    "1e",
+    "--1",
+    "1_000",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551615",
+    "1e17",
+    "17179869184.5",
+    "123456789.123456789",
+    "0.000001",
 ];
 
 const WORDS: &[&str] = &[
-    "hello", "Hello World", "", "x", "value", "a\r\nb", "\u{e9}t\u{e9}", "0123456789", "true", "(nil)", "*3", "ohmytext",
-    "mynewtext", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "hello",
+    "Hello World",
+    "",
+    "x",
+    "value",
+    "a\r\nb",
+    "\u{e9}t\u{e9}",
+    "0123456789",
+    "true",
+    "(nil)",
+    "*3",
+    "ohmytext",
+    "mynewtext",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 ];
 
 /// Settings that may be changed in mid-run without a server becoming another one.
 const PARAMETERS: &[&str] = &[
-    "lfu-log-factor", "lfu-decay-time", "slowlog-max-len", "maxmemory-samples", "nosuch-setting", "", "LFU-log-FACTOR",
-    "latency-tracking", "*-samples", "lfu-*",
+    "lfu-log-factor",
+    "lfu-decay-time",
+    "slowlog-max-len",
+    "maxmemory-samples",
+    "nosuch-setting",
+    "",
+    "LFU-log-FACTOR",
+    "latency-tracking",
+    "*-samples",
+    "lfu-*",
 ];
 
 /// Draws a value for an argument of a certain name.
-pub type Strategy = fn(&mut Draw<'_>) -> Vec<u8>;
+pub(super) type Strategy = fn(&mut Draw<'_>) -> Vec<u8>;
 
 /// By argument name, for names that say more than their type.
 const BY_NAME: &[(&str, Strategy)] = &[
@@ -99,7 +201,9 @@ const BY_NAME: &[(&str, Strategy)] = &[
     ("libver", label),
     ("command-name", command_name),
     ("command", command_name),
-    ("frequency", |d| d.rng.range(0, 255).to_string().into_bytes()),
+    ("frequency", |d| {
+        d.rng.range(0, 255).to_string().into_bytes()
+    }),
 ];
 
 /// The strategy for an argument name, if its type is not enough.
@@ -174,7 +278,13 @@ fn long(draw: &mut Draw<'_>) -> Vec<u8> {
     let len = draw.limits.long_value;
     if draw.rng.chance(50) {
         let word = draw.one_of(WORDS);
-        return word.iter().copied().chain(*b"-+").cycle().take(len).collect();
+        return word
+            .iter()
+            .copied()
+            .chain(*b"-+")
+            .cycle()
+            .take(len)
+            .collect();
     }
     let mut noise = super::Rng::seeded(draw.rng.below(256));
     (0..len).map(|_| noise.byte()).collect()
@@ -186,7 +296,20 @@ pub(super) fn hostile(draw: &mut Draw<'_>) -> Vec<u8> {
         0 => Vec::new(),
         1 | 2 => draw.rng.pick(INTEGERS).to_string().into_bytes(),
         3 => draw.one_of(NUMBERS),
-        4 => draw.one_of(&["NOSUCHTOKEN", "nx", "XX", "GET", "EX", "KEEPTTL", "COUNT", "MATCH", "HELP", "-", "#", "u64"]),
+        4 => draw.one_of(&[
+            "NOSUCHTOKEN",
+            "nx",
+            "XX",
+            "GET",
+            "EX",
+            "KEEPTTL",
+            "COUNT",
+            "MATCH",
+            "HELP",
+            "-",
+            "#",
+            "u64",
+        ]),
         5 => key(draw),
         6 => b"\x00\xff\r\n$-1\r\n".to_vec(),
         _ => value(draw),
@@ -199,7 +322,9 @@ fn far_relative(draw: &mut Draw<'_>) -> Vec<u8> {
     }
     let number = match draw.rng.below(10) {
         0 => draw.rng.range(-3, 0),
-        1 => *draw.rng.pick(&[i64::MAX, i64::MIN, i64::MAX / 1000 + 1, -1_000_000_000_000]),
+        1 => *draw
+            .rng
+            .pick(&[i64::MAX, i64::MIN, i64::MAX / 1000 + 1, -1_000_000_000_000]),
         _ => (1000 + draw.rng.range(0, 500_000)) * SPACING,
     };
     number.to_string().into_bytes()
@@ -245,7 +370,9 @@ fn bit(draw: &mut Draw<'_>) -> Vec<u8> {
 
 fn bitfield_type(draw: &mut Draw<'_>) -> Vec<u8> {
     if draw.rng.chance(10) {
-        return draw.one_of(&["u64", "i65", "u0", "i0", "8", "u", "U8", "i-1", "i08", "u8 "]);
+        return draw.one_of(&[
+            "u64", "i65", "u0", "i0", "8", "u", "U8", "i-1", "i08", "u8 ",
+        ]);
     }
     let sign = draw.one_of(&["u", "i"]);
     let bits = draw.rng.range(1, if sign == b"u" { 63 } else { 64 });
@@ -273,11 +400,21 @@ fn small(draw: &mut Draw<'_>) -> Vec<u8> {
 }
 
 fn type_name(draw: &mut Draw<'_>) -> Vec<u8> {
-    draw.one_of(&["string", "string", "STRING", "list", "hash", "set", "zset", "stream", "nosuch"])
+    draw.one_of(&[
+        "string", "string", "STRING", "list", "hash", "set", "zset", "stream", "nosuch",
+    ])
 }
 
 fn label(draw: &mut Draw<'_>) -> Vec<u8> {
-    draw.one_of(&["me", "", "with space", "a-b_c", "new\nline", "x\u{e9}", "1.2.3"])
+    draw.one_of(&[
+        "me",
+        "",
+        "with space",
+        "a-b_c",
+        "new\nline",
+        "x\u{e9}",
+        "1.2.3",
+    ])
 }
 
 fn command_name(draw: &mut Draw<'_>) -> Vec<u8> {
