@@ -20,9 +20,10 @@ use std::sync::{Arc, Mutex};
 const SETTINGS: &[(&str, &str)] = &[
     ("proto-max-bulk-len", "1mb"),
     ("enable-debug-command", "yes"),
+    ("databases", "2"),
 ];
 /// Databases that are compared.
-const DATABASES: usize = 16;
+const DATABASES: usize = 2;
 
 struct Recorder {
     clock: Arc<TestClock>,

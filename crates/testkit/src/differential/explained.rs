@@ -33,11 +33,30 @@ impl Difference<'_> {
         self.is(container) && sub.is_some_and(|s| s.eq_ignore_ascii_case(command.as_bytes()))
     }
 
+    /// Whether the reference does not know the command or subcommand.
+    #[must_use]
+    pub fn theirs_unknown(&self) -> bool {
+        is_unknown(self.theirs)
+    }
+
+    /// Whether Ochre does not know the command or subcommand.
+    #[must_use]
+    pub fn ours_unknown(&self) -> bool {
+        is_unknown(self.ours)
+    }
+
     /// Whether both are errors.
     #[must_use]
     pub fn both_fail(&self) -> bool {
         self.ours.as_error().is_some() && self.theirs.as_error().is_some()
     }
+}
+
+fn is_unknown(reply: &Frame) -> bool {
+    let text = reply.as_error().unwrap_or_default();
+    [&b"ERR unknown command"[..], b"ERR unknown subcommand"]
+        .iter()
+        .any(|begin| text.starts_with(begin))
 }
 
 /// One known difference.
@@ -49,7 +68,26 @@ pub struct Explained {
 }
 
 /// All known differences.
-pub const EXPLAINED: &[Explained] = &[];
+pub const EXPLAINED: &[Explained] = &[
+    Explained {
+        applies: |d| d.both_fail() && d.args.iter().any(|a| a.contains(&0)) && d.theirs_unknown(),
+        reason: "Redis cuts the words that it quotes in an error at a NUL, as C strings; Ochre quotes them whole",
+    },
+    Explained {
+        applies: |d| d.args[0].contains(&0) && d.ours_unknown(),
+        reason: "Redis finds a command by the part of its name before a NUL; to Ochre that is no command's name",
+    },
+    Explained {
+        applies: |d| {
+            let text = |f: &Frame| {
+                f.as_error()
+                    .map(|e| String::from_utf8_lossy(e).into_owned())
+            };
+            d.both_fail() && text(d.ours) == text(d.theirs)
+        },
+        reason: "error texts are UTF-8 in Ochre: bytes of a request that are not are replaced where a text quotes them",
+    },
+];
 
 /// The row that explains a difference.
 #[must_use]
