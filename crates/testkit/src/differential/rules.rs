@@ -108,6 +108,8 @@ pub const RULES: &[Rule] = &[
         Kind::Skip,
         "stops, fills or reports on the server",
     ),
+    rule("wait", Kind::Skip, "waits for replicas"),
+    rule("waitaof", Kind::Skip, "waits for replicas"),
     rule("monitor", Kind::Skip, ENDS),
     rule("sync", Kind::Skip, ENDS),
     rule("psync", Kind::Skip, ENDS),
