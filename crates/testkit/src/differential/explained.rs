@@ -7,6 +7,9 @@
 use crate::reference::Release;
 use ochre_resp::Frame;
 
+/// Errors that quote the request say what is wrong before, in at least so many bytes.
+const QUOTED_FROM: usize = 19;
+
 /// Both replies to one request.
 pub struct Difference<'a> {
     /// The request.
@@ -33,30 +36,19 @@ impl Difference<'_> {
         self.is(container) && sub.is_some_and(|s| s.eq_ignore_ascii_case(command.as_bytes()))
     }
 
-    /// Whether the reference does not know the command or subcommand.
-    #[must_use]
-    pub fn theirs_unknown(&self) -> bool {
-        is_unknown(self.theirs)
-    }
-
-    /// Whether Ochre does not know the command or subcommand.
-    #[must_use]
-    pub fn ours_unknown(&self) -> bool {
-        is_unknown(self.ours)
-    }
-
     /// Whether both are errors.
     #[must_use]
     pub fn both_fail(&self) -> bool {
         self.ours.as_error().is_some() && self.theirs.as_error().is_some()
     }
-}
 
-fn is_unknown(reply: &Frame) -> bool {
-    let text = reply.as_error().unwrap_or_default();
-    [&b"ERR unknown command"[..], b"ERR unknown subcommand"]
-        .iter()
-        .any(|begin| text.starts_with(begin))
+    /// Whether both are errors that begin alike, before they quote the request.
+    #[must_use]
+    pub fn quotes_alike(&self) -> bool {
+        let [ours, theirs] = [self.ours, self.theirs].map(|f| f.as_error().unwrap_or_default());
+        let alike = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+        alike >= QUOTED_FROM
+    }
 }
 
 /// One known difference.
@@ -70,21 +62,11 @@ pub struct Explained {
 /// All known differences.
 pub const EXPLAINED: &[Explained] = &[
     Explained {
-        applies: |d| d.both_fail() && d.args.iter().any(|a| a.contains(&0)) && d.theirs_unknown(),
+        applies: |d| d.quotes_alike() && d.args.iter().any(|a| a.contains(&0)),
         reason: "Redis cuts the words that it quotes in an error at a NUL, as C strings; Ochre quotes them whole",
     },
     Explained {
-        applies: |d| d.args[0].contains(&0) && d.ours_unknown(),
-        reason: "Redis finds a command by the part of its name before a NUL; to Ochre that is no command's name",
-    },
-    Explained {
-        applies: |d| {
-            let text = |f: &Frame| {
-                f.as_error()
-                    .map(|e| String::from_utf8_lossy(e).into_owned())
-            };
-            d.both_fail() && text(d.ours) == text(d.theirs)
-        },
+        applies: |d| d.quotes_alike() && d.args.iter().any(|a| str::from_utf8(a).is_err()),
         reason: "error texts are UTF-8 in Ochre: bytes of a request that are not are replaced where a text quotes them",
     },
 ];

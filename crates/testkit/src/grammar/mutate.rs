@@ -2,6 +2,7 @@
 //!
 //! Invariant: the command's own name stays, but in the one mutation that misspells it, and then no command is hit
 //! by accident: the misspellings are words that no server knows.
+//! No word is damaged by a NUL behind it: Redis compares words as C strings, so `NX\0` is `NX` to it and not to Ochre.
 
 use super::{Draw, values};
 
@@ -50,7 +51,7 @@ pub(super) fn mutate(draw: &mut Draw<'_>, args: &mut Vec<Vec<u8>>, tokens: &[&st
             args[1] = draw.one_of(&["nosuch", "", "HELP", "help", "get", "x\r\ny"]);
         }
         11 if at >= fixed => {
-            let space = draw.one_of(&[" ", "\t", "0", "+", "-", "\0"]);
+            let space = draw.one_of(&[" ", "\t", "0", "+", "-"]);
             if draw.rng.chance(50) {
                 args[at].extend(space);
             } else {
