@@ -69,6 +69,22 @@ pub const EXPLAINED: &[Explained] = &[
         applies: |d| d.quotes_alike() && d.args.iter().any(|a| str::from_utf8(a).is_err()),
         reason: "error texts are UTF-8 in Ochre: bytes of a request that are not are replaced where a text quotes them",
     },
+    Explained {
+        applies: |d| d.release == Release::V70 && d.is("hello") && d.both_fail(),
+        reason: "Redis 7.0 applies the options of HELLO one by one; 8.2 and Ochre read all of them first",
+    },
+    Explained {
+        applies: |d| d.release == Release::V70 && d.is_sub("client", "getname"),
+        reason: "Redis 7.0 keeps the SETNAME of a HELLO that fails; 8.2 and Ochre do not",
+    },
+    Explained {
+        applies: |d| {
+            let cursor = d.args.iter().skip(1).take(2).any(|a| a.starts_with(b"-"));
+            let refused = d.ours.as_error() == Some(b"ERR invalid cursor");
+            d.release == Release::V70 && cursor && refused
+        },
+        reason: "Redis 7.0 takes negative cursors; 8.2 and Ochre do not",
+    },
 ];
 
 /// The row that explains a difference.
