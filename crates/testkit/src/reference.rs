@@ -224,7 +224,12 @@ impl Wire {
                 self.decoded = 0;
                 return Ok(reply);
             }
-            match self.stream.read(&mut self.chunk)? {
+            let read = self.stream.read(&mut self.chunk).map_err(|e| {
+                let last = &self.received[self.received.len().saturating_sub(200)..];
+                let (kind, undecoded) = (e.kind(), last.escape_ascii());
+                io::Error::new(kind, format!("{e}; received of the next reply: {undecoded}"))
+            })?;
+            match read {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 n => self.received.extend_from_slice(&self.chunk[..n]),
             }
