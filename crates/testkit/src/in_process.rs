@@ -4,19 +4,28 @@
 //! runs only when the test asks for a round of it.
 
 use ochre_engine::exec::{About, Endpoint, Engine, Flow, Out, Ports, Session};
-use ochre_engine::ports::{Clock, Memory, MemoryFigures, Runtime, SettingsFile};
+use ochre_engine::ports::{Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock};
 use ochre_engine::settings::{Apply, Changed, Refusal, Settings};
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol, RequestBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// A clock that the test moves.
+/// Where the clock of a test starts, in Unix milliseconds.
+pub const START_MS: i64 = 1_700_000_000_000;
+
+/// A clock that the test moves, or the machine's where a test compares with another process.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub struct TestClock {
+    ms: AtomicI64,
+    real: bool,
+}
 
 impl Clock for TestClock {
     fn unix_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+        if self.real {
+            return SystemClock.unix_ms();
+        }
+        self.ms.load(Ordering::Relaxed)
     }
 }
 
@@ -101,13 +110,28 @@ impl InProcess {
     /// # Panics
     /// When a setting is invalid.
     pub fn new(settings: &[(&str, &str)]) -> InProcess {
+        InProcess::start(settings, false)
+    }
+
+    /// An empty engine on the machine's clock, which cannot be moved.
+    ///
+    /// # Panics
+    /// When a setting is invalid.
+    pub fn in_real_time(settings: &[(&str, &str)]) -> InProcess {
+        InProcess::start(settings, true)
+    }
+
+    fn start(settings: &[(&str, &str)], real: bool) -> InProcess {
         let values = Settings::new();
         for (name, value) in settings {
             values
                 .preset(name, value.as_bytes())
                 .expect("a valid setting");
         }
-        let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
+        let clock = Arc::new(TestClock {
+            ms: AtomicI64::new(START_MS),
+            real,
+        });
         let memory = Arc::new(TestMemory::default());
         let ports = Ports {
             clock: clock.clone(),
@@ -131,7 +155,7 @@ impl InProcess {
 
     /// Moves the clock.
     pub fn advance(&self, ms: i64) {
-        self.clock.0.fetch_add(ms, Ordering::Relaxed);
+        self.clock.ms.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// A connection.

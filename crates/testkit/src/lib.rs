@@ -1,8 +1,14 @@
-//! Test tools of Ochre: an engine in process under a clock of the test's own, and transcripts.
+//! Test tools of Ochre: an engine in process under a clock of the test's own, transcripts, random requests from the
+//! declared grammar, real Redis servers, and the comparison of both.
 //!
 //! Nothing here is part of the product.
 
+pub mod data;
+pub mod differential;
+pub mod grammar;
 pub mod in_process;
+pub mod reference;
+pub mod rng;
 pub mod transcript;
 
 pub use in_process::{Connection, InProcess};

@@ -1,0 +1,57 @@
+//! Everything that an engine in process holds, written down so that two engines can be compared.
+//!
+//! Uses the commands that are there: keys with type, encoding, expiry and serialised value, and the digest.
+//! What is missing is left out, on both sides alike.
+
+use crate::differential::has;
+use crate::in_process::Connection;
+use ochre_resp::Frame;
+use std::collections::BTreeMap;
+
+/// A line per fact, by database and key.
+///
+/// `keys` are looked at where there is no KEYS.
+///
+/// # Panics
+/// When a reply is malformed.
+pub fn describe(connection: &mut Connection, databases: usize, keys: &[&[u8]]) -> String {
+    let mut facts = BTreeMap::new();
+    let selected = connection.session.db;
+    for db in 0..databases {
+        connection.session.db = db;
+        let mut names: Vec<Vec<u8>> = keys.iter().map(|k| k.to_vec()).collect();
+        if has("keys")
+            && let Frame::Array(found) = connection.run(&["KEYS", "*"])
+        {
+            names = found
+                .iter()
+                .filter_map(|f| Some(f.as_bytes()?.to_vec()))
+                .collect();
+        }
+        for key in names {
+            let mut ask = |words: &[&[u8]]| {
+                let name: Vec<_> = words.iter().map(|w| String::from_utf8_lossy(w)).collect();
+                if has(&name.join("|")) {
+                    let mut request = words.to_vec();
+                    request.push(&key);
+                    let fact = format!("{:?}", connection.run(&request));
+                    facts.insert((db, key.clone(), name.join("|")), fact);
+                }
+            };
+            ask(&[b"type"]);
+            ask(&[b"strlen"]);
+            ask(&[b"pexpiretime"]);
+            ask(&[b"dump"]);
+            ask(&[b"object", b"encoding"]);
+        }
+    }
+    connection.session.db = selected;
+    let mut text = String::new();
+    for ((db, key, what), fact) in facts {
+        text.push_str(&format!("{db} {} {what}: {fact}\n", key.escape_ascii()));
+    }
+    if has("debug|digest") {
+        text.push_str(&format!("{:?}\n", connection.run(&["DEBUG", "DIGEST"])));
+    }
+    text
+}
