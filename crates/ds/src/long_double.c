@@ -5,6 +5,7 @@
  * thread only, so that a host program's setlocale() cannot turn the decimal point into a comma. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -72,6 +73,16 @@ void ochre_long_double_from_i64(int64_t value, unsigned char *out) {
 void ochre_long_double_add(const unsigned char *a, const unsigned char *b, unsigned char *out) {
     store(out, load(a) + load(b));
 }
+
+void ochre_long_double_subtract(const unsigned char *a, const unsigned char *b, unsigned char *out) {
+    store(out, load(a) - load(b));
+}
+
+int ochre_long_double_is_less(const unsigned char *a, const unsigned char *b) {
+    return load(a) < load(b) ? 1 : 0;
+}
+
+void ochre_long_double_largest(unsigned char *out) { store(out, LDBL_MAX); }
 
 int ochre_long_double_is_finite(const unsigned char *value) {
     return isfinite(load(value)) ? 1 : 0;

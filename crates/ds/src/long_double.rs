@@ -38,6 +38,9 @@ unsafe extern "C" {
     fn ochre_long_double_parse(text: *const c_char, length: usize, out: *mut u8) -> c_int;
     fn ochre_long_double_from_i64(value: i64, out: *mut u8);
     fn ochre_long_double_add(a: *const u8, b: *const u8, out: *mut u8);
+    fn ochre_long_double_subtract(a: *const u8, b: *const u8, out: *mut u8);
+    fn ochre_long_double_is_less(a: *const u8, b: *const u8) -> c_int;
+    fn ochre_long_double_largest(out: *mut u8);
     fn ochre_long_double_is_finite(value: *const u8) -> c_int;
     fn ochre_long_double_print(value: *const u8, out: *mut c_char, capacity: usize) -> c_int;
 }
@@ -68,6 +71,30 @@ impl LongDouble {
         let mut out = [0; 16];
         // SAFETY: C reads at most the 16 bytes of each argument and writes the 16 of `out`.
         unsafe { ochre_long_double_add(self.0.as_ptr(), other.0.as_ptr(), out.as_mut_ptr()) };
+        Self(out)
+    }
+
+    /// The difference of the two, rounded to the type.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        let mut out = [0; 16];
+        // SAFETY: C reads at most the 16 bytes of each argument and writes the 16 of `out`.
+        unsafe { ochre_long_double_subtract(self.0.as_ptr(), other.0.as_ptr(), out.as_mut_ptr()) };
+        Self(out)
+    }
+
+    /// Whether this is below `other`; false when either is NaN.
+    #[must_use]
+    pub fn is_less_than(self, other: Self) -> bool {
+        // SAFETY: C reads at most the 16 bytes of each argument.
+        unsafe { ochre_long_double_is_less(self.0.as_ptr(), other.0.as_ptr()) == 1 }
+    }
+
+    /// The largest finite number of the type.
+    pub fn largest() -> Self {
+        let mut out = [0; 16];
+        // SAFETY: `out` has the 16 bytes that C writes.
+        unsafe { ochre_long_double_largest(out.as_mut_ptr()) };
         Self(out)
     }
 
@@ -195,5 +222,16 @@ mod tests {
                 value.to_string().into_bytes()
             );
         }
+    }
+    #[test]
+    fn the_order_agrees_with_the_numbers() {
+        let largest = LongDouble::largest();
+        let lowest = LongDouble::from(0).minus(largest);
+        let (one, two) = (LongDouble::from(1), LongDouble::from(2));
+        assert!(lowest.is_less_than(one) && one.is_less_than(two) && two.is_less_than(largest));
+        assert!(!one.is_less_than(one) && !two.is_less_than(one));
+        assert!(largest.is_finite() && lowest.is_finite() && !largest.plus(largest).is_finite());
+        assert!(largest.is_less_than(largest.plus(largest)));
+        assert_eq!(one.minus(two).to_text(), b"-1");
     }
 }

@@ -230,7 +230,39 @@ impl CommandError {
         let option = String::from_utf8_lossy(option);
         CommandError::new(format!("ERR Unsupported option {option}"))
     }
+}
 
+// Strings.
+fixed! {
+    /// A sum does not fit 64 bits.
+    OVERFLOW = "ERR increment or decrement would overflow";
+    /// The smallest integer cannot be negated.
+    DECREMENT_OVERFLOW = "ERR decrement would overflow";
+    /// A sum is not a finite number.
+    NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
+    /// INCREX saturated by a distance that does not fit the type.
+    APPLIED_OVERFLOW = "ERR applied increment would overflow";
+    /// INCREX with bounds that admit no value.
+    BOUNDS_CROSSED = "ERR LBOUND can't be greater than UBOUND";
+    /// LCS of something else than strings.
+    LCS_TYPE = "ERR The specified keys must contain string values";
+    /// LCS with LEN and IDX.
+    LCS_BOTH = "ERR If you want both the length and indexes, please just use IDX.";
+    /// LCS of strings whose table would be too large.
+    LCS_TOO_LARGE = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// LCS found no memory for its table.
+    LCS_NO_MEMORY = "ERR Insufficient memory, failed allocating transient memory for LCS";
+    /// A digest to compare with is malformed.
+    DIGEST_LENGTH = "ERR must be exactly 16 hexadecimal characters";
+    /// DELEX with a condition on something else than a string.
+    DELEX_TYPE = "ERR Key should be of string type if conditions are specified";
+    /// DELEX with an unknown condition.
+    DELEX_CONDITION = "ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE";
+    /// MSETEX with a count of keys that is none.
+    NUMKEYS = "ERR invalid numkeys value or out of range";
+}
+
+impl CommandError {
     /// A time to expire at cannot be expressed.
     pub(crate) fn invalid_expire(command: &str) -> CommandError {
         CommandError::new(format!("ERR invalid expire time in '{command}' command"))

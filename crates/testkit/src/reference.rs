@@ -227,7 +227,10 @@ impl Wire {
             let read = self.stream.read(&mut self.chunk).map_err(|e| {
                 let last = &self.received[self.received.len().saturating_sub(200)..];
                 let (kind, undecoded) = (e.kind(), last.escape_ascii());
-                io::Error::new(kind, format!("{e}; received of the next reply: {undecoded}"))
+                io::Error::new(
+                    kind,
+                    format!("{e}; received of the next reply: {undecoded}"),
+                )
             })?;
             match read {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -265,6 +265,23 @@ impl WriteKeys<'_> {
         Ok(())
     }
 
+    /// Stores a number's text at key `i` as bytes, even if it is an integer's: its encoding is `embstr`.
+    ///
+    /// # Errors
+    /// When the keyspace cannot hold it.
+    pub fn set_text(&mut self, i: usize, text: &[u8], expiry: Expiry) -> Result<(), CommandError> {
+        let clock = self.rule.fresh();
+        let t = self.target(i)?;
+        let expires_at = t.expiry(expiry);
+        let (hash, found) = (t.key.hash, t.key.found);
+        let (found, garbage) = t
+            .stripe
+            .set_bytes(hash, t.name, found, text, expires_at, clock, false)?;
+        t.settle(found);
+        self.changed(garbage);
+        Ok(())
+    }
+
     /// Lends the string at key `i` as bytes of length `len` (at least its present length), zero-filled
     /// beyond its end; creates it when there is none. The expiry stays.
     ///
