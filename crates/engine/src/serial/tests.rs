@@ -181,3 +181,43 @@ fn digests_are_those_of_redis() {
     assert_eq!(hex(&all), "5e0688f0084126cfe7483e42e6abccf46dbb250d");
     assert_eq!(hex(&combine([])), "0".repeat(40));
 }
+
+/// Splitmix64.
+fn next(state: &mut u64) -> usize {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    usize::try_from((z ^ z >> 31) >> 33).expect("31 bits")
+}
+
+#[test]
+fn damaged_bodies_do_no_harm() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = std::env::var("OCHRE_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| u64::from(now.expect("after 1970").subsec_nanos()));
+    println!("OCHRE_SEED={seed}");
+    let mut state = seed;
+    for _ in 0..20_000 {
+        let value: Vec<u8> = match next(&mut state) % 3 {
+            0 => next(&mut state).to_string().into_bytes(),
+            1 => vec![b'a'; next(&mut state) % 300],
+            _ => (0..next(&mut state) % 80)
+                .map(|_| next(&mut state).to_le_bytes()[0])
+                .collect(),
+        };
+        let payload = dump_string(&value, true);
+        let mut body = verified(&payload).expect("a good footer").to_vec();
+        for _ in 0..1 + next(&mut state) % 3 {
+            let at = next(&mut state) % body.len();
+            body[at] = next(&mut state).to_le_bytes()[0];
+        }
+        body.truncate(next(&mut state) % (body.len() + 1));
+        // A run of LZF yields at most 88 times its length, so no damage can ask for more.
+        if let Ok(loaded) = load(&body, MAX) {
+            assert!(text(loaded).len() <= body.len().max(1) * 88);
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! OBJECT: how a value is kept and when it was used.
 //!
-//! Answers Redis's names for what it would keep: integers have no names here beyond `int`, and every
-//! value is held once, so reference counts are those that Redis shows, not ours.
+//! The answers are Redis's: `embstr` and `raw` tell short strings from long or changed ones, and
+//! small integers show the reference count of Redis's shared objects, although nothing is shared here.
+//! None of the subcommands counts as an access to the key.
 
 use crate::error::CommandError;
-use crate::exec::ReadCx;
-use crate::exec::SessionCx;
+use crate::exec::{ReadCx, SessionCx};
 use crate::keyspace::Str;
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
@@ -129,22 +129,7 @@ const HELP: Command = Command {
     ..Command::NEW
 };
 
-const HELP_TEXT: [&str; 11] = [
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "ENCODING <key>",
-    "    Tell the form in which the value of <key> is kept.",
-    "FREQ <key>",
-    "    Tell the access counter of <key>. Only with an LFU eviction policy.",
-    "IDLETIME <key>",
-    "    Tell the seconds since <key> was last accessed. Not with an LFU eviction policy.",
-    "REFCOUNT <key>",
-    "    Tell the number of references to the value of <key>.",
-    "HELP",
-    "    Print this help.",
-];
-
 fn help(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
-    cx.out.array(HELP_TEXT.len());
-    HELP_TEXT.iter().for_each(|line| cx.out.simple(line));
+    crate::spec::help(&OBJECT, cx.out);
     Ok(())
 }
