@@ -32,10 +32,14 @@ const READ_BYTES: usize = 64 * 1024;
 const OUTPUT_HIGH_WATER: usize = 1 << 20;
 /// Pieces of one vectored write.
 const PIECES_MAX: usize = 64;
-/// Reply buffer kept by a thread between batches.
+/// Empty reply buffers kept by a thread: one for each connection that is answered in the same turn.
+const SPARE_MAX: usize = 64;
+/// Bytes of a reply buffer kept between batches.
 const OUTPUT_KEPT: usize = 256 * 1024;
 /// Bytes added to the query buffer at least when a request is incomplete.
 const QUERY_STEP: usize = 16 * 1024;
+/// Bytes read at once of a large argument.
+const QUERY_STEP_MAX: usize = 256 * 1024;
 /// How long the last replies of a closing connection may take to leave.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -43,14 +47,15 @@ const LINGER: Duration = Duration::from_secs(5);
 struct Scratch {
     input: Box<[u8]>,
     window: Window,
-    output: Option<Out>,
+    /// Reply buffers not in use.
+    spare: Vec<Out>,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         input: vec![0; READ_BYTES].into_boxed_slice(),
         window: Window::new(),
-        output: None,
+        spare: Vec::new(),
     });
 }
 
@@ -112,6 +117,14 @@ enum Next {
     End(End),
 }
 
+/// Returns an empty reply buffer to its thread.
+fn give_back(mut out: Out, spare: &mut Vec<Out>) {
+    if spare.len() < SPARE_MAX {
+        out.shrink(OUTPUT_KEPT);
+        spare.push(out);
+    }
+}
+
 impl Connection {
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -143,7 +156,7 @@ impl Connection {
                 Next::Read if self.session.client.is_killed() => Next::End(End::Quiet),
                 Next::Read if self.backlog => self.execute_backlog(),
                 Next::Read => poll_fn(|cx| self.poll_batch(cx)).await,
-                Next::Flush => match self.flush().await {
+                Next::Flush => match self.flush_in_turn().await {
                     Ok(()) => Next::Read,
                     Err(_) => Next::End(End::Quiet),
                 },
@@ -188,7 +201,7 @@ impl Connection {
             let Scratch {
                 input,
                 window,
-                output,
+                spare,
             } = scratch;
             let mut buf = ReadBuf::new(input);
             match self.stream.poll_read(cx, &mut buf) {
@@ -201,10 +214,10 @@ impl Connection {
                 return Poll::Ready(Next::End(End::Quiet));
             }
             self.net_in += bytes.len() as u64;
-            let mut out = self.take_output(output);
+            let mut out = self.take_output(spare);
             let (consumed, next) = self.run(bytes, window, &mut out);
             self.query.extend_from_slice(&bytes[consumed..]);
-            let next = self.send(out, next, output);
+            let next = self.send(out, next, spare);
             self.account();
             Poll::Ready(next)
         })
@@ -212,14 +225,11 @@ impl Connection {
 
     /// Reads more of an incomplete request behind what is there of it.
     fn poll_query(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let wanted = self
-            .partial
-            .as_ref()
-            .map_or(0, |d| d.wanted())
-            .min(self.query.len());
+        let wanted = self.partial.as_ref().map_or(0, |d| d.wanted());
         let len = self.query.len();
-        // Growth follows what has arrived, whatever size was announced.
-        self.query.resize(len + QUERY_STEP.max(wanted), 0);
+        // The buffer grows with what has arrived, whatever size was announced.
+        self.query
+            .resize(len + wanted.clamp(QUERY_STEP, QUERY_STEP_MAX), 0);
         let mut buf = ReadBuf::new(&mut self.query[len..]);
         let read = self.stream.poll_read(cx, &mut buf);
         let filled = buf.filled().len();
@@ -255,24 +265,24 @@ impl Connection {
         self.backlog = false;
         SCRATCH.with_borrow_mut(|scratch| {
             let query = std::mem::take(&mut self.query);
-            let mut out = self.take_output(&mut scratch.output);
+            let mut out = self.take_output(&mut scratch.spare);
             let (consumed, next) = self.run(&query, &mut scratch.window, &mut out);
             self.query = query;
             self.query.drain(..consumed);
             if self.query.is_empty() {
                 self.query = Vec::new();
             }
-            let next = self.send(out, next, &mut scratch.output);
+            let next = self.send(out, next, &mut scratch.spare);
             self.account();
             next
         })
     }
 
-    fn take_output(&mut self, spare: &mut Option<Out>) -> Out {
+    fn take_output(&mut self, spare: &mut Vec<Out>) -> Out {
         let mut out = self
             .output
             .take()
-            .or_else(|| spare.take())
+            .or_else(|| spare.pop())
             .unwrap_or_else(|| Out::new(self.protocol));
         out.set_protocol(self.protocol);
         out
@@ -375,33 +385,17 @@ impl Connection {
             .store(output.map_or(0, Out::heap_bytes) as u64, Relaxed);
     }
 
-    /// Writes the batch's replies at once; what the socket does not take stays with the connection.
-    fn send(&mut self, mut out: Out, next: Next, spare: &mut Option<Out>) -> Next {
-        if self.session.hold_until_ms.is_some() && !out.is_empty() {
-            self.output = Some(out);
+    /// Keeps the batch's replies for the flush that follows.
+    fn send(&mut self, out: Out, next: Next, spare: &mut Vec<Out>) -> Next {
+        if out.is_empty() {
+            give_back(out, spare);
             return next;
         }
-        match self.write_some(&mut out) {
-            Err(_) => return Next::End(End::Quiet),
-            Ok(()) if out.is_empty() => {
-                out.shrink(OUTPUT_KEPT);
-                *spare = Some(out);
-            }
-            Ok(()) => {
-                let over = self.over_limit(&out);
-                self.output = Some(out);
-                if over {
-                    return Next::End(End::Quiet);
-                }
-                if matches!(next, Next::Read) {
-                    return Next::Flush;
-                }
-            }
+        self.output = Some(out);
+        match next {
+            Next::Read if self.session.hold_until_ms.is_none() => Next::Flush,
+            other => other,
         }
-        if matches!(next, Next::Read) && self.query.is_empty() {
-            self.soft_limit_since_ms = None;
-        }
-        next
     }
 
     fn write_some(&mut self, out: &mut Out) -> io::Result<()> {
@@ -461,6 +455,23 @@ impl Connection {
         over
     }
 
+    /// Sends the batch's replies after the connections that are ready now had their turn of reading.
+    ///
+    /// Replies then leave in a burst, which wakes a peer with many connections once instead of once
+    /// for each: waking is the dearest part of a small reply.
+    async fn flush_in_turn(&mut self) -> io::Result<()> {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self.flush().await
+    }
+
     /// Sends all waiting replies.
     ///
     /// # Cancel safety
@@ -468,12 +479,10 @@ impl Connection {
     async fn flush(&mut self) -> io::Result<()> {
         while let Some(mut out) = self.output.take() {
             let wrote = self.write_some(&mut out);
-            self.session
-                .client
-                .output_len
-                .store(out.len() as u64, Relaxed);
-            self.session.client.net_out.store(self.net_out, Relaxed);
             if out.is_empty() {
+                SCRATCH.with_borrow_mut(|s| give_back(out, &mut s.spare));
+                self.account();
+                self.soft_limit_since_ms = None;
                 return wrote;
             }
             let over = self.over_limit(&out);
