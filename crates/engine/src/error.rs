@@ -269,6 +269,58 @@ impl CommandError {
     }
 }
 
+// Server.
+fixed! {
+    /// COMMAND GETKEYS of a command that does not exist.
+    GETKEYS_COMMAND = "ERR Invalid command specified";
+    /// COMMAND GETKEYS of a command without keys.
+    GETKEYS_NONE = "ERR The command has no key arguments";
+    /// COMMAND GETKEYS with too few or too many arguments.
+    GETKEYS_ARITY = "ERR Invalid number of arguments specified for command";
+    /// COMMAND GETKEYS with arguments that name no keys.
+    GETKEYS_ARGUMENTS = "ERR Invalid arguments specified for command";
+    /// CONFIG REWRITE without a settings file.
+    NO_CONFIG_FILE = "ERR The server is running without a config file";
+    /// SWAPDB with a first index that is no number.
+    SWAPDB_FIRST = "ERR invalid first DB index";
+    /// SWAPDB with a second index that is no number.
+    SWAPDB_SECOND = "ERR invalid second DB index";
+    /// SLOWLOG GET with a count below -1.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// SHUTDOWN ABORT while nothing stops.
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    /// SHUTDOWN SAVE: there is no persistence.
+    NO_SAVE = "ERR SHUTDOWN SAVE is not possible: this version of Ochre does not write its data to disk";
+    /// DEBUG while `enable-debug-command` forbids it.
+    DEBUG_DISABLED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+    /// DEBUG PROTOCOL with an unknown type.
+    DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    /// DEBUG PROTOCOL push in RESP2.
+    NEEDS_RESP3 = "ERR RESP2 is not supported by this command";
+    /// DEBUG HTSTATS-KEY on a value that is no hash table.
+    NO_HASH_TABLE = "ERR The value stored at the specified key is not represented using an hash table";
+}
+
+impl CommandError {
+    /// CONFIG SET changed nothing.
+    pub fn config_set(error: &crate::settings::SetError) -> CommandError {
+        CommandError::new(error.to_string())
+    }
+
+    /// CONFIG REWRITE failed.
+    pub fn config_rewrite(reason: &std::io::Error) -> CommandError {
+        CommandError::new(format!("ERR Rewriting config file: {reason}"))
+    }
+
+    /// LATENCY GRAPH of an event that did not happen.
+    pub fn no_samples(event: &[u8]) -> CommandError {
+        CommandError::new(format!(
+            "ERR No samples available for event '{}'",
+            String::from_utf8_lossy(event)
+        ))
+    }
+}
+
 impl From<crate::keyspace::Full> for CommandError {
     fn from(_: crate::keyspace::Full) -> CommandError {
         CommandError::FULL

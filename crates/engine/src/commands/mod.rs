@@ -4,6 +4,7 @@
 pub mod bitmap;
 pub mod connection;
 pub mod generic;
+pub mod server;
 pub mod string;
 
 use crate::spec::Command;
@@ -13,5 +14,6 @@ pub const FAMILIES: &[&[Command]] = &[
     bitmap::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    server::COMMANDS,
     string::COMMANDS,
 ];

@@ -108,19 +108,6 @@ macro_rules! reading {
             stripe.view(found.handle).map(|v| v.clock())
         }
 
-        /// Whether the string at key `i` was changed in place, so that its encoding is `raw`.
-        pub(crate) fn is_modified(&self, i: usize) -> bool {
-            self.found(i)
-                .and_then(|(s, f)| s.view(f.handle))
-                .is_some_and(|v| v.modified())
-        }
-
-        /// Bytes that key `i` takes, table share included.
-        pub(crate) fn memory(&self, i: usize) -> Option<usize> {
-            let (stripe, found) = self.found(i)?;
-            Some(stripe.memory(found.handle))
-        }
-
         #[inline]
         fn found(&self, i: usize) -> Option<(&Stripe, Found)> {
             let key = self.plan.get(i)?;
@@ -144,6 +131,19 @@ pub struct ReadKeys<'a> {
 
 impl ReadKeys<'_> {
     reading!();
+
+    /// Whether the string at key `i` was changed in place, so that its encoding is `raw`.
+    pub(crate) fn is_modified(&self, i: usize) -> bool {
+        self.found(i)
+            .and_then(|(s, f)| s.view(f.handle))
+            .is_some_and(|v| v.modified())
+    }
+
+    /// Bytes that key `i` takes, table share included.
+    pub(crate) fn memory(&self, i: usize) -> Option<usize> {
+        let (stripe, found) = self.found(i)?;
+        Some(stripe.memory(found.handle))
+    }
 }
 
 /// What a `Read` handler gets.

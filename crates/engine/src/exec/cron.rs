@@ -37,6 +37,7 @@ impl Engine {
             return;
         };
         self.pause_in_force();
+        self.rates.sample(&self.stats, self.clock.unix_ms());
         if self.active_expire.load(Relaxed) && !self.expiry_is_paused() {
             self.expire_cycle(&mut cron, period);
         }

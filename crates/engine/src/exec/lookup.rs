@@ -174,7 +174,7 @@ pub fn wrong_arity(name: &str) -> CommandError {
 }
 
 /// The error for a word that is no subcommand.
-fn unknown_subcommand(container: &Command, word: &[u8]) -> CommandError {
+pub fn unknown_subcommand(container: &Command, word: &[u8]) -> CommandError {
     /// As much of the word as Redis repeats.
     const SHOWN: usize = 128;
     let word = String::from_utf8_lossy(&word[..word.len().min(SHOWN)]).into_owned();

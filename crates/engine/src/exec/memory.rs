@@ -84,13 +84,19 @@ impl Engine {
         self.memory
             .used
             .store(i64::try_from(used).unwrap_or(i64::MAX), Relaxed);
-        self.stats.peak_memory.fetch_max(figures.allocated, Relaxed);
+        self.note_peak(figures.allocated);
     }
 
     /// Bytes in use as INFO reports them; notes the peak.
     pub fn used_memory(&self) -> u64 {
         let allocated = self.memory.figures().allocated;
-        self.stats.peak_memory.fetch_max(allocated, Relaxed);
+        self.note_peak(allocated);
         allocated
+    }
+
+    fn note_peak(&self, allocated: u64) {
+        if self.stats.peak_memory.fetch_max(allocated, Relaxed) < allocated {
+            self.stats.peak_ms.store(self.clock.unix_ms(), Relaxed);
+        }
     }
 }

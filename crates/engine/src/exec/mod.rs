@@ -21,6 +21,7 @@ mod latency;
 mod lookup;
 mod memory;
 mod plan;
+mod rates;
 mod reclaim;
 mod run;
 mod session;
@@ -33,10 +34,11 @@ pub use context::{
     WriteCx, WriteKeys, reply_string,
 };
 pub use effects::{Effects, Journals};
-pub use latency::LatencyMonitor;
-pub use lookup::{Entry, Lookup, wrong_arity};
+pub use latency::{Event as LatencyEvent, LatencyMonitor};
+pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
 pub use plan::{Plan, PlannedKey};
+pub use rates::{Rate, Rates};
 pub use reclaim::Reclaimer;
 pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
 pub use slowlog::{SlowLog, SlowLogEntry};
@@ -88,6 +90,8 @@ pub struct Engine {
     pub settings: Arc<Settings>,
     /// The counters.
     pub stats: Stats,
+    /// How fast some of the counters grow.
+    pub rates: Rates,
     /// The connections.
     pub clients: Clients,
     /// Readers of the effects stream.
@@ -118,6 +122,8 @@ pub struct Engine {
     pub cron_paused: AtomicBool,
     /// Unix milliseconds when the engine started.
     pub started_ms: i64,
+    /// Bytes that the allocator had handed out when the engine started.
+    pub startup_memory: u64,
     cron: Mutex<cron::Cron>,
     /// Changes since the last save point; there is none yet, so since the start.
     pub changes: AtomicI64,
@@ -159,6 +165,7 @@ impl Engine {
             .unwrap_or(16)
             .max(1);
         let started_ms = ports.clock.unix_ms();
+        let startup_memory = ports.memory.figures().allocated;
         let stats = Stats::new(lookup.entries().len());
         stats.reset(started_ms);
         let engine = Engine {
@@ -166,6 +173,7 @@ impl Engine {
             lookup,
             settings,
             stats,
+            rates: Rates::default(),
             clients: Clients::default(),
             journals: Journals::default(),
             slowlog: SlowLog::default(),
@@ -182,6 +190,7 @@ impl Engine {
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
             started_ms,
+            startup_memory,
             cron: Mutex::default(),
             changes: AtomicI64::new(0),
         };

@@ -183,6 +183,8 @@ pub struct Stats {
     errors: Mutex<std::collections::BTreeMap<String, u64>>,
     /// Largest memory use seen, bytes.
     pub peak_memory: AtomicU64,
+    /// Unix milliseconds when it was seen.
+    pub peak_ms: AtomicI64,
     /// Unix milliseconds of the last reset, or of the start.
     pub reset_ms: AtomicI64,
 }
@@ -214,6 +216,7 @@ impl Stats {
             }),
             errors: Mutex::default(),
             peak_memory: AtomicU64::new(0),
+            peak_ms: AtomicI64::new(0),
             reset_ms: AtomicI64::new(0),
         }
     }

@@ -149,6 +149,19 @@ impl Stripe {
         }
     }
 
+    /// Empties the stripe and returns what was in it.
+    pub fn take(&mut self) -> Stripe {
+        let mut empty = Stripe::new(self.hasher, self.random);
+        empty.epoch = self.epoch;
+        empty.version = self.version + 1;
+        std::mem::replace(self, empty)
+    }
+
+    /// Bytes of the table alone.
+    pub fn table_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
     /// Number of keys, expired ones included.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -73,6 +73,9 @@ impl Flags {
     /// Internal: updates access clocks of keys even for a client that asked for NO-TOUCH (TOUCH).
     pub const ALWAYS_TOUCH: Flags = Flags(1 << 30);
 
+    /// Internal: of no use to applications, which `COMMAND DOCS` says.
+    pub const SYSTEM: Flags = Flags(1 << 30);
+
     /// Both sets together.
     pub const fn with(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)

@@ -1,0 +1,48 @@
+//! COMMAND GETKEYS: the keys of a request, from the key specifications of its command.
+
+use crate::error::CommandError;
+use crate::exec::Lookup;
+use crate::spec::{Access, Flags, Run};
+use ochre_resp::Request;
+
+/// The arguments of `request` that are keys, and what is done with each.
+///
+/// # Errors
+/// Redis's texts for an unknown command, one without keys, and arguments that do not fit.
+pub(super) fn of(
+    lookup: &Lookup,
+    request: Request<'_>,
+) -> Result<Vec<(usize, Access)>, CommandError> {
+    let name = request.get(0).unwrap_or_default();
+    let mut entry = lookup.command(name).ok_or(CommandError::GETKEYS_COMMAND)?;
+    if !entry.command.subcommands.is_empty()
+        && let Some(word) = request.get(1)
+    {
+        match lookup.subcommand(entry, word) {
+            Some(sub) => entry = sub,
+            None if matches!(entry.command.run, Run::Container) => {
+                return Err(CommandError::GETKEYS_COMMAND);
+            }
+            None => {}
+        }
+    }
+    let command = entry.command;
+    if command.keys.is_empty() {
+        return Err(CommandError::GETKEYS_NONE);
+    }
+    if !command.accepts(request.len()) {
+        return Err(CommandError::GETKEYS_ARITY);
+    }
+    let mut found = Vec::new();
+    let complete = command
+        .keys
+        .iter()
+        .try_for_each(|spec| spec.positions(request, &mut |at| found.push((at, spec.access))));
+    if complete.is_err() {
+        found.clear();
+    }
+    if found.is_empty() && !command.all_flags().has(Flags::NO_MANDATORY_KEYS) {
+        return Err(CommandError::GETKEYS_ARGUMENTS);
+    }
+    Ok(found)
+}

@@ -1,0 +1,169 @@
+//! The tools that look at keys, and the one that makes them.
+
+use crate::error::CommandError;
+use crate::exec::{Env, SessionCx};
+use crate::keyspace::{Str, Stripe, stripe_of};
+use crate::serial::{digest, write};
+use crate::settings::id;
+use crate::spec::Outcome;
+use ochre_resp::Request;
+
+/// Keys that POPULATE makes between two looks at whether the client is still there.
+const BATCH: u64 = 1024;
+
+/// Lends the stripe of a key, and what its hash is.
+fn with_stripe<R>(env: Env<'_>, key: &[u8], work: impl FnOnce(&mut Stripe, u64) -> R) -> R {
+    let keyspace = &env.engine.keyspace;
+    let hash = keyspace.hasher().hash(key);
+    work(&mut keyspace.database(env.db).stripe(stripe_of(hash)), hash)
+}
+
+/// A value that is not expired, copied (a large one by reference).
+struct Seen {
+    value: Bytes,
+    encoding: &'static str,
+    clock: u32,
+    expires: bool,
+}
+
+enum Bytes {
+    Small(Vec<u8>),
+    Large(ochre_ds::blob::Blob),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Bytes::Small(bytes) => bytes,
+            Bytes::Large(blob) => blob.as_slice(),
+        }
+    }
+}
+
+fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
+    /// Redis keeps strings up to this length in one piece with their header.
+    const EMBEDDED_MAX: usize = 44;
+    with_stripe(env, key, |stripe, hash| {
+        let found = stripe.find(hash, key)?;
+        let view = stripe.view(found.handle)?;
+        if view.expires_at().is_some_and(|at| at <= env.now_ms) {
+            return None;
+        }
+        let text = stripe.string(found.handle)?;
+        let encoding = match text {
+            Str::Int(_) => "int",
+            _ if text.len() <= EMBEDDED_MAX && !view.modified() => "embstr",
+            _ => "raw",
+        };
+        Some(Seen {
+            value: match text {
+                Str::Blob(blob) => Bytes::Large(blob.clone()),
+                small => Bytes::Small(small.to_vec()),
+            },
+            encoding,
+            clock: view.clock(),
+            expires: view.expires_at().is_some(),
+        })
+    })
+}
+
+/// Tells where and how a value is kept. Values move, so the address is that of its hash.
+pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    let env = cx.env;
+    let fast = match args.get(1) {
+        None => false,
+        Some(word) if word.eq_ignore_ascii_case(b"fast") => true,
+        Some(_) => return Err(CommandError::SYNTAX),
+    };
+    let seen = look(env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
+    let rule = env.engine.access_rule(env.now_ms);
+    let at = env.engine.keyspace.hasher().hash(&args[0]) & 0xFFFF_FFFF_FFFF;
+    let idle = if rule.lfu {
+        0
+    } else {
+        rule.idle_seconds(seen.clock)
+    };
+    let mut text = format!("Value at:{at:#x} refcount:1 encoding:{}", seen.encoding);
+    if !fast {
+        let mut form = Vec::new();
+        let compress = env.engine.settings.flag(id::RDBCOMPRESSION);
+        write::string(&mut form, seen.value.as_slice(), compress);
+        text.push_str(&format!(" serializedlength:{}", form.len()));
+    }
+    text.push_str(&format!(" lru:{} lru_seconds_idle:{idle}", seen.clock));
+    cx.out.simple(text);
+    Ok(())
+}
+
+/// No value is kept as a hash table of its own yet.
+pub(super) fn table_of(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    look(cx.env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
+    Err(CommandError::NO_HASH_TABLE)
+}
+
+pub(super) fn digest(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
+    let sum = digest::dataset_digest(&cx.env.engine.keyspace, cx.env.now_ms);
+    cx.out.simple(digest::hex(&sum));
+    Ok(())
+}
+
+pub(super) fn digest_value(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    cx.out.array(args.len());
+    for key in args {
+        let sum = look(cx.env, key).map_or_else(digest::Sum::default, |seen| {
+            digest::value_digest(seen.value.as_slice(), seen.expires)
+        });
+        cx.out.simple(digest::hex(&sum));
+    }
+    Ok(())
+}
+
+/// Makes keys, one lock each: a quarter of a microsecond a key, and nobody waits for longer than one.
+pub(super) fn populate(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    let number = |i: usize| match args.get(i) {
+        None => Ok(None),
+        Some(text) => ochre_ds::int::parse_i64(text)
+            .and_then(|n| u64::try_from(n).ok())
+            .map(Some)
+            .ok_or(CommandError::NOT_POSITIVE),
+    };
+    let count = number(0)?.unwrap_or(0);
+    let prefix = args.get(1).unwrap_or(b"key");
+    let size = usize::try_from(number(2)?.unwrap_or(0)).unwrap_or(usize::MAX);
+    if size > cx.env.bulk_max() {
+        return Err(CommandError::TOO_LONG);
+    }
+    let clock = cx.env.engine.access_rule(cx.env.now_ms).fresh();
+    let (mut key, mut value) = (Vec::new(), Vec::new());
+    for i in 0..count {
+        if i % BATCH == 0 && cx.session.client.is_killed() {
+            break;
+        }
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(i).as_bytes();
+        key.clear();
+        key.extend_from_slice(prefix);
+        key.push(b':');
+        key.extend_from_slice(digits);
+        value.clear();
+        value.extend_from_slice(b"value:");
+        value.extend_from_slice(digits);
+        if size > 0 {
+            value.resize(size, 0);
+        }
+        let made = with_stripe(cx.env, &key, |stripe, hash| {
+            if stripe.find(hash, &key).is_some() {
+                return Ok(false);
+            }
+            stripe
+                .set(hash, &key, None, &value, None, clock)
+                .map(|_| true)
+        })?;
+        cx.session.tally.changes += u64::from(made);
+    }
+    if cx.env.engine.memory.is_limited() {
+        cx.env.engine.poll_memory();
+    }
+    cx.out.ok();
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Server commands: introspection, settings, statistics, flushing, diagnostics.
+
+mod command;
+mod config;
+mod debug;
+mod flush;
+mod info;
+mod latency;
+mod lolwut;
+mod memory;
+mod shutdown;
+mod slowlog;
+mod time;
+
+use crate::spec::Command;
+
+/// The family's commands.
+pub const COMMANDS: &[Command] = &[
+    command::COMMAND,
+    config::CONFIG,
+    debug::DEBUG,
+    flush::DBSIZE,
+    flush::FLUSHALL,
+    flush::FLUSHDB,
+    flush::SWAPDB,
+    info::INFO,
+    latency::LATENCY,
+    lolwut::LOLWUT,
+    memory::MEMORY,
+    shutdown::SHUTDOWN,
+    slowlog::SLOWLOG,
+    time::TIME,
+];
