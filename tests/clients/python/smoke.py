@@ -340,9 +340,9 @@ async def connection(c, t, has, other, protocol):
 
 async def server(c, t, has):
     eq, err, do = t.eq, t.err, c.execute_command
-    await eq(lambda v: len(v) > 100, c.command_list)
+    await eq(lambda v: len(v) > 80, c.command_list)
     await eq(["getbit", "getdel", "getex", "getrange", "getset"], lambda: get_sorted(c.command_list(pattern="get?*")))
-    await eq(lambda v: v > 100, c.command_count)
+    await eq(lambda v: v > 60, c.command_count)
     await eq(["a", "b"], c.command_getkeys, "MSET", "a", "1", "b", "2")
     await eq(lambda v: len(v) == 1 and v[0][0] == "s" and "update" in v[0][1], c.command_getkeysandflags, "SET", "s", "v")
     await eq(lambda v: v["get"]["arity"] == 2 and v["get"]["first_key_pos"] == 1, c.command)

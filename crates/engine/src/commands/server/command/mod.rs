@@ -144,7 +144,7 @@ const LIST: Command = Command {
 fn list(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let lookup = &cx.env.engine.lookup;
     let names: Vec<String> = match args.len() {
-        2 => lookup.top().iter().map(Entry::full_name).collect(),
+        2 => lookup.entries().iter().map(Entry::full_name).collect(),
         5 if args[2].eq_ignore_ascii_case(b"filterby") => {
             let passes = filter(&args[3], &args[4])?;
             let entries = lookup.entries().iter();
