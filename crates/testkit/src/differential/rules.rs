@@ -115,6 +115,19 @@ pub const RULES: &[Rule] = &[
     rule("psync", Kind::Skip, ENDS),
 ];
 
+/// Commands that are sent in a batch of their own: Redis 8.2.3 gives no reply at all to a refused AUTH
+/// that other requests came before in the same packet.
+const ALONE: &[&str] = &["auth", "hello"];
+
+/// Whether a request is to be sent in a batch of its own.
+#[must_use]
+pub fn is_alone(args: &[Vec<u8>]) -> bool {
+    let name = args.first().map_or(&[][..], Vec::as_slice);
+    ALONE
+        .iter()
+        .any(|alone| name.eq_ignore_ascii_case(alone.as_bytes()))
+}
+
 /// How the replies to `args` are compared. Decided on the words as they are sent, because damage may
 /// have turned one subcommand into another.
 #[must_use]

@@ -106,8 +106,12 @@ impl Arena {
             let mut batch = Vec::new();
             while let Some(Step::Request(args)) = steps.get(at + batch.len())
                 && batch.len() < BATCH
+                && (batch.is_empty() || !rules::is_alone(args))
             {
                 batch.push(args.clone());
+                if rules::is_alone(args) {
+                    break;
+                }
             }
             let found = match &steps[at] {
                 Step::Request(_) => {
