@@ -79,11 +79,56 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
-            let cursor = d.args.iter().skip(1).take(2).any(|a| a.starts_with(b"-"));
-            let refused = d.ours.as_error() == Some(b"ERR invalid cursor");
-            d.release == Release::V70 && cursor && refused
+            let odd = |a: &Vec<u8>| a.is_empty() || !a.iter().all(u8::is_ascii_digit);
+            let refused = [d.ours, d.theirs].map(|f| f.as_error() == Some(b"ERR invalid cursor"));
+            d.args[0].to_ascii_lowercase().ends_with(b"scan")
+                && d.args.iter().skip(1).take(2).any(odd)
+                && refused.contains(&true)
         },
-        reason: "Redis 7.0 takes negative cursors; 8.2 and Ochre do not",
+        reason: "cursors with a sign, a space, a NUL or no digit: 7.0 and 8.2 differ from each other, too (strtoul and their own parser)",
+    },
+    Explained {
+        applies: |d| {
+            let is = |f: &Frame, text: &str| *f == Frame::bulk(text);
+            d.release == Release::V82
+                && d.is_sub("object", "encoding")
+                && is(d.ours, "embstr")
+                && is(d.theirs, "raw")
+        },
+        reason: "Redis 8.2 keeps key and value in one allocation, so `embstr` ends earlier for long keys; Ochre answers as 7.0",
+    },
+    Explained {
+        applies: |d| {
+            let fails_there = d.theirs.as_error().is_some() && *d.ours == Frame::Integer(0);
+            let none_there = d.theirs.as_error().is_some() && *d.ours == Frame::Integer(-1);
+            d.release == Release::V82
+                && (d.is("bitcount") || d.is("bitpos"))
+                && (fails_there || none_there)
+        },
+        reason: "Redis 8.2 checks the range of BITCOUNT and BITPOS on missing keys; 7.0 and Ochre answer for the missing key first",
+    },
+    Explained {
+        applies: |d| {
+            let ends = |f: &Frame| f.as_error().map(|e| e.trim_ascii_end().to_vec());
+            let breaks = |a: &Vec<u8>| a.ends_with(b"\n") || a.ends_with(b"\r");
+            d.both_fail() && ends(d.ours) == ends(d.theirs) && d.args.iter().any(breaks)
+        },
+        reason: "Redis drops line ends at the end of some errors that quote the request; Ochre shows them as spaces",
+    },
+    Explained {
+        applies: |d| {
+            let cut = |a: &Vec<u8>| a.contains(&0);
+            let setter = d.is_sub("client", "setname") || d.is_sub("client", "setinfo");
+            d.release == Release::V82 && setter && d.args.iter().any(cut)
+        },
+        reason: "Redis 8.2 validates names up to a NUL only; 7.0 and Ochre refuse the NUL",
+    },
+    Explained {
+        applies: |d| {
+            let kept = d.theirs.as_bytes().is_some_and(|name| name.contains(&0));
+            d.release == Release::V82 && d.is_sub("client", "getname") && kept
+        },
+        reason: "a name with a NUL, which Redis 8.2 took and Ochre refused",
     },
 ];
 

@@ -106,11 +106,12 @@ impl Report {
         self.failures.push(text);
     }
 
-    /// Commands that were sent and never once succeeded, or were never sent.
-    pub fn never_succeeded(&self) -> impl Iterator<Item = &str> {
-        let all = self.coverage.iter();
-        all.filter(|(_, c)| c.sent == c.failed)
-            .map(|(n, _)| n.as_str())
+    /// Commands with a certain coverage.
+    fn with(&self, which: impl Fn(&Coverage) -> bool) -> String {
+        let all = self.coverage.iter().filter(|(_, c)| which(c));
+        all.map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -165,9 +166,16 @@ impl fmt::Display for Report {
         for (row, uses) in used.filter(|(_, uses)| **uses > 0) {
             writeln!(f, "explained {uses} times: {}", row.reason)?;
         }
-        let never: Vec<&str> = self.never_succeeded().collect();
-        if !never.is_empty() {
-            writeln!(f, "never without an error: {}", never.join(" "))?;
+        for (what, names) in [
+            ("not sent", self.with(|c| c.sent == 0)),
+            (
+                "answered with errors only",
+                self.with(|c| c.sent > 0 && c.sent == c.failed),
+            ),
+        ] {
+            if !names.is_empty() {
+                writeln!(f, "{what}: {names}")?;
+            }
         }
         let failed: u64 = self.coverage.values().map(|c| c.failed).sum();
         let sent: u64 = self.coverage.values().map(|c| c.sent).sum();

@@ -11,7 +11,7 @@ const MISNOMERS: &[&[u8]] = &[
     b"nosuchcommand",
     b"",
     b"GE T",
-    b"get\0",
+    b"get\r",
     b"\xff\xfe",
     b"get\r\n",
 ];
@@ -25,7 +25,7 @@ pub(super) fn mutate(draw: &mut Draw<'_>, args: &mut Vec<Vec<u8>>, tokens: &[&st
         0 if args.len() > 1 => drop(args.remove(at.max(1).min(args.len() - 1))),
         1 => args.insert(at + 1, args[at].clone()),
         2 if at >= fixed => {
-            let other = fixed + draw.rng.index(args.len() - fixed);
+            let other = fixed + draw.rng.index(args.len().saturating_sub(fixed));
             args.swap(at, other);
         }
         3 | 4 if at >= fixed => args[at] = values::hostile(draw),
@@ -42,7 +42,8 @@ pub(super) fn mutate(draw: &mut Draw<'_>, args: &mut Vec<Vec<u8>>, tokens: &[&st
         }
         7 if !tokens.is_empty() => {
             let token = draw.rng.pick(tokens).as_bytes().to_vec();
-            args.insert((at + draw.rng.index(2)).max(fixed), token);
+            let to = (at + draw.rng.index(2)).max(fixed).min(args.len());
+            args.insert(to, token);
         }
         8 => number(draw, args, fixed),
         9 => args.truncate(at.max(1)),
