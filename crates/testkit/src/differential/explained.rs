@@ -109,6 +109,16 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
+            let refused = d.ours.as_error() == Some(b"ERR syntax error");
+            d.release == Release::V70
+                && d.is("bitcount")
+                && refused
+                && *d.theirs == Frame::Integer(0)
+        },
+        reason: "Redis 7.0 answers a reversed negative range of BITCOUNT before it looks at the unit; 8.2 and Ochre refuse the unit",
+    },
+    Explained {
+        applies: |d| {
             let ends = |f: &Frame| f.as_error().map(|e| e.trim_ascii_end().to_vec());
             let breaks = |a: &Vec<u8>| a.ends_with(b"\n") || a.ends_with(b"\r");
             d.both_fail() && ends(d.ours) == ends(d.theirs) && d.args.iter().any(breaks)
