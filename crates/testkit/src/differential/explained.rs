@@ -119,6 +119,36 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
+            d.is("dbsize")
+                && matches!((d.ours, d.theirs), (Frame::Integer(a), Frame::Integer(b)) if a < b)
+        },
+        reason: "Redis stores a key whose EXAT is past and counts it in DBSIZE until something finds it expired",
+    },
+    Explained {
+        applies: |d| {
+            let getkeys = d.is_sub("command", "getkeys") || d.is_sub("command", "getkeysandflags");
+            d.release == Release::V70 && getkeys && d.args.len() == 3 && d.both_fail()
+        },
+        reason: "COMMAND GETKEYS takes a command without arguments in later releases; Ochre answers as 8.2",
+    },
+    Explained {
+        applies: |d| {
+            let names = |f: &Frame| f.as_error().map(<[u8]>::to_ascii_lowercase);
+            let upper = |a: &Vec<u8>| a.iter().any(u8::is_ascii_uppercase);
+            let set = d.is_sub("config", "set") && d.both_fail();
+            d.release == Release::V82
+                && set
+                && d.args.iter().any(upper)
+                && names(d.ours) == names(d.theirs)
+        },
+        reason: "Redis 8.2 names a setting in its own spelling in the error; 7.0 and Ochre in the client's",
+    },
+    Explained {
+        applies: |d| d.is("lolwut") && d.ours.as_error().is_some(),
+        reason: "Ochre refuses arguments of LOLWUT that its art has no use for; Redis's versions ignore them",
+    },
+    Explained {
+        applies: |d| {
             let ends = |f: &Frame| f.as_error().map(|e| e.trim_ascii_end().to_vec());
             let breaks = |a: &Vec<u8>| a.ends_with(b"\n") || a.ends_with(b"\r");
             d.both_fail() && ends(d.ours) == ends(d.theirs) && d.args.iter().any(breaks)

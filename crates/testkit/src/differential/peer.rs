@@ -12,7 +12,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("lfu-log-factor", "10"),
     ("lfu-decay-time", "1"),
     ("slowlog-max-len", "128"),
-    ("maxmemory-samples", "5"),
+    ("slowlog-log-slower-than", "10000"),
     ("latency-tracking", "yes"),
 ];
 

@@ -154,12 +154,12 @@ const PARAMETERS: &[&str] = &[
     "lfu-log-factor",
     "lfu-decay-time",
     "slowlog-max-len",
-    "maxmemory-samples",
+    "slowlog-log-slower-than",
     "nosuch-setting",
     "",
     "LFU-log-FACTOR",
     "latency-tracking",
-    "*-samples",
+    "*-max-len",
     "lfu-*",
 ];
 
