@@ -132,18 +132,6 @@ pub const EXPLAINED: &[Explained] = &[
         reason: "COMMAND GETKEYS takes a command without arguments in later releases; Ochre answers as 8.2",
     },
     Explained {
-        applies: |d| {
-            let names = |f: &Frame| f.as_error().map(<[u8]>::to_ascii_lowercase);
-            let upper = |a: &Vec<u8>| a.iter().any(u8::is_ascii_uppercase);
-            let set = d.is_sub("config", "set") && d.both_fail();
-            d.release == Release::V82
-                && set
-                && d.args.iter().any(upper)
-                && names(d.ours) == names(d.theirs)
-        },
-        reason: "Redis 8.2 names a setting in its own spelling in the error; 7.0 and Ochre in the client's",
-    },
-    Explained {
         applies: |d| d.is("lolwut") && d.ours.as_error().is_some(),
         reason: "Ochre refuses arguments of LOLWUT that its art has no use for; Redis's versions ignore them",
     },
