@@ -58,7 +58,11 @@ pub const RULES: &[Rule] = &[
     rule("pttl", Kind::Tolerance(5_000), TIME),
     rule("expiretime", Kind::Tolerance(5), TIME),
     rule("pexpiretime", Kind::Tolerance(5_000), TIME),
-    rule("object|idletime", Kind::Tolerance(5), TIME),
+    rule(
+        "object|idletime",
+        Kind::ShapeOnly,
+        "Redis keeps one access clock for each small integer, whatever keys share it",
+    ),
     rule("object|freq", Kind::Tolerance(10), CHANCE),
     rule("object|refcount", Kind::ShapeOnly, MEMORY),
     rule("object|help", Kind::ShapeOnly, "our own words"),
