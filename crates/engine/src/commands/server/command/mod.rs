@@ -86,7 +86,7 @@ fn info_of(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     for name in args.tail(2) {
         match cx.env.engine.lookup.by_full_name(name) {
             Some(entry) => info::write(cx.out, entry),
-            None => cx.out.null_array(),
+            None => cx.out.null(),
         }
     }
     Ok(())

@@ -70,11 +70,6 @@ fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
 /// Tells where and how a value is kept. Values move, so the address is that of its hash.
 pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let env = cx.env;
-    let fast = match args.get(1) {
-        None => false,
-        Some(word) if word.eq_ignore_ascii_case(b"fast") => true,
-        Some(_) => return Err(CommandError::SYNTAX),
-    };
     let seen = look(env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
     let rule = env.engine.access_rule(env.now_ms);
     let at = env.engine.keyspace.hasher().hash(&args[0]) & 0xFFFF_FFFF_FFFF;
@@ -83,14 +78,15 @@ pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     } else {
         rule.idle_seconds(seen.clock)
     };
-    let mut text = format!("Value at:{at:#x} refcount:1 encoding:{}", seen.encoding);
-    if !fast {
-        let mut form = Vec::new();
-        let compress = env.engine.settings.flag(id::RDBCOMPRESSION);
-        write::string(&mut form, seen.value.as_slice(), compress);
-        text.push_str(&format!(" serializedlength:{}", form.len()));
-    }
-    text.push_str(&format!(" lru:{} lru_seconds_idle:{idle}", seen.clock));
+    let mut form = Vec::new();
+    let compress = env.engine.settings.flag(id::RDBCOMPRESSION);
+    write::string(&mut form, seen.value.as_slice(), compress);
+    let text = format!(
+        "Value at:{at:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle}",
+        seen.encoding,
+        form.len(),
+        seen.clock
+    );
     cx.out.simple(text);
     Ok(())
 }
