@@ -2,7 +2,7 @@
 
 use crate::error::CommandError;
 use crate::exec::Lookup;
-use crate::spec::{Access, Flags, Run};
+use crate::spec::{Access, Flags};
 use ochre_resp::Request;
 
 /// The arguments of `request` that are keys, and what is done with each.
@@ -18,13 +18,9 @@ pub(super) fn of(
     if !entry.command.subcommands.is_empty()
         && let Some(word) = request.get(1)
     {
-        match lookup.subcommand(entry, word) {
-            Some(sub) => entry = sub,
-            None if matches!(entry.command.run, Run::Container) => {
-                return Err(CommandError::GETKEYS_COMMAND);
-            }
-            None => {}
-        }
+        entry = lookup
+            .subcommand(entry, word)
+            .ok_or(CommandError::GETKEYS_COMMAND)?;
     }
     let command = entry.command;
     if command.keys.is_empty() {

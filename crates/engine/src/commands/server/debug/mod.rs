@@ -98,7 +98,9 @@ const TOOLS: &[Tool] = &[
     ),
     tool("LOG", (1, 1), "<text>", "Writes <text> to the log.", log),
     tool(
-        "OBJECT", (1, 1), "<key>",
+        "OBJECT",
+        (1, 1),
+        "<key>",
         "Tells how a value is kept.",
         keys::object,
     ),
