@@ -13,7 +13,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn error(text: &str) -> Frame {
-    Frame::Error(text.as_bytes().to_vec().into())
+    Frame::Error(text.as_bytes().to_vec())
 }
 
 fn info(connection: &mut Connection, section: &str) -> String {

@@ -158,11 +158,10 @@ fn list(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     Ok(())
 }
 
+type Condition<'a> = Box<dyn Fn(&Entry) -> bool + 'a>;
+
 /// The condition that FILTERBY names.
-fn filter<'a>(
-    kind: &[u8],
-    value: &'a [u8],
-) -> Result<Box<dyn Fn(&Entry) -> bool + 'a>, CommandError> {
+fn filter<'a>(kind: &[u8], value: &'a [u8]) -> Result<Condition<'a>, CommandError> {
     match kind.to_ascii_lowercase().as_slice() {
         // There are no modules, so none has commands.
         b"module" => Ok(Box::new(|_| false)),

@@ -20,6 +20,7 @@ fn with_stripe<R>(env: Env<'_>, key: &[u8], work: impl FnOnce(&mut Stripe, u64) 
 
 /// A value that is not expired, copied (a large one by reference).
 struct Seen {
+    address: usize,
     value: Bytes,
     encoding: &'static str,
     clock: u32,
@@ -56,6 +57,7 @@ fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
             _ => "raw",
         };
         Some(Seen {
+            address: stripe.entry_addresses(hash).0.addr(),
             value: match text {
                 Str::Blob(blob) => Bytes::Large(blob.clone()),
                 small => Bytes::Small(small.to_vec()),
@@ -67,12 +69,11 @@ fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
     })
 }
 
-/// Tells where and how a value is kept. Values move, so the address is that of its hash.
+/// Tells where and how a value is kept. Values move, so the address holds for a moment only.
 pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let env = cx.env;
     let seen = look(env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
     let rule = env.engine.access_rule(env.now_ms);
-    let at = env.engine.keyspace.hasher().hash(&args[0]) & 0xFFFF_FFFF_FFFF;
     let idle = if rule.lfu {
         0
     } else {
@@ -82,7 +83,8 @@ pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let compress = env.engine.settings.flag(id::RDBCOMPRESSION);
     write::string(&mut form, seen.value.as_slice(), compress);
     let text = format!(
-        "Value at:{at:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle}",
+        "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle}",
+        seen.address,
         seen.encoding,
         form.len(),
         seen.clock

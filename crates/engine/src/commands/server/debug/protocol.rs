@@ -5,12 +5,16 @@ use crate::exec::{Out, SessionCx};
 use crate::spec::Outcome;
 use ochre_resp::{Protocol, Request};
 
+/// compat: the sample that Redis sends, not pi.
+#[allow(clippy::approx_constant)]
+const DOUBLE: f64 = 3.141;
+
 pub(super) fn sample(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let out = &mut *cx.out;
     match args[0].to_ascii_lowercase().as_slice() {
         b"string" => out.bulk(b"Hello World"),
         b"integer" => out.integer(12345),
-        b"double" => out.double(3.141),
+        b"double" => out.double(DOUBLE),
         b"null" => out.null(),
         b"array" => {
             out.array(3);
