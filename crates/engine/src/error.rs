@@ -6,32 +6,45 @@ use std::borrow::Cow;
 
 /// An error reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CommandError(Cow<'static, str>);
+pub struct CommandError(Cow<'static, [u8]>);
 
 impl CommandError {
     const fn fixed(text: &'static str) -> CommandError {
-        CommandError(Cow::Borrowed(text))
+        CommandError(Cow::Borrowed(text.as_bytes()))
     }
 
     /// An error with a text that depends on the request. `text` begins with the code.
-    pub fn new(text: impl Into<Cow<'static, str>>) -> CommandError {
-        CommandError(text.into())
+    pub fn new(text: impl Into<Vec<u8>>) -> CommandError {
+        CommandError(Cow::Owned(text.into()))
     }
 
-    /// The text, code included.
-    pub fn text(&self) -> &str {
+    /// An error that repeats a word of the request, as bytes and up to the first NUL.
+    ///
+    /// compat: Redis formats the word as a C string.
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> CommandError {
+        CommandError::new([before.as_bytes(), printed(word), after.as_bytes()].concat())
+    }
+
+    /// The text, code included. Bytes, as it may repeat what a client sent.
+    pub fn text(&self) -> &[u8] {
         &self.0
     }
 
     /// The code: the first word.
     pub fn code(&self) -> &str {
-        self.0.split(' ').next().unwrap_or("ERR")
+        let word = self.0.split(|b| *b == b' ').next().unwrap_or_default();
+        std::str::from_utf8(word).unwrap_or("ERR")
     }
+}
+
+/// A word of a request as C would print it: up to the first NUL.
+pub(crate) fn printed(word: &[u8]) -> &[u8] {
+    &word[..word.iter().position(|b| *b == 0).unwrap_or(word.len())]
 }
 
 impl std::fmt::Display for CommandError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&String::from_utf8_lossy(&self.0))
     }
 }
 
@@ -114,50 +127,41 @@ fixed! {
 impl CommandError {
     /// HELLO with an option that is unknown or incomplete.
     pub fn hello_option(word: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR Syntax error in HELLO option '{}'",
-            String::from_utf8_lossy(word)
-        ))
+        CommandError::quoting("ERR Syntax error in HELLO option '", word, "'")
     }
 
     /// CLIENT SETINFO with an unknown attribute.
     pub fn client_attribute(word: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR Unrecognized option '{}'",
-            String::from_utf8_lossy(word)
-        ))
+        CommandError::quoting("ERR Unrecognized option '", word, "'")
     }
 
     /// CLIENT SETINFO with bytes that would break CLIENT LIST.
     pub fn client_attribute_value(word: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR {} cannot contain spaces, newlines or special characters.",
-            String::from_utf8_lossy(word)
-        ))
+        CommandError::quoting(
+            "ERR ",
+            word,
+            " cannot contain spaces, newlines or special characters.",
+        )
     }
 
     /// A class of clients that does not exist.
     pub fn client_type(word: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR Unknown client type '{}'",
-            String::from_utf8_lossy(word)
-        ))
+        CommandError::quoting("ERR Unknown client type '", word, "'")
     }
 
     /// A user that does not exist.
     pub fn no_such_user(name: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR No such user '{}'",
-            String::from_utf8_lossy(name)
-        ))
+        CommandError::quoting("ERR No such user '", name, "'")
     }
 
     /// A subcommand with too many arguments, found by its handler.
     pub fn subcommand_syntax(container: &str, word: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
-            String::from_utf8_lossy(word)
-        ))
+        let after = format!("'. Try {container} HELP.");
+        CommandError::quoting(
+            "ERR unknown subcommand or wrong number of arguments for '",
+            word,
+            &after,
+        )
     }
 }
 
@@ -227,8 +231,7 @@ fixed! {
 impl CommandError {
     /// EXPIRE got a word that is not one of its options.
     pub(crate) fn unsupported_option(option: &[u8]) -> CommandError {
-        let option = String::from_utf8_lossy(option);
-        CommandError::new(format!("ERR Unsupported option {option}"))
+        CommandError::quoting("ERR Unsupported option ", option, "")
     }
 }
 
@@ -304,7 +307,7 @@ fixed! {
 impl CommandError {
     /// CONFIG SET changed nothing.
     pub fn config_set(error: &crate::settings::SetError) -> CommandError {
-        CommandError::new(error.to_string())
+        CommandError::new(error.to_reply())
     }
 
     /// CONFIG REWRITE failed.
@@ -314,10 +317,7 @@ impl CommandError {
 
     /// LATENCY GRAPH of an event that did not happen.
     pub fn no_samples(event: &[u8]) -> CommandError {
-        CommandError::new(format!(
-            "ERR No samples available for event '{}'",
-            String::from_utf8_lossy(event)
-        ))
+        CommandError::quoting("ERR No samples available for event '", event, "'")
     }
 }
 

@@ -3,10 +3,9 @@
 //! A small open-addressing table over the upper-cased name, built once; a lookup hashes at most
 //! [`NAME_MAX`] bytes and compares once. Dense indexes number commands and subcommands for statistics.
 
-use crate::error::CommandError;
+use crate::error::{CommandError, printed};
 use crate::spec::Command;
 use ochre_resp::Request;
-use std::fmt::Write;
 
 /// Longer words are no command's name.
 const NAME_MAX: usize = 32;
@@ -177,29 +176,28 @@ pub fn wrong_arity(name: &str) -> CommandError {
 pub fn unknown_subcommand(container: &Command, word: &[u8]) -> CommandError {
     /// As much of the word as Redis repeats.
     const SHOWN: usize = 128;
-    let word = String::from_utf8_lossy(&word[..word.len().min(SHOWN)]).into_owned();
-    CommandError::new(format!(
-        "ERR unknown subcommand '{word}'. Try {} HELP.",
-        container.name.to_uppercase()
-    ))
+    let word = &word[..word.len().min(SHOWN)];
+    let after = format!("'. Try {} HELP.", container.name.to_uppercase());
+    CommandError::quoting("ERR unknown subcommand '", word, &after)
 }
 
 fn unknown(request: Request<'_>) -> CommandError {
     /// As much of name and arguments as Redis repeats.
     const SHOWN: usize = 128;
-    let show = |word: &[u8], max: usize| {
-        String::from_utf8_lossy(&word[..word.len().min(max)]).into_owned()
-    };
-    let mut args = String::new();
+    let mut args = Vec::new();
     for arg in request.iter().skip(1) {
         if args.len() >= SHOWN {
             break;
         }
         let room = SHOWN - args.len();
-        let _ = write!(args, "'{}' ", show(arg, room));
+        args.extend_from_slice(b"'");
+        args.extend_from_slice(printed(&arg[..arg.len().min(room)]));
+        args.extend_from_slice(b"' ");
     }
-    let name = show(request.get(0).unwrap_or_default(), SHOWN);
-    CommandError::new(format!(
-        "ERR unknown command '{name}', with args beginning with: {args}"
-    ))
+    let name = request.get(0).unwrap_or_default();
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(printed(&name[..name.len().min(SHOWN)]));
+    text.extend_from_slice(b"', with args beginning with: ");
+    text.extend_from_slice(&args);
+    CommandError::new(text)
 }

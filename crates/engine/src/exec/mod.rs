@@ -305,7 +305,8 @@ impl Engine {
     fn fail(&self, session: &mut Session, error: &CommandError, out: &mut Out) {
         session.tally.errors += 1;
         self.stats.error(error.code());
-        out.error(error.text());
+        // compat: Redis drops line ends at the end of an error; those within become spaces.
+        out.error(without_line_end(error.text()));
     }
 
     /// Counts a command's time, and notes it where it was slow.
@@ -448,4 +449,9 @@ fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
             session.reply_mode = ReplyMode::On;
         }
     }
+}
+
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|b| !matches!(b, b'\r' | b'\n'));
+    &text[..end.map_or(0, |at| at + 1)]
 }

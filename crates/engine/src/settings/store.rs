@@ -19,6 +19,7 @@ use super::id::{Choice, Decimals, ENABLE_PROTECTED_CONFIGS, Flag, Int, Numbers, 
 use super::rows::{TABLE, find, row};
 use super::setting::{Flags, Kind, Setting, Standing};
 use super::value::{self, Value};
+use crate::error::printed;
 
 /// One setting that CONFIG SET is about to change.
 #[derive(Clone, Debug)]
@@ -77,11 +78,19 @@ impl SetError {
         match self {
             SetError::Unknown(name) => {
                 let start = b"ERR Unknown option or number of arguments for CONFIG SET - '";
-                [start.as_slice(), name, b"'"].concat()
+                [start.as_slice(), printed(name), b"'"].concat()
             }
             SetError::Argument(name, reason) => {
                 let start = b"ERR CONFIG SET failed (possibly related to argument '";
-                [start.as_slice(), name, b"') - ", reason.as_bytes()].concat()
+                // compat: Redis names the setting as it declares it, in lower case.
+                let name = name.to_ascii_lowercase();
+                [
+                    start.as_slice(),
+                    printed(&name),
+                    b"') - ",
+                    reason.as_bytes(),
+                ]
+                .concat()
             }
             SetError::Refused(reason) => format!("ERR CONFIG SET failed - {reason}").into_bytes(),
         }

@@ -118,6 +118,8 @@ pub struct Command {
     pub categories: Categories,
     /// Where the keys are.
     pub keys: &'static [KeySpec],
+    /// What a request does with its keys, where their specification says that it varies.
+    pub variable: Option<fn(Request<'_>) -> Access>,
     /// A key that lies in another database: (argument, database), if the request names one.
     pub elsewhere: Option<Elsewhere>,
     /// The argument grammar: documentation, hints and the fuzz grammar.
@@ -146,6 +148,7 @@ impl Command {
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: &[],
+        variable: None,
         elsewhere: None,
         args: &[],
         history: &[],

@@ -62,14 +62,6 @@ pub struct Explained {
 /// All known differences.
 pub const EXPLAINED: &[Explained] = &[
     Explained {
-        applies: |d| d.quotes_alike() && d.args.iter().any(|a| a.contains(&0)),
-        reason: "Redis cuts the words that it quotes in an error at a NUL, as C strings; Ochre quotes them whole",
-    },
-    Explained {
-        applies: |d| d.quotes_alike() && d.args.iter().any(|a| str::from_utf8(a).is_err()),
-        reason: "error texts are UTF-8 in Ochre: bytes of a request that are not are replaced where a text quotes them",
-    },
-    Explained {
         applies: |d| d.release == Release::V70 && d.is("hello") && d.both_fail(),
         reason: "Redis 7.0 applies the options of HELLO one by one; 8.2 and Ochre read all of them first",
     },

@@ -36,6 +36,7 @@ pub(super) const BITFIELD: Command = Command {
                 .with(Access::VARIABLE),
         )
         .note("Subcommands decide whether the key is read or changed")],
+    variable: Some(bitfield_access),
     args: &[
         Arg::key("key"),
         Arg::one_of(
@@ -167,6 +168,16 @@ enum Overflow {
     Fail,
 }
 
+/// BITFIELD without a change only reads.
+fn bitfield_access(args: Request<'_>) -> Access {
+    match parse(args, usize::MAX) {
+        Ok(operations) if operations.iter().all(|o| matches!(o.action, Action::Get)) => {
+            Access::RO.with(Access::ACCESS)
+        }
+        _ => Access::RW.with(Access::ACCESS).with(Access::UPDATE),
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Action {
     Get,
@@ -201,6 +212,14 @@ impl Operation {
         let stored = match overflow {
             _ if (least..=greatest).contains(&wanted) => wanted,
             Overflow::Fail => return None,
+            // compat: Redis computes the room above a value in 64 bits; where that overflows, a value far
+            // below the field's range is taken for one above it.
+            Overflow::Saturate
+                if matches!(action, Action::Set(..))
+                    && greatest - wanted > i128::from(i64::MAX) =>
+            {
+                greatest
+            }
             Overflow::Saturate => wanted.clamp(least, greatest),
             Overflow::Wrap => wanted,
         };

@@ -12,6 +12,15 @@ use crate::exec::{Expiry, WriteCx, reply_string};
 use crate::spec::{Access, Arg, Categories, Command, Deprecation, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
+/// SET reads the old value only for GET and for conditions on it.
+fn set_access(args: Request<'_>) -> Access {
+    if args.iter().skip(3).any(|a| a.eq_ignore_ascii_case(b"get")) {
+        Access::RW.with(Access::ACCESS).with(Access::UPDATE)
+    } else {
+        Access::OW.with(Access::UPDATE)
+    }
+}
+
 pub(super) const SET: Command = Command {
     name: "set",
     summary: "Sets the string value of a key, whatever type it had, and creates it if there is none.",
@@ -27,6 +36,7 @@ pub(super) const SET: Command = Command {
                 .with(Access::VARIABLE),
         )
         .note("RW and ACCESS because of the optional `GET`")],
+    variable: Some(set_access),
     args: &[
         Arg::key("key"),
         Arg::string("value"),

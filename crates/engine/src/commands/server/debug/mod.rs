@@ -186,9 +186,7 @@ fn switch(text: &[u8]) -> bool {
 }
 
 fn error(_: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
-    Err(CommandError::new(
-        String::from_utf8_lossy(&args[0]).into_owned(),
-    ))
+    Err(CommandError::new(args[0].to_vec()))
 }
 
 fn log(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
