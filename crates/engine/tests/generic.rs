@@ -305,3 +305,14 @@ fn effects_do_not_depend_on_the_time_of_replay() {
     let got = recorder.0.lock().expect("no panic under the lock").clone();
     assert_eq!(got, ["0 DEL a"]);
 }
+
+#[test]
+fn overwriting_a_key_keeps_its_count_of_uses() {
+    let server = InProcess::new(&[("maxmemory-policy", "allkeys-lfu"), ("lfu-log-factor", "0")]);
+    let mut c = server.connect(Protocol::Resp2);
+    for _ in 0..50 {
+        assert_eq!(c.raw(&["SET", "k", "v"]), b"+OK\r\n");
+    }
+    // The first SET creates the key with 5; each later one finds it once.
+    assert_eq!(c.raw(&["OBJECT", "FREQ", "k"]), b":54\r\n");
+}

@@ -40,6 +40,8 @@ const OUTPUT_KEPT: usize = 256 * 1024;
 const QUERY_STEP: usize = 16 * 1024;
 /// Bytes read at once of a large argument.
 const QUERY_STEP_MAX: usize = 256 * 1024;
+/// How often a peer over its soft output limit that reads nothing is looked at.
+const SOFT_LIMIT_CHECK: Duration = Duration::from_secs(1);
 /// How long the last replies of a closing connection may take to leave.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -125,6 +127,13 @@ fn give_back(mut out: Out, spare: &mut Vec<Out>) {
     }
 }
 
+/// Also when the task panics: the connection must not stay in the list and count against `maxclients`.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.engine.disconnect(&mut self.session);
+    }
+}
+
 impl Connection {
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -150,12 +159,15 @@ impl Connection {
 
     /// Serves the connection until it ends.
     pub(crate) async fn serve(mut self) {
+        // A handle of its own, so that no batch counts the shared one up and down.
+        let shared = self.shared.clone();
+        let engine = &*shared.engine;
         let mut next = Next::Read;
         loop {
             next = match next {
                 Next::Read if self.session.client.is_killed() => Next::End(End::Quiet),
-                Next::Read if self.backlog => self.execute_backlog(),
-                Next::Read => poll_fn(|cx| self.poll_batch(cx)).await,
+                Next::Read if self.backlog => self.execute_backlog(engine),
+                Next::Read => poll_fn(|cx| self.poll_batch(engine, cx)).await,
                 Next::Flush => match self.flush_in_turn().await {
                     Ok(()) => Next::Read,
                     Err(_) => Next::End(End::Quiet),
@@ -173,18 +185,17 @@ impl Connection {
                 self.hold(until_ms).await;
             }
         }
-        self.shared.engine.disconnect(&mut self.session);
     }
 
     /// Waits for bytes, and executes what they bring.
-    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_batch(&mut self, engine: &Engine, cx: &mut Context<'_>) -> Poll<Next> {
         if self.session.client.is_killed() {
             return Poll::Ready(Next::End(End::Quiet));
         }
         let outcome = if self.query.is_empty() {
-            self.poll_scratch(cx)
+            self.poll_scratch(engine, cx)
         } else {
-            self.poll_query(cx)
+            self.poll_query(engine, cx)
         };
         if outcome.is_pending() {
             self.waker.register(cx);
@@ -196,7 +207,7 @@ impl Connection {
     }
 
     /// Reads into the thread's buffer: the usual case.
-    fn poll_scratch(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_scratch(&mut self, engine: &Engine, cx: &mut Context<'_>) -> Poll<Next> {
         SCRATCH.with_borrow_mut(|scratch| {
             let Scratch {
                 input,
@@ -215,7 +226,7 @@ impl Connection {
             }
             self.net_in += bytes.len() as u64;
             let mut out = self.take_output(spare);
-            let (consumed, next) = self.run(bytes, window, &mut out);
+            let (consumed, next) = self.run(engine, bytes, window, &mut out);
             self.query.extend_from_slice(&bytes[consumed..]);
             let next = self.send(out, next, spare);
             self.account();
@@ -224,28 +235,16 @@ impl Connection {
     }
 
     /// Reads more of an incomplete request behind what is there of it.
-    fn poll_query(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_query(&mut self, engine: &Engine, cx: &mut Context<'_>) -> Poll<Next> {
         let wanted = self.partial.as_ref().map_or(0, |d| d.wanted());
-        let len = self.query.len();
         // The buffer grows with what has arrived, whatever size was announced.
-        self.query
-            .resize(len + wanted.clamp(QUERY_STEP, QUERY_STEP_MAX), 0);
-        let mut buf = ReadBuf::new(&mut self.query[len..]);
-        let read = self.stream.poll_read(cx, &mut buf);
-        let filled = buf.filled().len();
-        self.query.truncate(len + filled);
-        match read {
+        self.query.reserve(wanted.clamp(QUERY_STEP, QUERY_STEP_MAX));
+        match self.stream.poll_read_more(cx, &mut self.query) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Err(_)) => return Poll::Ready(Next::End(End::Quiet)),
-            Poll::Ready(Ok(())) if filled == 0 => return Poll::Ready(Next::End(End::Quiet)),
-            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_) | Ok(0)) => return Poll::Ready(Next::End(End::Quiet)),
+            Poll::Ready(Ok(filled)) => self.net_in += filled as u64,
         }
-        self.net_in += filled as u64;
-        let limit = self
-            .shared
-            .engine
-            .settings
-            .size(id::CLIENT_QUERY_BUFFER_LIMIT);
+        let limit = engine.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT);
         if self.query.len() as u64 > limit {
             self.shared.runtime.log(
                 LogLevel::Warning,
@@ -257,16 +256,16 @@ impl Connection {
                 .add(Counter::ClientQueryBufferLimitDisconnections, 1);
             return Poll::Ready(Next::End(End::Quiet));
         }
-        Poll::Ready(self.execute_backlog())
+        Poll::Ready(self.execute_backlog(engine))
     }
 
     /// Executes what the query buffer holds.
-    fn execute_backlog(&mut self) -> Next {
+    fn execute_backlog(&mut self, engine: &Engine) -> Next {
         self.backlog = false;
         SCRATCH.with_borrow_mut(|scratch| {
             let query = std::mem::take(&mut self.query);
             let mut out = self.take_output(&mut scratch.spare);
-            let (consumed, next) = self.run(&query, &mut scratch.window, &mut out);
+            let (consumed, next) = self.run(engine, &query, &mut scratch.window, &mut out);
             self.query = query;
             self.query.drain(..consumed);
             if self.query.is_empty() {
@@ -289,9 +288,13 @@ impl Connection {
     }
 
     /// Executes the complete requests of `bytes`. Returns how many bytes they took.
-    fn run(&mut self, bytes: &[u8], window: &mut Window, out: &mut Out) -> (usize, Next) {
-        let shared = self.shared.clone();
-        let engine = &*shared.engine;
+    fn run(
+        &mut self,
+        engine: &Engine,
+        bytes: &[u8],
+        window: &mut Window,
+        out: &mut Out,
+    ) -> (usize, Next) {
         let mut at = 0;
         engine.begin_batch(&mut self.session);
         if let Some(partial) = self.partial.take() {
@@ -367,10 +370,26 @@ impl Connection {
         None
     }
 
-    /// Publishes what CLIENT LIST shows, once per batch.
+    /// Publishes what CLIENT LIST and INFO show, once per batch and once per flush.
     fn account(&self) {
         let client = &self.session.client;
         let output = self.output.as_ref();
+        let stats = &self.shared.engine.stats;
+        for (total, shown, bytes, events) in [
+            (self.net_in, &client.net_in, Counter::NetIn, Counter::Reads),
+            (
+                self.net_out,
+                &client.net_out,
+                Counter::NetOut,
+                Counter::Writes,
+            ),
+        ] {
+            let more = total - shown.load(Relaxed);
+            if more > 0 {
+                stats.add(bytes, more);
+                stats.add(events, 1);
+            }
+        }
         client.net_in.store(self.net_in, Relaxed);
         client.net_out.store(self.net_out, Relaxed);
         client.query_len.store(self.query.len() as u64, Relaxed);
@@ -432,7 +451,8 @@ impl Connection {
         let len = out.len() as u64;
         let hard = limit.hard_bytes > 0 && len >= limit.hard_bytes;
         let soft = limit.soft_bytes > 0 && len >= limit.soft_bytes;
-        let now_ms = self.session.now_ms;
+        // Not the batch's time: a peer that reads nothing stays in the flush of one batch.
+        let now_ms = self.shared.engine.clock.unix_ms();
         let since = if soft {
             Some(*self.soft_limit_since_ms.get_or_insert(now_ms))
         } else {
@@ -492,8 +512,10 @@ impl Connection {
             if over {
                 return Err(io::ErrorKind::OutOfMemory.into());
             }
+            let soft = self.soft_limit_since_ms.is_some();
             tokio::select! {
                 ready = self.stream.writable() => ready?,
+                () = tokio::time::sleep(SOFT_LIMIT_CHECK), if soft => {}
                 () = self.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
         }
@@ -517,8 +539,8 @@ impl Connection {
             let rest = u64::try_from(pause.until_ms.saturating_sub(now))
                 .unwrap_or(0)
                 .max(1);
-            // Woken early by CLIENT UNPAUSE or CLIENT KILL.
-            let _ = tokio::time::timeout(Duration::from_millis(rest), self.woken()).await;
+            // Ended early by CLIENT UNPAUSE or CLIENT KILL.
+            let _ = tokio::time::timeout(Duration::from_millis(rest), self.pause_over()).await;
             if self.session.client.is_killed() {
                 return Next::End(End::Quiet);
             }
@@ -559,15 +581,18 @@ impl Connection {
         .await;
     }
 
-    /// Ready at the next wake-up.
-    async fn woken(&self) {
-        let mut first = true;
+    /// Ready when no pause is in force or the client was told to go.
+    ///
+    /// Registers before it looks, so that no wake-up falls between; this connection may never have
+    /// waited for anything before.
+    async fn pause_over(&self) {
         poll_fn(|cx| {
             self.waker.register(cx);
-            if std::mem::take(&mut first) {
-                Poll::Pending
-            } else {
+            let over = self.shared.engine.pause_in_force().is_none();
+            if over || self.session.client.is_killed() {
                 Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
         .await;
@@ -596,7 +621,7 @@ impl Connection {
                     Poll::Pending => {}
                 }
             }
-            if std::mem::take(&mut first) {
+            if std::mem::take(&mut first) && !self.session.client.is_killed() {
                 Poll::Pending
             } else {
                 Poll::Ready(false)

@@ -1,9 +1,10 @@
 //! A connection's socket, TCP or Unix: just what the connection task needs of it.
 
+use std::future::Future as _;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// An accepted socket.
@@ -25,6 +26,19 @@ impl Stream {
         match self {
             Stream::Tcp(s) => Pin::new(s).poll_read(cx, buf),
             Stream::Unix(s) => Pin::new(s).poll_read(cx, buf),
+        }
+    }
+
+    /// Reads into the spare room of `bytes`, without writing to it before. Gives how many bytes came.
+    pub(crate) fn poll_read_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        // The future holds no state between polls (it is documented as cancel safe).
+        match self {
+            Stream::Tcp(s) => pin!(s.read_buf(bytes)).poll(cx),
+            Stream::Unix(s) => pin!(s.read_buf(bytes)).poll(cx),
         }
     }
 

@@ -51,24 +51,20 @@ impl Engine {
     #[inline]
     pub fn prefetch_bucket(&self, db: usize, ahead: &Ahead) {
         if let Some(hash) = ahead.hash {
-            prefetch::read(
-                self.keyspace
-                    .database(db)
-                    .stripe(stripe_of(hash))
-                    .bucket_address(hash),
-            );
+            // A stripe that is busy is not waited for: the hint is not worth it.
+            if let Some(stripe) = self.keyspace.database(db).mutex(stripe_of(hash)).try_lock() {
+                prefetch::read(stripe.bucket_address(hash));
+            }
         }
     }
 
     /// Asks for the entry of the request's key; the bucket should be there by now.
     #[inline]
     pub fn prefetch_entry(&self, db: usize, ahead: &Ahead) {
-        if let Some(hash) = ahead.hash {
-            let (first, second) = self
-                .keyspace
-                .database(db)
-                .stripe(stripe_of(hash))
-                .entry_addresses(hash);
+        if let Some(hash) = ahead.hash
+            && let Some(stripe) = self.keyspace.database(db).mutex(stripe_of(hash)).try_lock()
+        {
+            let (first, second) = stripe.entry_addresses(hash);
             prefetch::read(first);
             prefetch::read(second);
         }

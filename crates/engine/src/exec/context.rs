@@ -205,8 +205,9 @@ impl WriteKeys<'_> {
     /// # Errors
     /// When the keyspace cannot hold it.
     pub fn set(&mut self, i: usize, value: &[u8], expiry: Expiry) -> Result<(), CommandError> {
-        let clock = self.rule.fresh();
+        let rule = self.rule;
         let t = self.target(i)?;
+        let clock = t.clock(&rule);
         let expires_at = t.expiry(expiry);
         let (found, garbage) =
             t.stripe
@@ -221,8 +222,9 @@ impl WriteKeys<'_> {
     /// # Errors
     /// When the keyspace cannot hold it.
     pub fn set_int(&mut self, i: usize, value: i64, expiry: Expiry) -> Result<(), CommandError> {
-        let clock = self.rule.fresh();
+        let rule = self.rule;
         let t = self.target(i)?;
+        let clock = t.clock(&rule);
         let expires_at = t.expiry(expiry);
         let (found, garbage) =
             t.stripe
@@ -242,8 +244,9 @@ impl WriteKeys<'_> {
         value: Vec<u8>,
         expiry: Expiry,
     ) -> Result<(), CommandError> {
-        let clock = self.rule.fresh();
+        let rule = self.rule;
         let t = self.target(i)?;
+        let clock = t.clock(&rule);
         let expires_at = t.expiry(expiry);
         let (hash, found) = (t.key.hash, t.key.found);
         let (found, garbage) = if value.len() > crate::keyspace::entry::INLINE_VALUE_MAX {
@@ -270,8 +273,9 @@ impl WriteKeys<'_> {
     /// # Errors
     /// When the keyspace cannot hold it.
     pub fn set_text(&mut self, i: usize, text: &[u8], expiry: Expiry) -> Result<(), CommandError> {
-        let clock = self.rule.fresh();
+        let rule = self.rule;
         let t = self.target(i)?;
+        let clock = t.clock(&rule);
         let expires_at = t.expiry(expiry);
         let (hash, found) = (t.key.hash, t.key.found);
         let (found, garbage) = t
@@ -414,6 +418,14 @@ struct Target<'t> {
 }
 
 impl Target<'_> {
+    /// The access clock of a value that replaces what is there. A count of uses belongs to the key, so it stays.
+    fn clock(&self, rule: &AccessRule) -> u32 {
+        let counted = self.key.found.filter(|_| rule.lfu);
+        counted
+            .and_then(|f| self.stripe.view(f.handle))
+            .map_or_else(|| rule.fresh(), |v| v.clock())
+    }
+
     fn expiry(&self, expiry: Expiry) -> Option<i64> {
         match expiry {
             Expiry::Clear => None,

@@ -24,7 +24,6 @@ pub(crate) struct Cron {
     expire_at: Cursor,
     compact_db: usize,
     compact_stripe: usize,
-    evict_start: usize,
 }
 
 impl Engine {
@@ -77,8 +76,8 @@ impl Engine {
                 cron.expire_db = (db + 1) % self.keyspace.count();
                 rounds += 1;
             }
-            let few = done.expired * 10 < done.looked_at;
-            // A quiet walk gets a small share; one that finds much to remove the whole.
+            let few = done.expired * 10 <= done.looked_at;
+            // A quiet walk, also one that meets no key with an expiry, gets a small share; one that finds much to remove the whole.
             let share = if few { most / 16 } else { most };
             if rounds > self.keyspace.count() {
                 return;
@@ -117,12 +116,8 @@ impl Engine {
         }
         let samples = usize::try_from(self.settings.int(id::MAXMEMORY_SAMPLES)).unwrap_or(5);
         let rule = self.access_rule(self.clock.unix_ms());
-        let mut start = self.cron.try_lock().map_or(0, |mut c| {
-            // A stride that is coprime with the number of stripes visits all of them.
-            c.evict_start = c.evict_start.wrapping_add(0x9E37_79B1);
-            c.evict_start
-        });
         for _ in 0..EVICTIONS_MAX {
+            let start = self.memory.next_stripe();
             let evicted = evict_one(&self.keyspace, policy, samples, &rule, start, |db, e| {
                 self.journal_removal(db, &e.key)
             });
@@ -135,7 +130,6 @@ impl Engine {
             if !self.memory.is_over() {
                 return true;
             }
-            start = start.wrapping_add(0x9E37_79B1);
         }
         // Much is over the limit: the next command goes on, this one is let in.
         true

@@ -10,13 +10,15 @@ use super::Engine;
 use crate::keyspace::STRIPES;
 use crate::ports::{Memory, MemoryFigures};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The limit and what is used of it.
 pub struct MemoryLimit {
     port: Arc<dyn Memory>,
     limit: AtomicU64,
     used: AtomicI64,
+    /// Where the next eviction looks first.
+    stripe: AtomicUsize,
 }
 
 impl MemoryLimit {
@@ -25,7 +27,15 @@ impl MemoryLimit {
             port,
             limit: AtomicU64::new(0),
             used: AtomicI64::new(0),
+            stripe: AtomicUsize::new(0),
         }
+    }
+
+    /// Where an eviction is to look: a number to be taken modulo that of the stripes. All have their turn.
+    pub(crate) fn next_stripe(&self) -> usize {
+        /// Odd, so that it visits every stripe, and far from small ratios, so that neighbours are far apart.
+        const STRIDE: usize = 0x9E37_79B1;
+        self.stripe.fetch_add(STRIDE, Relaxed)
     }
 
     pub(crate) fn set_limit(&self, limit: u64) {

@@ -214,14 +214,15 @@ impl Engine {
     /// Begins a connection. `None` when `maxclients` are connected.
     pub fn connect(&self, endpoint: Endpoint, waker: Option<Arc<dyn Waker>>) -> Option<Session> {
         let most = usize::try_from(self.settings.int(id::MAXCLIENTS)).unwrap_or(usize::MAX);
-        if self.clients.len() >= most {
+        let now_ms = self.clock.unix_ms();
+        let Some(client) = self
+            .clients
+            .enter(endpoint, now_ms, Arc::from("default"), waker, most)
+        else {
             self.stats.add(Counter::RejectedConnections, 1);
             return None;
-        }
+        };
         self.stats.add(Counter::Connections, 1);
-        let client =
-            self.clients
-                .enter(endpoint, self.clock.unix_ms(), Arc::from("default"), waker);
         Some(Session::new(client, !self.needs_password()))
     }
 
@@ -258,11 +259,6 @@ impl Engine {
             Relaxed,
         );
         session.tally.flush(&self.stats);
-    }
-
-    /// Gives memory back that a session keeps between batches.
-    pub fn idle(&self, session: &mut Session) {
-        session.tally.idle(&self.stats);
         session.plan.shrink();
     }
 

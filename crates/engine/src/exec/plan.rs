@@ -114,6 +114,7 @@ impl Plan {
     }
 
     /// Gives memory of an unusually large request back.
+    #[inline]
     pub(crate) fn shrink(&mut self) {
         const KEPT: usize = 64;
         if self.keys.capacity() > KEPT {
@@ -122,5 +123,21 @@ impl Plan {
             self.stripes.clear();
             self.stripes.shrink_to(KEPT);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_request_leaves_no_memory_behind() {
+        let mut plan = Plan::default();
+        for i in 0..100_000u64 {
+            plan.add(0, i << 40, 0);
+        }
+        plan.arrange();
+        plan.shrink();
+        assert!(plan.keys.capacity() <= 64 && plan.stripes.capacity() <= 64);
     }
 }

@@ -79,6 +79,7 @@ impl Engine {
             request,
             env.now_ms,
             rule.as_ref(),
+            true,
             &mut garbage,
         );
         if !command.flags.has(Flags::NO_STATS) {
@@ -143,6 +144,7 @@ impl Engine {
             request,
             env.now_ms,
             touch.as_ref(),
+            false,
             &mut garbage,
         );
         let (outcome, changes, mut more, locked) = {
@@ -231,7 +233,11 @@ impl Engine {
     }
 
     /// Looks every planned key up, removing those whose time has come. Returns how many exist.
+    ///
+    /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
+    /// hidden, even if the pause began after it was let in: it would store the key a second time.
     #[inline]
+    #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     fn resolve(
         &self,
         locked: &mut Locked<'_>,
@@ -239,6 +245,7 @@ impl Engine {
         request: Request<'_>,
         now_ms: i64,
         touch: Option<&AccessRule>,
+        may_hide: bool,
         garbage: &mut Vec<Garbage>,
     ) -> u64 {
         let mut existing = 0;
@@ -264,7 +271,7 @@ impl Engine {
                     .view(entry.handle)
                     .and_then(|v| v.expires_at())
                     .is_some_and(|at| at <= now_ms);
-                if expired && !self.expiry_is_paused() {
+                if expired && !(may_hide && self.expiry_is_paused()) {
                     garbage.push(stripe.remove(key.hash, entry));
                     self.expired(key.id.database(), name);
                     found = None;

@@ -110,14 +110,19 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Enters a connection.
+    /// Enters a connection; `None` when there are `most` already.
     pub fn enter(
         &self,
         endpoint: Endpoint,
         now_ms: i64,
         user: Arc<str>,
         waker: Option<Arc<dyn Waker>>,
-    ) -> Arc<Client> {
+        most: usize,
+    ) -> Option<Arc<Client>> {
+        let mut all = self.all.lock();
+        if all.len() >= most {
+            return None;
+        }
         let client = Arc::new(Client {
             id: self.next.fetch_add(1, Relaxed) + 1,
             endpoint,
@@ -141,8 +146,8 @@ impl Clients {
             killed: AtomicBool::new(false),
             waker: Mutex::new(waker),
         });
-        self.all.lock().insert(client.id, client.clone());
-        client
+        all.insert(client.id, client.clone());
+        Some(client)
     }
 
     /// Forgets a connection.

@@ -161,12 +161,6 @@ impl Tally {
             }
         }
     }
-
-    /// Gives the tally's memory back while the connection idles.
-    pub(crate) fn idle(&mut self, stats: &Stats) {
-        self.flush(stats);
-        self.current = None;
-    }
 }
 
 fn bucket_of(nanos: u64) -> usize {
@@ -226,13 +220,26 @@ impl Stats {
             if let Some((_, shard)) = all.iter().find(|(id, _)| *id == self.id) {
                 return work(shard);
             }
-            let shard = Arc::new(Shard::new(self.commands));
-            self.shards.lock().push(shard.clone());
+            let shard = self.adopt_shard();
             // A shard that only this thread still holds belongs to an engine that is gone.
             all.retain(|(_, s)| Arc::strong_count(s) > 1);
             all.push((self.id, shard.clone()));
             work(&shard)
         })
+    }
+
+    /// A shard for a thread that has none: that of a thread which has ended, or a new one.
+    ///
+    /// Long commands make the runtime start and end threads all the time.
+    fn adopt_shard(&self) -> Arc<Shard> {
+        let mut shards = self.shards.lock();
+        // Only this list holds the shard of an ended thread, and only here, under its lock, is one shared.
+        if let Some(orphan) = shards.iter().find(|s| Arc::strong_count(s) == 1) {
+            return orphan.clone();
+        }
+        let shard = Arc::new(Shard::new(self.commands));
+        shards.push(shard.clone());
+        shard
     }
 
     /// Adds to a counter, in this thread's shard.
@@ -318,5 +325,23 @@ impl Stats {
         if let Some(base) = self.base.lock().commands.get_mut(index) {
             base.latency = raw;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_come_and_go_share_a_shard_and_lose_no_count() {
+        let stats = Arc::new(Stats::new(1));
+        for _ in 0..20 {
+            let stats = stats.clone();
+            std::thread::spawn(move || stats.add(Counter::Connections, 1))
+                .join()
+                .unwrap();
+        }
+        assert_eq!(stats.get(Counter::Connections), 20);
+        assert_eq!(stats.shards.lock().len(), 1);
     }
 }

@@ -48,8 +48,8 @@ impl AccessRule {
         } else {
             let base = u64::from(counter.saturating_sub(LFU_INITIAL));
             let odds = base * u64::from(self.factor) + 1;
-            // One in `odds`.
-            if u64::from(random()) * odds < 1 << 32 {
+            // One in `odds`, which is below 2^40.
+            if u128::from(random()) * u128::from(odds) < 1 << 32 {
                 counter + 1
             } else {
                 counter
@@ -69,5 +69,21 @@ impl AccessRule {
     /// Seconds since the last recorded access (LRU).
     pub(crate) fn idle_seconds(&self, clock: u32) -> u32 {
         self.seconds.wrapping_sub(clock) & CLOCK_MASK
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_factor_does_not_overflow() {
+        let rule = AccessRule {
+            lfu: true,
+            factor: u32::MAX,
+            ..AccessRule::default()
+        };
+        assert_eq!(rule.touched(200, || u32::MAX), 200);
+        assert_eq!(rule.touched(200, || 0), 201);
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn evict_one(
         .filter_map(|i| keyspace.used(i).map(|d| (i, d)))
         .collect();
     for at in 0..databases.len() * STRIPES {
-        let at = (start + at) % (databases.len() * STRIPES);
+        let at = start.wrapping_add(at) % (databases.len() * STRIPES);
         let (index, database) = databases[at % databases.len()];
         let mut stripe = database.stripe(at / databases.len());
         let candidates = if policy.volatile_only {

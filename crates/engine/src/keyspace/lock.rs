@@ -5,11 +5,16 @@
 //!   starts over at the contended one: a plan never waits for a stripe while it holds another.
 //! - A cut waits while holding stripes, in ascending order, under the permit that only one cut has at
 //!   a time. That cannot deadlock: everybody else who holds a stripe is not waiting, so it lets go.
+//! - A plan that failed [`ATTEMPTS`] times takes the same permit and waits as a cut does, so that a
+//!   request of very many keys is not put off for ever; it gives the permit back once it has its stripes.
 //! - Stripes are named by (database, stripe) pairs; the same pair is locked once.
 
 use super::{Keyspace, STRIPES, Stripe};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
+
+/// How often a plan tries to get its stripes without waiting.
+const ATTEMPTS: usize = 32;
 
 /// A database and a stripe in it, as one number that sorts by both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,7 +65,7 @@ impl<'a> Locked<'a> {
     fn take_many(keyspace: &'a Keyspace, ids: &[StripeId]) -> Locked<'a> {
         let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
         let mut first = 0;
-        'again: loop {
+        'again: for _ in 0..ATTEMPTS {
             let mut held: SmallVec<[Option<MutexGuard<'a, Stripe>>; 8]> =
                 ids.iter().map(|_| None).collect();
             if let Some(id) = ids.get(first) {
@@ -81,6 +86,10 @@ impl<'a> Locked<'a> {
             return Locked {
                 guards: Guards::Many(held.into_iter().flatten().collect()),
             };
+        }
+        let _permit = keyspace.cut.lock();
+        Locked {
+            guards: Guards::Many(ids.iter().map(|id| mutex(id).lock()).collect()),
         }
     }
 
@@ -170,5 +179,44 @@ impl<'a> Cut<'a> {
         for (x, y) in low[a.min(b)].1.iter_mut().zip(high[0].1.iter_mut()) {
             std::mem::swap(&mut **x, &mut **y);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    /// Plans of all stripes, of two, and cuts, while other threads never leave the stripes alone.
+    #[test]
+    fn everybody_gets_what_they_wait_for() {
+        let keyspace = Keyspace::new(1, 1);
+        let all: Vec<StripeId> = (0..STRIPES).map(|s| StripeId::new(0, s)).collect();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (keyspace, all, stop) = (&keyspace, &all, &stop);
+                scope.spawn(move || {
+                    for step in 0.. {
+                        if stop.load(Relaxed) {
+                            break;
+                        }
+                        let at = (step * 7 + thread) % (STRIPES - 1);
+                        drop(Locked::take(keyspace, &all[at..at + 1 + step % 2]));
+                    }
+                });
+            }
+            let plans = scope.spawn(|| {
+                for _ in 0..200 {
+                    let locked = Locked::take(&keyspace, &all);
+                    assert!(locked.stripe(STRIPES - 1).is_empty());
+                }
+            });
+            for _ in 0..50 {
+                assert_eq!(Cut::take(&keyspace).used().count(), 1);
+            }
+            plans.join().unwrap();
+            stop.store(true, Relaxed);
+        });
     }
 }

@@ -305,12 +305,15 @@ impl Stripe {
         Ok(Found { place, handle })
     }
 
-    /// Takes the blob out of an entry that is about to be overwritten.
-    fn release(&mut self, old: Option<Found>) -> Garbage {
-        let index = old
-            .and_then(|f| self.view(f.handle))
+    /// The blob that an entry owns.
+    fn blob_of(&self, old: Option<Found>) -> Option<u32> {
+        old.and_then(|f| self.view(f.handle))
             .filter(|v| v.kind() == Some(Kind::Blob))
-            .map(View::blob);
+            .map(View::blob)
+    }
+
+    /// Takes a blob out whose entry is gone or was overwritten; not before, as writing may fail.
+    fn release(&mut self, index: Option<u32>) -> Garbage {
         Garbage(
             index
                 .and_then(|i| self.blobs.remove(i))
@@ -347,7 +350,7 @@ impl Stripe {
         clock: u32,
     ) -> Result<(Found, Garbage), Full> {
         let (bytes, len) = entry::encode_int(n);
-        let garbage = self.release(old);
+        let blob = self.blob_of(old);
         let epoch = self.epoch;
         let spec = Spec {
             kind: Kind::Int,
@@ -358,7 +361,7 @@ impl Stripe {
             clock,
             epoch,
         };
-        Ok((self.write(hash, old, &spec)?, garbage))
+        Ok((self.write(hash, old, &spec)?, self.release(blob)))
     }
 
     #[allow(clippy::too_many_arguments)] // the parts of an entry
@@ -385,7 +388,7 @@ impl Stripe {
                 modified,
             );
         }
-        let garbage = self.release(old);
+        let blob = self.blob_of(old);
         let spec = Spec {
             kind: Kind::Inline,
             modified,
@@ -395,7 +398,7 @@ impl Stripe {
             clock,
             epoch: self.epoch,
         };
-        Ok((self.write(hash, old, &spec)?, garbage))
+        Ok((self.write(hash, old, &spec)?, self.release(blob)))
     }
 
     #[allow(clippy::too_many_arguments)] // the parts of an entry
@@ -409,7 +412,7 @@ impl Stripe {
         clock: u32,
         modified: bool,
     ) -> Result<(Found, Garbage), Full> {
-        let garbage = self.release(old);
+        let replaced = self.blob_of(old);
         let held = blob.heap_bytes();
         let index = self.blobs.insert(blob).map_err(|_| Full)?;
         self.held += held;
@@ -428,7 +431,7 @@ impl Stripe {
             self.blobs.remove(index);
             self.held -= held;
         }
-        Ok((found?, garbage))
+        Ok((found?, self.release(replaced)))
     }
 
     /// Gives a value to a key, as `set` does for a string.
@@ -519,17 +522,20 @@ impl Stripe {
         let blob = self.blobs.get_mut(index).ok_or(Full)?;
         let before = blob.heap_bytes();
         let bytes = blob.make_mut();
+        let mut fits = true;
         if len > bytes.capacity() {
-            let room = len + len.min(SPARE_MAX);
-            bytes
-                .try_reserve_exact(room - bytes.len())
-                .map_err(|_| Full)?;
+            let room = len.saturating_add(len.min(SPARE_MAX));
+            fits = bytes.try_reserve_exact(room - bytes.len()).is_ok();
         }
-        if len > bytes.len() {
+        if fits && len > bytes.len() {
             bytes.resize(len, 0);
         }
+        // Also where it did not fit: unsharing has copied the blob.
         let after = blob.heap_bytes();
         self.held = self.held + after - before;
+        if !fits {
+            return Err(Full);
+        }
         Ok(self.blobs.get_mut(index).ok_or(Full)?.make_mut())
     }
 
@@ -575,7 +581,8 @@ impl Stripe {
 
     /// Removes the entry.
     pub(crate) fn remove(&mut self, hash: u64, found: Found) -> Garbage {
-        let garbage = self.release(Some(found));
+        let blob = self.blob_of(Some(found));
+        let garbage = self.release(blob);
         self.table.remove(hash, found.place);
         self.arena.free(found.handle);
         self.version += 1;
