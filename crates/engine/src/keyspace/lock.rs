@@ -191,6 +191,8 @@ mod tests {
     #[test]
     fn everybody_gets_what_they_wait_for() {
         let keyspace = Keyspace::new(1, 1);
+        // In use from the start, so that every cut holds it.
+        keyspace.database(0);
         let all: Vec<StripeId> = (0..STRIPES).map(|s| StripeId::new(0, s)).collect();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -414,7 +414,7 @@ fn set_changes_all_or_nothing() {
     };
     assert_eq!(
         set(&settings, &[("maxmemory", "5mb"), ("TIMEOUT", "x")]),
-        failed("TIMEOUT", "argument couldn't be parsed into an integer")
+        failed("timeout", "argument couldn't be parsed into an integer")
     );
     assert_eq!(
         set(&settings, &[("maxmemory", "1"), ("MAXMEMORY", "2")]),
