@@ -82,15 +82,7 @@ impl SetError {
             }
             SetError::Argument(name, reason) => {
                 let start = b"ERR CONFIG SET failed (possibly related to argument '";
-                // compat: Redis names the setting as it declares it, in lower case.
-                let name = name.to_ascii_lowercase();
-                [
-                    start.as_slice(),
-                    printed(&name),
-                    b"') - ",
-                    reason.as_bytes(),
-                ]
-                .concat()
+                [start.as_slice(), printed(name), b"') - ", reason.as_bytes()].concat()
             }
             SetError::Refused(reason) => format!("ERR CONFIG SET failed - {reason}").into_bytes(),
         }
@@ -323,7 +315,8 @@ impl Settings {
             let earlier = changes.iter().position(|(changed, _)| *changed == row);
             let base = earlier.map_or(&old, |at| &changes[at].1.new);
             let new = value::parse(setting, &[text], base)
-                .map_err(|reason| SetError::Argument(name.to_vec(), reason))?;
+                // compat: a value that does not parse is blamed on the setting as it is declared.
+                .map_err(|reason| SetError::Argument(name.to_ascii_lowercase(), reason))?;
             match earlier {
                 Some(at) => changes[at].1.new = new,
                 None => changes.push((row, Changed { setting, old, new })),
