@@ -370,26 +370,14 @@ impl Connection {
         None
     }
 
-    /// Publishes what CLIENT LIST and INFO show, once per batch and once per flush.
-    fn account(&self) {
+    /// Publishes what CLIENT LIST shows, once per batch and once per flush.
+    fn account(&mut self) {
+        let (read, sent) = (self.net_in, self.net_out);
+        let client = &self.session.client;
+        let before = (client.net_in.load(Relaxed), client.net_out.load(Relaxed));
+        self.session.count_traffic(read - before.0, sent - before.1);
         let client = &self.session.client;
         let output = self.output.as_ref();
-        let stats = &self.shared.engine.stats;
-        for (total, shown, bytes, events) in [
-            (self.net_in, &client.net_in, Counter::NetIn, Counter::Reads),
-            (
-                self.net_out,
-                &client.net_out,
-                Counter::NetOut,
-                Counter::Writes,
-            ),
-        ] {
-            let more = total - shown.load(Relaxed);
-            if more > 0 {
-                stats.add(bytes, more);
-                stats.add(events, 1);
-            }
-        }
         client.net_in.store(self.net_in, Relaxed);
         client.net_out.store(self.net_out, Relaxed);
         client.query_len.store(self.query.len() as u64, Relaxed);

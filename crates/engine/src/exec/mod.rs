@@ -363,7 +363,7 @@ impl Engine {
 
     /// The eviction policy in force.
     pub(crate) fn eviction_policy(&self) -> crate::keyspace::evict::Policy {
-        crate::keyspace::evict::Policy::from_name(self.settings.choice(id::MAXMEMORY_POLICY))
+        crate::keyspace::evict::Policy::from_index(self.settings.choice_index(id::MAXMEMORY_POLICY))
     }
 
     /// Starts or prolongs a pause of clients.

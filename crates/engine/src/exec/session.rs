@@ -221,6 +221,15 @@ pub struct Session {
 }
 
 impl Session {
+    /// Counts bytes received and sent since the last call; they show in INFO after the next batch.
+    pub fn count_traffic(&mut self, received: u64, sent: u64) {
+        let tally = &mut self.tally;
+        tally.net_in += received;
+        tally.reads += u64::from(received > 0);
+        tally.net_out += sent;
+        tally.writes += u64::from(sent > 0);
+    }
+
     pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Session {
         Session {
             now_ms: client.created_ms,

@@ -87,16 +87,55 @@ pub enum Counter {
 
 const COUNTERS: usize = Counter::Count as usize;
 
+/// Counts of one command in a shard.
+struct SharedCounts {
+    calls: AtomicU64,
+    nanos: AtomicU64,
+    rejected: AtomicU64,
+    failed: AtomicU64,
+    latency: [AtomicU64; LATENCY_BUCKETS],
+}
+
+impl SharedCounts {
+    fn new() -> SharedCounts {
+        let zero = || AtomicU64::new(0);
+        SharedCounts {
+            calls: zero(),
+            nanos: zero(),
+            rejected: zero(),
+            failed: zero(),
+            latency: std::array::from_fn(|_| zero()),
+        }
+    }
+
+    fn read(&self) -> CommandCounts {
+        CommandCounts {
+            calls: self.calls.load(Relaxed),
+            nanos: self.nanos.load(Relaxed),
+            rejected: self.rejected.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            latency: std::array::from_fn(|i| self.latency[i].load(Relaxed)),
+        }
+    }
+}
+
+/// Adds to a cell that only this thread writes: no read-modify-write is needed, readers see either value.
+fn bump(cell: &AtomicU64, n: u64) {
+    if n > 0 {
+        cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+}
+
 struct Shard {
     counters: [AtomicU64; COUNTERS],
-    commands: Vec<Mutex<CommandCounts>>,
+    commands: Vec<SharedCounts>,
 }
 
 impl Shard {
     fn new(commands: usize) -> Shard {
         Shard {
             counters: std::array::from_fn(|_| AtomicU64::new(0)),
-            commands: (0..commands).map(|_| Mutex::default()).collect(),
+            commands: (0..commands).map(|_| SharedCounts::new()).collect(),
         }
     }
 }
@@ -106,60 +145,90 @@ impl Shard {
 pub(crate) struct Tally {
     pub(crate) hits: u64,
     pub(crate) misses: u64,
-    pub(crate) commands: u64,
     pub(crate) changes: u64,
     pub(crate) errors: u64,
-    current: Option<(usize, Box<CommandCounts>)>,
+    pub(crate) net_in: u64,
+    pub(crate) reads: u64,
+    pub(crate) net_out: u64,
+    pub(crate) writes: u64,
+    commands: u64,
+    /// Counts of the command with this dense index, the last one executed.
+    of: usize,
+    calls: u64,
+    nanos: u64,
+    rejected: u64,
+    failed: u64,
+    /// Latency buckets in use, one bit each, and their counts.
+    used: u64,
+    latency: Option<Box<[u64; LATENCY_BUCKETS]>>,
 }
 
 impl Tally {
     /// Counts one execution of the command with dense index `command`.
     #[inline]
     pub(crate) fn executed(&mut self, stats: &Stats, command: usize, nanos: u64, failed: bool) {
-        let counts = self.counts(stats, command);
-        counts.calls += 1;
-        counts.nanos += nanos;
-        counts.failed += u64::from(failed);
-        counts.latency[bucket_of(nanos)] += 1;
-        self.commands += 1;
+        self.turn_to(stats, command);
+        self.calls += 1;
+        self.nanos += nanos;
+        self.failed += u64::from(failed);
+        let bucket = bucket_of(nanos);
+        self.used |= 1 << bucket;
+        self.latency
+            .get_or_insert_with(|| Box::new([0; LATENCY_BUCKETS]))[bucket] += 1;
     }
 
     pub(crate) fn rejected(&mut self, stats: &Stats, command: usize) {
-        self.counts(stats, command).rejected += 1;
+        self.turn_to(stats, command);
+        self.rejected += 1;
     }
 
     #[inline]
-    fn counts(&mut self, stats: &Stats, command: usize) -> &mut CommandCounts {
-        let (of, counts) = self
-            .current
-            .get_or_insert_with(|| (command, Box::default()));
-        if *of != command {
-            stats.add_command(*of, counts);
-            **counts = CommandCounts::default();
-            *of = command;
+    fn turn_to(&mut self, stats: &Stats, command: usize) {
+        if self.of != command {
+            if self.calls | self.rejected > 0 {
+                stats.with_shard(|shard| self.flush_command(shard));
+            }
+            self.of = command;
         }
-        counts
+    }
+
+    fn flush_command(&mut self, shard: &Shard) {
+        let take = std::mem::take::<u64>;
+        self.commands += self.calls;
+        let Some(counts) = shard.commands.get(self.of) else {
+            return;
+        };
+        bump(&counts.calls, take(&mut self.calls));
+        bump(&counts.nanos, take(&mut self.nanos));
+        bump(&counts.rejected, take(&mut self.rejected));
+        bump(&counts.failed, take(&mut self.failed));
+        if let Some(latency) = &mut self.latency {
+            while self.used != 0 {
+                let bucket = self.used.trailing_zeros() as usize;
+                self.used &= self.used - 1;
+                bump(&counts.latency[bucket], take(&mut latency[bucket]));
+            }
+        }
     }
 
     /// Adds everything gathered to the thread's shard.
     pub(crate) fn flush(&mut self, stats: &Stats) {
-        if let Some((command, counts)) = &mut self.current
-            && (counts.calls > 0 || counts.rejected > 0)
-        {
-            stats.add_command(*command, counts);
-            **counts = CommandCounts::default();
-        }
-        for (counter, n) in [
-            (Counter::KeyspaceHits, &mut self.hits),
-            (Counter::KeyspaceMisses, &mut self.misses),
-            (Counter::Commands, &mut self.commands),
-            (Counter::Changes, &mut self.changes),
-            (Counter::ErrorReplies, &mut self.errors),
-        ] {
-            if *n > 0 {
-                stats.add(counter, std::mem::take(n));
+        stats.with_shard(|shard| {
+            self.flush_command(shard);
+            for (counter, n) in [
+                (Counter::KeyspaceHits, &mut self.hits),
+                (Counter::KeyspaceMisses, &mut self.misses),
+                (Counter::Commands, &mut self.commands),
+                (Counter::Changes, &mut self.changes),
+                (Counter::ErrorReplies, &mut self.errors),
+                (Counter::NetIn, &mut self.net_in),
+                (Counter::Reads, &mut self.reads),
+                (Counter::NetOut, &mut self.net_out),
+                (Counter::Writes, &mut self.writes),
+            ] {
+                bump(&shard.counters[counter as usize], std::mem::take(n));
             }
-        }
+        });
     }
 }
 
@@ -244,17 +313,7 @@ impl Stats {
 
     /// Adds to a counter, in this thread's shard.
     pub fn add(&self, counter: Counter, n: u64) {
-        self.with_shard(|s| {
-            s.counters[counter as usize].fetch_add(n, Relaxed);
-        });
-    }
-
-    fn add_command(&self, command: usize, counts: &CommandCounts) {
-        self.with_shard(|s| {
-            if let Some(cell) = s.commands.get(command) {
-                cell.lock().add(counts, 1);
-            }
-        });
+        self.with_shard(|s| bump(&s.counters[counter as usize], n));
     }
 
     /// Counts an error reply by its code.
@@ -304,7 +363,7 @@ impl Stats {
         let mut sum = CommandCounts::default();
         for shard in self.shards.lock().iter() {
             if let Some(counts) = shard.commands.get(index) {
-                sum.add(&counts.lock(), 1);
+                sum.add(&counts.read(), 1);
             }
         }
         sum

@@ -7,6 +7,7 @@
 use super::access::AccessRule;
 use super::stripe::{Garbage, Stripe};
 use super::{Database, Keyspace, STRIPES};
+use std::sync::LazyLock;
 
 /// Buckets looked at in one stripe before giving up on it.
 const BUCKETS_MAX: usize = 64;
@@ -38,7 +39,7 @@ pub(crate) enum Order {
 
 impl Policy {
     /// The policy called `name` in the settings.
-    pub(crate) fn from_name(name: &str) -> Policy {
+    fn from_name(name: &str) -> Policy {
         let volatile_only = name.starts_with("volatile-");
         let order = match name.rsplit('-').next().unwrap_or_default() {
             "lru" => Order::Idle,
@@ -52,6 +53,20 @@ impl Policy {
             volatile_only,
             order,
         }
+    }
+
+    /// The policy at a position in the settings' list of names, without looking at the name.
+    pub(crate) fn from_index(index: usize) -> Policy {
+        static ALL: LazyLock<Vec<Policy>> = LazyLock::new(|| {
+            crate::settings::POLICIES
+                .iter()
+                .map(|n| Policy::from_name(n))
+                .collect()
+        });
+        ALL.get(index).copied().unwrap_or(Policy {
+            volatile_only: false,
+            order: Order::Never,
+        })
     }
 
     /// Whether accesses are counted rather than timed.

@@ -29,6 +29,7 @@ pub use file::{
 pub use reference::render_reference;
 pub use rewrite::{MARKER, rewrite};
 pub use rows::TABLE;
+pub(crate) use rows::data::POLICIES;
 pub use setting::{Check, Flags, Kind, Setting, Standing};
 pub use store::{
     Apply, BufferLimit, Changed, ClientClass, Origin, Refusal, SetError, Settings, lookup,

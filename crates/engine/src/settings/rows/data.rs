@@ -6,7 +6,7 @@ use super::super::setting::{
     INT_MAX, Kind, Setting, choice, count, flag, int, long, memory, special,
 };
 
-const POLICIES: &[&str] = &[
+pub(crate) const POLICIES: &[&str] = &[
     "volatile-lru",
     "volatile-lfu",
     "volatile-random",

@@ -4,7 +4,7 @@
 //! Names, bounds and defaults are those of Redis 7.0.15, with what 7.2 and 8.2 added; the bound of
 //! `maxmemory-samples` is that of 8.2, so that the work of one removal is bounded.
 
-mod data;
+pub(crate) mod data;
 mod network;
 mod storage;
 
