@@ -41,17 +41,17 @@ fn agrees_with_a_map() {
         let n = (random(&mut state) % 6_000) as u32 + 1;
         let grow = (step / 10_000) % 2 == 0;
         match table.find(hash(n), |h| h.raw() == n) {
-            Some((place, _)) if !grow || random(&mut state) % 4 == 0 => {
+            Some((place, _)) if !grow || random(&mut state).is_multiple_of(4) => {
                 table.remove(hash(n), place);
                 assert!(model.remove(&n).is_some());
             }
             Some((place, h)) => {
-                let volatile = random(&mut state) % 2 == 0;
+                let volatile = random(&mut state).is_multiple_of(2);
                 table.replace(place, h, volatile);
                 model.insert(n, volatile);
             }
             None if grow => {
-                let volatile = random(&mut state) % 3 == 0;
+                let volatile = random(&mut state).is_multiple_of(3);
                 table.insert(hash(n), handle(n), volatile, |_| (), |h| hash(h.raw()));
                 model.insert(n, volatile);
             }

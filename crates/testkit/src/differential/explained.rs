@@ -111,8 +111,13 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
-            d.is("dbsize")
-                && matches!((d.ours, d.theirs), (Frame::Integer(a), Frame::Integer(b)) if a < b)
+            // So does MEMORY USAGE, which looks at it without taking notice of its time.
+            let usage = d.is_sub("memory", "usage")
+                && d.ours.is_null()
+                && matches!(d.theirs, Frame::Integer(_));
+            usage
+                || d.is("dbsize")
+                    && matches!((d.ours, d.theirs), (Frame::Integer(a), Frame::Integer(b)) if a < b)
         },
         reason: "Redis stores a key whose EXAT is past and counts it in DBSIZE until something finds it expired",
     },
