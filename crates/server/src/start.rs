@@ -255,16 +255,20 @@ async fn wait_for_stop(runtime: &ServerRuntime, log: &Log) {
         return runtime.stopped().await;
     };
     tokio::select! {
-        _ = terminate.recv() => log.write(LogLevel::Warning, "Received SIGTERM scheduling shutdown..."),
-        _ = interrupt.recv() => log.write(LogLevel::Warning, "Received SIGINT scheduling shutdown..."),
+        _ = terminate.recv() => announce_stop(log, "Received SIGTERM scheduling shutdown..."),
+        _ = interrupt.recv() => announce_stop(log, "Received SIGINT scheduling shutdown..."),
         () = runtime.stopped() => {}
     }
-    log.write(LogLevel::Notice, "User requested shutdown...");
     tokio::spawn(async move {
         if interrupt.recv().await.is_some() {
             std::process::exit(1);
         }
     });
+}
+
+fn announce_stop(log: &Log, signal: &str) {
+    log.write(LogLevel::Warning, signal);
+    log.write(LogLevel::Notice, "User requested shutdown...");
 }
 
 /// Lets every connection finish what it is doing.
