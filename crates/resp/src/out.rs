@@ -15,6 +15,8 @@ use crate::encode::{self, FRAMING_MAX, Protocol};
 
 /// Sent bytes at the front are moved out once they are at least this many and the larger half.
 const COMPACT_MIN: usize = 16 * 1024;
+/// Unsent bytes that are still moved to the front: moving a hundred megabytes would stall the sender's thread.
+const COMPACT_MAX: usize = 1 << 20;
 
 /// The payload type of an [`Out`] that copies everything; it has no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,7 +388,10 @@ impl<S: AsRef<[u8]>> Out<S> {
             self.removed += self.start;
             self.buf.clear();
             self.start = 0;
-        } else if self.start >= COMPACT_MIN && self.start >= self.buf.len() / 2 {
+        } else if self.start >= COMPACT_MIN
+            && self.start >= self.buf.len() / 2
+            && self.buf.len() - self.start <= COMPACT_MAX
+        {
             self.removed += self.start;
             self.buf.drain(..self.start);
             for shared in &mut self.shared {

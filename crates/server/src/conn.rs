@@ -30,6 +30,8 @@ use tokio::io::ReadBuf;
 const READ_BYTES: usize = 64 * 1024;
 /// Unsent reply bytes at which no further request of the batch is executed.
 const OUTPUT_HIGH_WATER: usize = 1 << 20;
+/// Bytes of replies sent before other connections have their turn.
+const WRITE_TURN: usize = 256 * 1024;
 /// Pieces of one vectored write.
 const PIECES_MAX: usize = 64;
 /// Empty reply buffers kept by a thread: one for each connection that is answered in the same turn.
@@ -405,10 +407,12 @@ impl Connection {
         }
     }
 
-    fn write_some(&mut self, out: &mut Out) -> io::Result<()> {
-        while !out.is_empty() {
+    /// Writes what the socket takes, at most [`WRITE_TURN`] bytes. Whether the socket takes more.
+    fn write_some(&mut self, out: &mut Out) -> io::Result<bool> {
+        let turn = self.net_out + WRITE_TURN as u64;
+        while !out.is_empty() && self.net_out < turn {
             let written = match out.as_slice() {
-                Some(bytes) => self.stream.try_write(bytes),
+                Some(bytes) => self.stream.try_write(&bytes[..bytes.len().min(WRITE_TURN)]),
                 None => {
                     let pieces: Vec<IoSlice<'_>> =
                         out.segments().take(PIECES_MAX).map(IoSlice::new).collect();
@@ -421,12 +425,12 @@ impl Connection {
                     self.net_out += n as u64;
                     out.advance(n);
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether unsent replies exceed `client-output-buffer-limit normal`.
@@ -491,14 +495,19 @@ impl Connection {
                 SCRATCH.with_borrow_mut(|s| give_back(out, &mut s.spare));
                 self.account();
                 self.soft_limit_since_ms = None;
-                return wrote;
+                return wrote.map(drop);
             }
             let over = self.over_limit(&out);
             self.output = Some(out);
             self.account();
-            wrote?;
+            let takes_more = wrote?;
             if over {
                 return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            if takes_more {
+                // Other connections of this worker come first now and then.
+                tokio::task::yield_now().await;
+                continue;
             }
             let soft = self.soft_limit_since_ms.is_some();
             tokio::select! {
