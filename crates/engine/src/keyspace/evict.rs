@@ -5,7 +5,8 @@
 //! One stripe is locked at a time.
 
 use super::access::AccessRule;
-use super::stripe::{Garbage, Stripe};
+use super::stripe::Stripe;
+use super::value::Garbage;
 use super::{Database, Keyspace, STRIPES};
 use std::sync::LazyLock;
 

@@ -4,7 +4,7 @@
 //! marks them), a few buckets per lock. Where a walk finds many expired keys it goes on, up to its
 //! share of the time.
 
-use super::stripe::Garbage;
+use super::value::Garbage;
 use super::{Cursor, Database};
 use ochre_ds::table::Position;
 

@@ -13,9 +13,11 @@ pub(crate) mod evict;
 pub(crate) mod expire;
 pub(crate) mod lock;
 mod stripe;
+mod value;
 
 pub use lock::{Cut, Locked};
-pub use stripe::{Detached, Found, Full, Garbage, KeyHasher, Str, Stripe};
+pub use stripe::{Found, Full, Stripe};
+pub use value::{Detached, Garbage, KeyHasher, Str};
 
 use ochre_ds::table::{INDEX_BITS, Position};
 use parking_lot::{Mutex, MutexGuard};
