@@ -18,19 +18,21 @@ enum Item {
 
 /// Hands values to the background thread.
 pub struct Reclaimer {
-    queue: mpsc::Sender<Item>,
+    /// `None` only while the reclaimer is being dropped.
+    queue: Option<mpsc::Sender<Item>>,
+    thread: Option<std::thread::JoinHandle<()>>,
     pending: Arc<AtomicU64>,
     freed: Arc<AtomicU64>,
 }
 
 impl Reclaimer {
-    /// Starts the thread; it ends when the reclaimer is dropped.
+    /// Starts the thread; dropping the reclaimer waits until it has dropped what was handed over.
     pub(crate) fn start() -> Reclaimer {
         let (queue, items) = mpsc::channel::<Item>();
         let (pending, freed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (waiting, done) = (pending.clone(), freed.clone());
         // If no thread can be started, `send` fails and values are dropped by whoever removed them.
-        let _ = std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("ochre-reclaim".to_owned())
             .spawn(move || {
                 for item in items {
@@ -44,11 +46,21 @@ impl Reclaimer {
                     waiting.fetch_sub(count.min(waiting.load(Relaxed)), Relaxed);
                     done.fetch_add(count, Relaxed);
                 }
-            });
+            })
+            .ok();
         Reclaimer {
-            queue,
+            queue: Some(queue),
+            thread,
             pending,
             freed,
+        }
+    }
+
+    /// Hands an item over; gives it back when there is no thread to take it.
+    fn send(&self, item: Item) -> Option<Item> {
+        match &self.queue {
+            Some(queue) => queue.send(item).err().map(|e| e.0),
+            None => Some(item),
         }
     }
 
@@ -57,7 +69,7 @@ impl Reclaimer {
         if blob.len() >= BACKGROUND_MIN {
             self.pending.fetch_add(1, Relaxed);
             // A failed send gives the value back, and it is dropped here.
-            drop(self.queue.send(Item::Blob(blob)));
+            drop(self.send(Item::Blob(blob)));
         }
     }
 
@@ -66,7 +78,7 @@ impl Reclaimer {
         for stripe in stripes.into_iter().filter(|s| !s.is_empty()) {
             self.pending.fetch_add(stripe.len() as u64, Relaxed);
             // A failed send gives the value back, and it is dropped here.
-            drop(self.queue.send(Item::Stripe(Box::new(stripe))));
+            drop(self.send(Item::Stripe(Box::new(stripe))));
         }
     }
 
@@ -78,5 +90,15 @@ impl Reclaimer {
     /// Values dropped so far.
     pub fn freed(&self) -> u64 {
         self.freed.load(Relaxed)
+    }
+}
+
+impl Drop for Reclaimer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was reported by itself.
+            let _ = thread.join();
+        }
     }
 }
