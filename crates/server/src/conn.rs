@@ -9,13 +9,14 @@
 //!
 //! Limits: `client-query-buffer-limit`, `client-output-buffer-limit normal`, and those of the decoder.
 
+use crate::deferred::{Deferred, Deferring};
 use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::window::{Stop, WINDOW, Window};
-use ochre_engine::exec::{Counter, Engine, Flow, Out, Session};
+use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::{ClientClass, id};
-use ochre_resp::{Decoder, Limits, Protocol};
+use ochre_resp::{Decoder, Limits, Protocol, Request};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -53,6 +54,7 @@ struct Scratch {
     window: Window,
     /// Reply buffers not in use.
     spare: Vec<Out>,
+    deferring: Deferring,
 }
 
 thread_local! {
@@ -60,6 +62,7 @@ thread_local! {
         input: vec![0; READ_BYTES].into_boxed_slice(),
         window: Window::new(),
         spare: Vec::new(),
+        deferring: Deferring::default(),
     });
 }
 
@@ -102,6 +105,8 @@ pub(crate) struct Connection {
     partial: Option<Box<Decoder>>,
     /// Bytes of requests not executed yet, from the start of the first one.
     query: Vec<u8>,
+    /// A request to be executed in the next turn.
+    deferred: Deferred,
     /// Replies not sent yet.
     output: Option<Out>,
     protocol: Protocol,
@@ -115,10 +120,36 @@ pub(crate) struct Connection {
 /// What is to be done next.
 enum Next {
     Read,
+    /// Other connections read first, then the deferred request runs and its reply is sent.
+    Defer,
     Flush,
     /// CLIENT PAUSE is in force.
     Pause,
     End(End),
+}
+
+/// Lets the connections that are ready now have their turn.
+///
+/// Replies that are sent after it leave in a burst, which wakes a peer with many connections once
+/// instead of once for each: waking is the dearest part of a small reply.
+async fn next_turn() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What follows a flush.
+fn sent(flushed: io::Result<()>) -> Next {
+    match flushed {
+        Ok(()) => Next::Read,
+        Err(_) => Next::End(End::Quiet),
+    }
 }
 
 /// Returns an empty reply buffer to its thread.
@@ -150,6 +181,7 @@ impl Connection {
             waker,
             partial: None,
             query: Vec::new(),
+            deferred: Deferred::default(),
             output: None,
             protocol: Protocol::Resp2,
             backlog: false,
@@ -170,10 +202,17 @@ impl Connection {
                 Next::Read if self.session.client.is_killed() => Next::End(End::Quiet),
                 Next::Read if self.backlog => self.execute_backlog(engine),
                 Next::Read => poll_fn(|cx| self.poll_batch(engine, cx)).await,
-                Next::Flush => match self.flush_in_turn().await {
-                    Ok(()) => Next::Read,
-                    Err(_) => Next::End(End::Quiet),
-                },
+                Next::Defer => {
+                    next_turn().await;
+                    match self.execute_deferred(engine) {
+                        Next::Flush => sent(self.flush().await),
+                        other => other,
+                    }
+                }
+                Next::Flush => {
+                    next_turn().await;
+                    sent(self.flush().await)
+                }
                 Next::Pause => self.wait_for_pause().await,
                 Next::End(end) => {
                     if matches!(end, End::AfterReplies) {
@@ -215,6 +254,7 @@ impl Connection {
                 input,
                 window,
                 spare,
+                deferring,
             } = scratch;
             let mut buf = ReadBuf::new(input);
             match self.stream.poll_read(cx, &mut buf) {
@@ -227,6 +267,14 @@ impl Connection {
                 return Poll::Ready(Next::End(End::Quiet));
             }
             self.net_in += bytes.len() as u64;
+            let limits = self.limits(engine);
+            if self.partial.is_none()
+                && self
+                    .deferred
+                    .take(engine, self.session.db, bytes, &limits, deferring)
+            {
+                return Poll::Ready(Next::Defer);
+            }
             let mut out = self.take_output(spare);
             let (consumed, next) = self.run(engine, bytes, window, &mut out);
             self.query.extend_from_slice(&bytes[consumed..]);
@@ -303,11 +351,7 @@ impl Connection {
             window.resume(*partial);
         }
         let next = loop {
-            let limits = Limits {
-                bulk_max: engine.bulk_max(),
-                unauthenticated: !self.session.authenticated,
-                ..Limits::default()
-            };
+            let limits = self.limits(engine);
             // AUTH changes the limits, so a peer that has yet to authenticate is taken at its word one by one.
             let most = if limits.unauthenticated { 1 } else { WINDOW };
             let filled = window.fill(&bytes[at..], at, &limits, most);
@@ -336,6 +380,60 @@ impl Connection {
         (at, next)
     }
 
+    fn limits(&self, engine: &Engine) -> Limits {
+        Limits {
+            bulk_max: engine.bulk_max(),
+            unauthenticated: !self.session.authenticated,
+            ..Limits::default()
+        }
+    }
+
+    /// Executes the request that was read in an earlier turn.
+    fn execute_deferred(&mut self, engine: &Engine) -> Next {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut out = self.take_output(&mut scratch.spare);
+            let mut deferred = std::mem::take(&mut self.deferred);
+            engine.begin_batch(&mut self.session);
+            let next = deferred.run(&mut scratch.deferring, |request, bytes, ahead| {
+                let next = self.run_request(engine, request, ahead, &mut out);
+                if matches!(next, Some(Next::Pause)) {
+                    self.query.extend_from_slice(bytes);
+                }
+                next
+            });
+            self.deferred = deferred;
+            self.protocol = out.protocol();
+            engine.end_batch(&mut self.session);
+            let next = next.flatten().unwrap_or(Next::Read);
+            let next = self.send(out, next, &mut scratch.spare);
+            self.account();
+            next
+        })
+    }
+
+    /// Executes one request. `Some` when the batch stops at it; [`Next::Pause`] means that it did not run.
+    #[inline]
+    fn run_request(
+        &mut self,
+        engine: &Engine,
+        request: Request<'_>,
+        ahead: Ahead,
+        out: &mut Out,
+    ) -> Option<Next> {
+        let flow = if request.is_empty() {
+            Flow::Next
+        } else {
+            engine.execute_ahead(&mut self.session, request, ahead, out)
+        };
+        match flow {
+            Flow::Paused => return Some(Next::Pause),
+            Flow::Close => return Some(Next::End(End::AfterReplies)),
+            Flow::Next => {}
+        }
+        (self.session.hold_until_ms.is_some() || self.session.client.is_killed())
+            .then_some(Next::Read)
+    }
+
     /// Executes the decoded requests of a window, advancing `at`. `Some` when the batch stops here.
     fn run_window(
         &mut self,
@@ -352,21 +450,13 @@ impl Connection {
                 return Some(Next::Read);
             }
             let request = slot.decoder.request(&bytes[slot.start..slot.end]);
-            let flow = if request.is_empty() {
-                Flow::Next
-            } else {
-                engine.execute_ahead(&mut self.session, request, slot.ahead, out)
-            };
-            match flow {
-                Flow::Paused => return Some(Next::Pause),
-                Flow::Next | Flow::Close => *at = slot.end,
+            let next = self.run_request(engine, request, slot.ahead, out);
+            if !matches!(next, Some(Next::Pause)) {
+                *at = slot.end;
             }
-            if flow == Flow::Close {
-                return Some(Next::End(End::AfterReplies));
-            }
-            if self.session.hold_until_ms.is_some() || self.session.client.is_killed() {
-                self.backlog = *at < bytes.len();
-                return Some(Next::Read);
+            if next.is_some() {
+                self.backlog = *at < bytes.len() && matches!(next, Some(Next::Read));
+                return next;
             }
         }
         None
@@ -465,23 +555,6 @@ impl Connection {
                 .add(Counter::ClientOutputBufferLimitDisconnections, 1);
         }
         over
-    }
-
-    /// Sends the batch's replies after the connections that are ready now had their turn of reading.
-    ///
-    /// Replies then leave in a burst, which wakes a peer with many connections once instead of once
-    /// for each: waking is the dearest part of a small reply.
-    async fn flush_in_turn(&mut self) -> io::Result<()> {
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-        self.flush().await
     }
 
     /// Sends all waiting replies.

@@ -5,6 +5,7 @@
 
 mod apply;
 mod conn;
+mod deferred;
 mod files;
 mod listen;
 mod log;
