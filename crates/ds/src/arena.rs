@@ -3,41 +3,47 @@
 //! Records are byte strings of up to [`SMALL_MAX`] bytes in size classes 8 bytes apart, packed into
 //! slabs, and named by a 32-bit [`Handle`] instead of a pointer: a table of handles is half the size
 //! of a table of pointers, and a record can be moved by its owner, which is what gives memory back
-//! after deletions (see [`Arena::sparsest`]). Larger records get a slab of their own.
+//! after deletions (see [`Arena::sparsest`]). Larger records are allocated singly.
 //!
 //! Invariants
 //! - The first byte of a live record is not zero; a free slot's first byte is zero, and bytes 4..6
 //!   hold the next free slot of its slab. Slots from `fresh` on were never used.
 //! - A slab with room is in the list of its class, a full one is not.
-//! - `Handle` 0 is never handed out.
+//! - `Handle` 0 is never handed out; the top bit tells the handle of a large record.
 //! - Every byte of a slab is initialised (slabs are allocated zeroed), so that a stale handle reads
 //!   old bytes and never undefined ones.
 //!
 //! Cost: allocation and release are a few instructions; waste is under 8 bytes a record, plus at
-//! most 1/32 of a class in its newest slab, plus 32 bytes a slab. Emptying a slab costs in proportion
+//! most 1/32 of a class (half of a small class) in its newest slab, plus 32 bytes a slab. Emptying a slab costs in proportion
 //! to that slab alone, as its owner holds a lock meanwhile.
 //!
 //! It does not know what records mean and never drops anything that they refer to.
 #![allow(unsafe_code)] // raw slabs: every access goes through `slot`, which checks the handle
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use crate::slots::Slots;
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
+
+mod walk;
+pub use walk::{Cursor, Records};
 
 /// The largest record that shares a slab, in bytes.
 pub const SMALL_MAX: usize = 512;
 /// The smallest slot: room for the free-list link.
 const SLOT_MIN: usize = 16;
 const STEP: usize = 8;
-const CLASSES: usize = SMALL_MAX / STEP + 1;
-/// Slab sizes: the newest slab of a class is about 1/32 of the class, within these bounds.
-/// The upper one is jemalloc's largest small class: beyond it every block costs up to a page more.
-const SLAB_MIN: usize = 512;
+/// Slab sizes: the newest slab of a class is about 1/32 of the class, within these bounds, and half
+/// of it while that is less than `SLAB_SOON`: an owner of few records holds little more than them.
+/// The upper bound is jemalloc's largest small class: beyond it every block costs up to a page more.
+const SLAB_MIN: usize = 64;
+const SLAB_SOON: usize = 512;
 const SLAB_MAX: usize = 14 * 1024;
 const SLAB_SHARE: usize = 32;
-/// Handle layout: slab number above, slot number below.
+/// Handle layout: slab number above, slot number below; or `LARGE` and the number of a large record.
 const SLOT_BITS: u32 = 10;
-const SLAB_NUMBER_MAX: usize = 1 << (32 - SLOT_BITS);
-/// The largest record of all: a slab of its own.
+const LARGE: u32 = 1 << 31;
+const SLAB_NUMBER_MAX: usize = (LARGE >> SLOT_BITS) as usize;
+/// The largest record of all.
 const LARGE_MAX: usize = u32::MAX as usize;
 const _: () = assert!(SLAB_MAX / SLOT_MIN <= 1 << SLOT_BITS);
 
@@ -63,7 +69,14 @@ impl Handle {
     fn slot(self) -> usize {
         (self.raw() & ((1 << SLOT_BITS) - 1)) as usize
     }
+
+    fn large(self) -> Option<u32> {
+        self.raw().checked_sub(LARGE)
+    }
 }
+
+// A large handle names no slab: its number is beyond all of them.
+const _: () = assert!((LARGE >> SLOT_BITS) as usize >= SLAB_NUMBER_MAX);
 
 /// One block of memory cut into equal slots. A released slab number keeps a dangling entry with no slots.
 struct Slab {
@@ -96,6 +109,16 @@ impl Slab {
         // A slab is rounded up to whole STEPs, so size and layout can be computed back.
         self.slot_size as usize * usize::from(self.slots)
     }
+
+    /// The slots from `first` on that were ever used.
+    fn used_slots(&self, first: usize) -> &[u8] {
+        let (size, fresh) = (self.slot_size as usize, usize::from(self.fresh));
+        let first = first.min(fresh);
+        // SAFETY: `first <= fresh <= slots`, so the range lies inside the slab, whose bytes are all initialised.
+        unsafe {
+            std::slice::from_raw_parts(self.base.as_ptr().add(first * size), (fresh - first) * size)
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -111,7 +134,9 @@ struct Class {
 pub struct Arena {
     slabs: Vec<Slab>,
     vacant: Vec<u32>,
-    classes: Box<[Class; CLASSES]>,
+    /// By slot size in steps, as far as used.
+    classes: Vec<Class>,
+    large: Slots<Box<[u8]>>,
     bytes: usize,
     live: usize,
 }
@@ -138,7 +163,8 @@ impl Arena {
         Arena {
             slabs: vec![Slab::VACANT],
             vacant: Vec::new(),
-            classes: Box::new([Class::default(); CLASSES]),
+            classes: Vec::new(),
+            large: Slots::default(),
             bytes: 0,
             live: 0,
         }
@@ -147,6 +173,14 @@ impl Arena {
     /// Bytes held from the allocator for records (the directory not counted).
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes held for the directory of slabs. Constant time.
+    pub fn directory_bytes(&self) -> usize {
+        self.slabs.capacity() * std::mem::size_of::<Slab>()
+            + self.vacant.capacity() * std::mem::size_of::<u32>()
+            + self.classes.capacity() * std::mem::size_of::<Class>()
+            + self.large.heap_bytes()
     }
 
     /// Bytes of slots in use.
@@ -163,7 +197,7 @@ impl Arena {
             return self.alloc_large(size);
         }
         let index = size / STEP;
-        if self.classes[index].open == 0 {
+        if self.classes.get(index).is_none_or(|c| c.open == 0) {
             self.grow(index)?;
         }
         let handle = self.take(index)?;
@@ -195,8 +229,13 @@ impl Arena {
 
     fn grow(&mut self, index: usize) -> Option<()> {
         let size = index * STEP;
+        if index >= self.classes.len() {
+            self.classes.reserve_exact(index + 1 - self.classes.len());
+            self.classes.resize(index + 1, Class::default());
+        }
         let held = self.classes[index].slots as usize * size;
         let target = (held / SLAB_SHARE)
+            .max((held / 2).min(SLAB_SOON))
             .next_power_of_two()
             .clamp(SLAB_MIN, SLAB_MAX);
         let slots = (target / size).max(1);
@@ -258,12 +297,19 @@ impl Arena {
     }
 
     fn alloc_large(&mut self, size: usize) -> Option<Handle> {
-        if size > LARGE_MAX {
+        if size > LARGE_MAX || self.large.len() >= (u32::MAX - LARGE) as usize {
             return None;
         }
-        let slab = self.add_slab(size, 1)?;
+        let layout = Layout::array::<u8>(size).ok()?;
+        // SAFETY: the size is not zero, as it is above SMALL_MAX.
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let bytes = std::ptr::slice_from_raw_parts_mut(base.as_ptr(), size);
+        // SAFETY: `size` initialised bytes, just allocated with the layout that Box<[u8]> frees them with.
+        let record = unsafe { Box::from_raw(bytes) };
+        let index = self.large.insert(record).ok()?;
+        self.bytes += size;
         self.live += size;
-        Handle::from_raw(slab << SLOT_BITS)
+        Handle::from_raw(LARGE | index)
     }
 
     /// Gives a record's slot back. The handle is dead afterwards.
@@ -273,8 +319,9 @@ impl Arena {
             return;
         }
         self.live -= size;
-        if size > SMALL_MAX {
-            self.drop_slab(handle.slab());
+        if let Some(large) = handle.large() {
+            self.bytes -= size;
+            self.large.remove(large);
             return;
         }
         let index = size / STEP;
@@ -338,7 +385,9 @@ impl Arena {
 
     #[inline]
     fn slot(&self, handle: Handle) -> Option<&[u8]> {
-        let slab = self.slabs.get(handle.slab())?;
+        let Some(slab) = self.slabs.get(handle.slab()) else {
+            return self.large.get(handle.large()?).map(|r| &**r);
+        };
         if handle.slot() >= usize::from(slab.slots) {
             return None;
         }
@@ -351,7 +400,9 @@ impl Arena {
 
     #[inline]
     fn slot_mut(&mut self, handle: Handle) -> Option<&mut [u8]> {
-        let slab = self.slabs.get(handle.slab())?;
+        let Some(slab) = self.slabs.get(handle.slab()) else {
+            return self.large.get_mut(handle.large()?).map(|r| &mut **r);
+        };
         if handle.slot() >= usize::from(slab.slots) {
             return None;
         }
@@ -451,6 +502,36 @@ pub struct Evacuation {
     slab: u32,
 }
 
+impl Clone for Arena {
+    /// Copies slab by slab: every handle keeps its meaning in the copy.
+    fn clone(&self) -> Self {
+        let copy = |slab: &Slab| {
+            let Ok(layout) = Layout::from_size_align(slab.bytes(), STEP) else {
+                return Slab::VACANT;
+            };
+            if layout.size() == 0 {
+                return Slab::VACANT;
+            }
+            // SAFETY: the layout's size is not zero.
+            let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
+                handle_alloc_error(layout)
+            };
+            // SAFETY: both are allocations of `layout.size()` bytes; the new one cannot overlap the old one.
+            unsafe {
+                std::ptr::copy_nonoverlapping(slab.base.as_ptr(), base.as_ptr(), layout.size());
+            }
+            Slab { base, ..*slab }
+        };
+        Arena {
+            slabs: self.slabs.iter().map(copy).collect(),
+            vacant: self.vacant.clone(),
+            classes: self.classes.clone(),
+            large: self.large.clone(),
+            ..*self
+        }
+    }
+}
+
 impl Drop for Arena {
     fn drop(&mut self) {
         for number in 1..self.slabs.len() {
@@ -462,86 +543,4 @@ impl Drop for Arena {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashMap;
-
-    /// Random allocation, release and evacuation against a map of what each record must hold.
-    #[test]
-    fn records_keep_their_bytes() {
-        let mut arena = Arena::new();
-        let mut model: HashMap<Handle, Vec<u8>> = HashMap::new();
-        let mut state = 0x9E37_79B9_7F4A_7C15u64;
-        let mut random = |n: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % n
-        };
-        for round in 0..40_000u64 {
-            let shrink = (round / 5_000) % 2 == 1;
-            if random(10) < if shrink { 3 } else { 7 } {
-                let size = if random(100) == 0 {
-                    random(5_000) as usize + 1
-                } else {
-                    random(120) as usize + 1
-                };
-                let handle = arena.alloc(size).unwrap();
-                let mut bytes: Vec<u8> = (0..size).map(|_| random(256) as u8).collect();
-                bytes[0] |= 1;
-                arena.get_mut(handle)[..size].copy_from_slice(&bytes);
-                assert!(
-                    model.insert(handle, bytes).is_none(),
-                    "a live handle was handed out twice"
-                );
-            } else if let Some(handle) = model.keys().nth(random(8) as usize).copied() {
-                model.remove(&handle);
-                arena.free(handle);
-            }
-            if random(50) == 0
-                && let Some(plan) = arena.sparsest()
-            {
-                arena.evacuate(plan, |old, new, _| {
-                    let bytes = model.remove(&old).unwrap();
-                    assert!(model.insert(new, bytes).is_none());
-                });
-            }
-            if round % 500 == 0 {
-                for (handle, bytes) in &model {
-                    assert_eq!(&arena.get(*handle)[..bytes.len()], &bytes[..]);
-                }
-            }
-        }
-        for handle in model.into_keys() {
-            arena.free(handle);
-        }
-        assert_eq!((arena.bytes(), arena.live_bytes()), (0, 0));
-    }
-
-    /// After most records went, evacuations give nearly all of their memory back and then find no more to do.
-    #[test]
-    fn evacuations_end_with_a_dense_arena() {
-        let mut arena = Arena::new();
-        let mut live: Vec<Handle> = (0..50_000).map(|_| arena.alloc(64).unwrap()).collect();
-        live.iter().for_each(|h| arena.get_mut(*h)[0] = 1);
-        let full = arena.bytes();
-        for i in (0..50_000).filter(|i| i % 10 != 0) {
-            arena.free(live[i]);
-        }
-        let mut live: std::collections::HashSet<Handle> = live.drain(..).step_by(10).collect();
-        let mut rounds = 0;
-        while let Some(plan) = arena.sparsest() {
-            let mut moves = 0;
-            arena.evacuate(plan, |old, new, _| {
-                assert!(live.remove(&old) && live.insert(new));
-                moves += 1;
-            });
-            assert!(moves <= 224);
-            rounds += 1;
-            assert!(rounds < 1000, "evacuations do not end");
-        }
-        assert!(live.iter().all(|h| arena.get(*h)[0] == 1));
-        assert_eq!(arena.live_bytes(), 5000 * 64);
-        assert!(arena.bytes() < full / 7, "{} of {full}", arena.bytes());
-    }
-}
+mod tests;

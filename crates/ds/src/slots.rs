@@ -5,6 +5,7 @@
 
 const CHUNK: usize = 256;
 
+#[derive(Clone)]
 enum Slot<T> {
     Full(T),
     /// Next free position plus one; 0 ends the list.
@@ -28,6 +29,20 @@ impl<T> Default for Slots<T> {
     }
 }
 
+impl<T: Clone> Clone for Slots<T> {
+    fn clone(&self) -> Self {
+        let copy = |chunk: &Vec<Slot<T>>| {
+            let mut copy = Vec::with_capacity(chunk.capacity());
+            copy.extend_from_slice(chunk);
+            copy
+        };
+        Slots {
+            chunks: self.chunks.iter().map(copy).collect(),
+            ..*self
+        }
+    }
+}
+
 impl<T> Slots<T> {
     /// Number of values.
     pub fn len(&self) -> usize {
@@ -37,6 +52,23 @@ impl<T> Slots<T> {
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Bytes held from the allocator for positions, not for what the values hold themselves. Constant time.
+    pub fn heap_bytes(&self) -> usize {
+        let room = match self.chunks.as_slice() {
+            [] => 0,
+            [one] => one.capacity(),
+            many => many.len() * CHUNK,
+        };
+        room * std::mem::size_of::<Slot<T>>()
+            + self.chunks.capacity() * std::mem::size_of::<Vec<Slot<T>>>()
+    }
+
+    /// The first value at or behind `index`, and its position.
+    pub fn next_from(&self, index: u32) -> Option<(u32, &T)> {
+        let end = self.chunks.len().checked_sub(1)? * CHUNK + self.chunks.last()?.len();
+        (index..u32::try_from(end).unwrap_or(u32::MAX)).find_map(|i| Some((i, self.get(i)?)))
     }
 
     /// Stores `value`; gives it back when 2^32 positions are taken.

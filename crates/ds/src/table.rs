@@ -9,7 +9,8 @@
 //! - With `level` L and `split` p there are 2^L + p primary buckets. A hash belongs to bucket
 //!   `hash mod 2^(L+1)` if that bucket exists, else to `hash mod 2^L`.
 //! - A tag is zero exactly when its place is empty; the tag of an entry is bits 48..56 of its hash, or 1 for 0.
-//! - A full bucket continues in a chain of overflow buckets; no overflow bucket is empty.
+//! - A full bucket continues in a chain of overflow buckets of its segment (2^16 primary buckets, for
+//!   which a link of 20 bits is ample); no overflow bucket in a chain is empty.
 //! - No operation moves more than one bucket's chain, so none pauses, at any size.
 //!
 //! Scanning visits entries in the order of the bit-reversed hash, of which a bucket at any level is a
@@ -21,129 +22,19 @@
 //! The table never reads records: callers give hash and equality.
 
 use crate::arena::Handle;
+use crate::random::Random;
+use bucket::{Bucket, CHUNK, Item, Items, LINK_MAX, PLACES, chunk_bytes, copy_chunk, push_bucket};
+use overflow::Segment;
 
-const PLACES: usize = 12;
+mod bucket;
+mod overflow;
+
 /// Entries per primary bucket, in halves: above it a bucket is split.
 const LOAD_HALVES: usize = 19;
 /// Below this many entries per primary bucket, in halves, a bucket is merged; far enough below to avoid thrashing.
 const SPARSE_HALVES: usize = 13;
-const CHUNK: usize = 64;
 /// Hash bits that choose buckets; the rest is for tags and for the caller (choice of a stripe).
 pub const INDEX_BITS: u32 = 40;
-const OVERFLOW_MAX: usize = (1 << 20) - 1;
-const PLACE_MASK: u32 = (1 << PLACES) - 1;
-
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Bucket {
-    /// Twelve tags, then the meta word in the last four bytes.
-    head: [u8; 16],
-    handles: [u32; PLACES],
-}
-
-const _: () = assert!(std::mem::size_of::<Bucket>() == 64);
-
-impl Bucket {
-    const EMPTY: Bucket = Bucket {
-        head: [0; 16],
-        handles: [0; PLACES],
-    };
-
-    #[inline]
-    fn matches(&self, tag: u8) -> u32 {
-        match_bytes(&self.head, tag) & PLACE_MASK
-    }
-
-    #[inline]
-    fn meta(&self) -> u32 {
-        u32::from_le_bytes([self.head[12], self.head[13], self.head[14], self.head[15]])
-    }
-
-    fn set_meta(&mut self, meta: u32) {
-        self.head[12..].copy_from_slice(&meta.to_le_bytes());
-    }
-
-    /// Index of the next overflow bucket plus one; 0 for none.
-    #[inline]
-    fn next(&self) -> usize {
-        (self.meta() >> PLACES) as usize
-    }
-
-    fn set_next(&mut self, next: usize) {
-        let next = u32::try_from(next.min(OVERFLOW_MAX)).unwrap_or(0);
-        self.set_meta((self.meta() & PLACE_MASK) | (next << PLACES));
-    }
-
-    fn is_volatile(&self, place: usize) -> bool {
-        self.meta() >> place & 1 == 1
-    }
-
-    fn set_volatile(&mut self, place: usize, on: bool) {
-        let bit = 1 << place;
-        self.set_meta(if on {
-            self.meta() | bit
-        } else {
-            self.meta() & !bit
-        });
-    }
-
-    fn put(&mut self, place: usize, item: Item) {
-        self.head[place] = item.tag;
-        self.handles[place] = item.handle.raw();
-        self.set_volatile(place, item.volatile);
-    }
-
-    fn take(&mut self, place: usize) -> Option<Item> {
-        let handle = Handle::from_raw(self.handles[place])?;
-        let item = Item {
-            tag: self.head[place],
-            handle,
-            volatile: self.is_volatile(place),
-        };
-        self.head[place] = 0;
-        self.handles[place] = 0;
-        self.set_volatile(place, false);
-        Some(item)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.matches(0) == PLACE_MASK
-    }
-}
-
-/// The items of one chain; longer ones than a bucket and two overflow buckets are rare.
-type Items = smallvec::SmallVec<[Item; 3 * PLACES]>;
-
-#[derive(Clone, Copy)]
-struct Item {
-    tag: u8,
-    handle: Handle,
-    volatile: bool,
-}
-
-/// Bit i is set where byte i equals `wanted`.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[allow(unsafe_code)]
-fn match_bytes(bytes: &[u8; 16], wanted: u8) -> u32 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
-    // SAFETY: SSE2 is part of x86-64, and the load reads exactly the 16 bytes of the array.
-    let mask = unsafe {
-        let loaded = _mm_loadu_si128(bytes.as_ptr().cast());
-        _mm_movemask_epi8(_mm_cmpeq_epi8(loaded, _mm_set1_epi8(wanted.cast_signed())))
-    };
-    mask.cast_unsigned()
-}
-
-/// Bit i is set where byte i equals `wanted`.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn match_bytes(bytes: &[u8; 16], wanted: u8) -> u32 {
-    bytes
-        .iter()
-        .enumerate()
-        .fold(0, |mask, (i, b)| mask | (u32::from(*b == wanted) << i))
-}
 
 /// Where an entry stands. Valid until the next insertion or removal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,24 +46,39 @@ pub struct Place {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum BucketRef {
     Primary(usize),
-    Overflow(usize),
+    Overflow(usize, usize),
 }
 
 /// A position in the order of bit-reversed hashes, below 2^40; 0 is the beginning.
 pub type Position = u64;
 
-/// See the module's documentation.
+/// A table of up to 2^32 entries.
+pub type Table = Linear<16, LINK_MAX>;
+
+/// See the module's documentation. A segment has `2^SEGMENT` primary buckets and up to `LINKS` overflow buckets.
 #[derive(Default)]
-pub struct Table {
+pub struct Linear<const SEGMENT: u32, const LINKS: usize> {
     chunks: Vec<Vec<Bucket>>,
-    overflow: Vec<Vec<Bucket>>,
+    overflow: Vec<Segment>,
+    /// Overflow buckets of all segments, free ones included, and their bytes.
     overflow_len: usize,
-    /// First unused overflow bucket plus one, linked through `next`.
-    overflow_free: usize,
+    overflow_bytes: usize,
     level: u32,
     split: usize,
     len: usize,
     volatile: usize,
+}
+
+impl<const SEGMENT: u32, const LINKS: usize> Clone for Linear<SEGMENT, LINKS> {
+    fn clone(&self) -> Self {
+        let mut copy = Linear {
+            chunks: self.chunks.iter().map(copy_chunk).collect(),
+            overflow: self.overflow.clone(),
+            ..*self
+        };
+        copy.overflow_bytes = copy.overflow.iter().map(Segment::bytes).sum();
+        copy
+    }
 }
 
 fn tag_of(hash: u64) -> u8 {
@@ -185,10 +91,10 @@ pub fn position_of(hash: u64) -> Position {
     (hash << (64 - INDEX_BITS)).reverse_bits()
 }
 
-impl Table {
+impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
     /// An empty table without any memory.
-    pub fn new() -> Table {
-        Table::default()
+    pub fn new() -> Self {
+        Linear::default()
     }
 
     /// Number of entries.
@@ -206,13 +112,17 @@ impl Table {
         self.volatile
     }
 
-    /// Bytes held from the allocator.
+    /// Bytes held from the allocator. Constant time.
     pub fn bytes(&self) -> usize {
-        let held = |chunks: &Vec<Vec<Bucket>>| {
-            chunks.capacity() * std::mem::size_of::<Vec<Bucket>>()
-                + chunks.iter().map(Vec::capacity).sum::<usize>() * std::mem::size_of::<Bucket>()
+        let primary = match self.chunks.as_slice() {
+            [] => 0,
+            [one] => chunk_bytes(one),
+            many => many.len() * CHUNK * std::mem::size_of::<Bucket>(),
         };
-        held(&self.chunks) + held(&self.overflow)
+        primary
+            + self.overflow_bytes
+            + self.chunks.capacity() * std::mem::size_of::<Vec<Bucket>>()
+            + self.overflow.capacity() * std::mem::size_of::<Segment>()
     }
 
     /// Number of primary buckets.
@@ -244,14 +154,14 @@ impl Table {
     fn bucket(&self, at: BucketRef) -> &Bucket {
         match at {
             BucketRef::Primary(i) => self.primary(i),
-            BucketRef::Overflow(i) => &self.overflow[i / CHUNK][i % CHUNK],
+            BucketRef::Overflow(segment, i) => self.overflow[segment].bucket(i),
         }
     }
 
     fn bucket_mut(&mut self, at: BucketRef) -> &mut Bucket {
         match at {
             BucketRef::Primary(i) => &mut self.chunks[i / CHUNK][i % CHUNK],
-            BucketRef::Overflow(i) => &mut self.overflow[i / CHUNK][i % CHUNK],
+            BucketRef::Overflow(segment, i) => self.overflow[segment].bucket_mut(i),
         }
     }
 
@@ -286,9 +196,9 @@ impl Table {
             return None;
         }
         let tag = tag_of(hash);
-        let mut at = BucketRef::Primary(self.index_of(hash));
+        let index = self.index_of(hash);
+        let (mut at, mut bucket) = (BucketRef::Primary(index), self.primary(index));
         loop {
-            let bucket = self.bucket(at);
             let mut mask = bucket.matches(tag);
             while mask != 0 {
                 let place = mask.trailing_zeros();
@@ -307,8 +217,9 @@ impl Table {
             }
             match bucket.next() {
                 0 => return None,
-                next => at = BucketRef::Overflow(next - 1),
+                next => at = BucketRef::Overflow(index >> SEGMENT, next - 1),
             }
+            bucket = self.bucket(at);
         }
     }
 
@@ -322,7 +233,8 @@ impl Table {
         self.volatile = self.volatile + usize::from(volatile) - usize::from(was);
     }
 
-    /// Adds an entry that is not there, and returns its place.
+    /// Adds an entry that is not there, and returns its place; `None`, and nothing is changed, when the
+    /// overflow links of a segment are used up: by millions of colliding hashes, which a seeded hash prevents.
     ///
     /// One bucket may be split: `rehash` gives the hash of any entry, after `prefetch` was told which
     /// ones will be asked for.
@@ -333,82 +245,78 @@ impl Table {
         volatile: bool,
         prefetch: impl Fn(Handle),
         rehash: impl Fn(Handle) -> u64,
-    ) -> Place {
+    ) -> Option<Place> {
         if self.chunks.is_empty() {
-            self.chunks.push(vec![Bucket::EMPTY]);
+            self.chunks.reserve_exact(1);
+            self.overflow.reserve_exact(1);
+            self.add_bucket();
         }
-        self.len += 1;
-        self.volatile += usize::from(volatile);
-        if self.len * 2 > self.buckets() * LOAD_HALVES {
+        if (self.len + 1) * 2 > self.buckets() * LOAD_HALVES {
             self.grow(prefetch, rehash);
         }
-        let at = BucketRef::Primary(self.index_of(hash));
-        self.place(
-            at,
-            Item {
-                tag: tag_of(hash),
-                handle,
-                volatile,
-            },
-        )
+        let tag = tag_of(hash);
+        let item = Item {
+            tag,
+            handle,
+            volatile,
+        };
+        let place = self.place(self.index_of(hash), item)?;
+        self.len += 1;
+        self.volatile += usize::from(volatile);
+        Some(place)
     }
 
     /// Puts an item into the first empty place of a chain, extending the chain when it is full.
-    fn place(&mut self, mut at: BucketRef, item: Item) -> Place {
+    fn place(&mut self, index: usize, item: Item) -> Option<Place> {
+        let mut at = BucketRef::Primary(index);
+        let segment = index >> SEGMENT;
         loop {
             let bucket = self.bucket_mut(at);
             let empty = bucket.matches(0);
             if empty != 0 {
                 let place = empty.trailing_zeros();
                 bucket.put(place as usize, item);
-                return Place {
+                return Some(Place {
                     bucket: at,
                     place: place as u8,
-                };
+                });
             }
-            match bucket.next() {
+            let next = match bucket.next() {
                 0 => {
-                    let index = self.take_overflow();
-                    self.bucket_mut(at).set_next(index + 1);
-                    at = BucketRef::Overflow(index);
+                    let next = self.change_overflow(segment, |s| s.take(LINKS))?;
+                    self.bucket_mut(at).set_next(next + 1);
+                    next
                 }
-                next => at = BucketRef::Overflow(next - 1),
-            }
+                link => link - 1,
+            };
+            at = BucketRef::Overflow(segment, next);
         }
     }
 
-    fn take_overflow(&mut self) -> usize {
-        if self.overflow_free != 0 {
-            let index = self.overflow_free - 1;
-            let at = BucketRef::Overflow(index);
-            self.overflow_free = self.bucket(at).next();
-            *self.bucket_mut(at) = Bucket::EMPTY;
-            return index;
-        }
-        // With a seeded hash the chains hold about a quarter of the primary buckets' number, so the
-        // 20-bit link suffices for tens of millions of entries in one table; a table is one stripe's.
-        let index = self.overflow_len;
-        assert!(
-            index < OVERFLOW_MAX,
-            "more overflow buckets than a seeded hash can cause"
-        );
-        if index.is_multiple_of(CHUNK) {
-            self.overflow
-                .push(Vec::with_capacity(if index == 0 { 1 } else { CHUNK }));
-        }
-        if let Some(chunk) = self.overflow.last_mut() {
-            chunk.push(Bucket::EMPTY);
-        }
-        self.overflow_len += 1;
-        index
+    /// Takes or releases overflow buckets of a segment.
+    fn change_overflow<R>(&mut self, segment: usize, change: impl FnOnce(&mut Segment) -> R) -> R {
+        let segment = &mut self.overflow[segment];
+        let (len, bytes) = (segment.exist(), segment.bytes());
+        let result = change(segment);
+        self.overflow_len = self.overflow_len + segment.exist() - len;
+        self.overflow_bytes = self.overflow_bytes + segment.bytes() - bytes;
+        result
     }
 
-    fn release_overflow(&mut self, index: usize) {
-        let free = self.overflow_free;
-        let bucket = self.bucket_mut(BucketRef::Overflow(index));
-        *bucket = Bucket::EMPTY;
-        bucket.set_next(free);
-        self.overflow_free = index + 1;
+    /// Number of overflow buckets in a chain.
+    fn chain_len(&self, index: usize) -> usize {
+        let (mut at, mut len) = (BucketRef::Primary(index), 0);
+        while let link @ 1.. = self.bucket(at).next() {
+            at = BucketRef::Overflow(index >> SEGMENT, link - 1);
+            len += 1;
+        }
+        len
+    }
+
+    /// Overflow buckets that a primary bucket's segment can still give.
+    fn room(&self, index: usize) -> usize {
+        let segment = self.overflow.get(index >> SEGMENT);
+        LINKS - segment.map_or(0, Segment::used)
     }
 
     /// Empties the chain of a primary bucket into `items`, releasing its overflow buckets.
@@ -419,26 +327,57 @@ impl Table {
             items.extend((0..PLACES).filter_map(|p| bucket.take(p)));
             let next = bucket.next();
             bucket.set_next(0);
-            if let BucketRef::Overflow(i) = at {
-                self.release_overflow(i);
+            if let BucketRef::Overflow(segment, i) = at {
+                self.change_overflow(segment, |s| s.release(i));
             }
             match next {
                 0 => return,
-                n => at = BucketRef::Overflow(n - 1),
+                link => at = BucketRef::Overflow(index >> SEGMENT, link - 1),
             }
         }
     }
 
-    /// Splits the next bucket in line.
-    fn grow(&mut self, prefetch: impl Fn(Handle), rehash: impl Fn(Handle) -> u64) {
-        let old = self.split;
-        let new = (1 << self.level) + self.split;
-        if new.is_multiple_of(CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+    /// Adds a primary bucket at the end.
+    fn add_bucket(&mut self) {
+        let index = match self.chunks.split_last() {
+            None => 0,
+            Some((last, full)) => full.len() * CHUNK + last.len(),
+        };
+        if index.is_multiple_of(CHUNK) {
+            self.chunks.push(Vec::new());
         }
+        if index.is_multiple_of(1 << SEGMENT) {
+            self.overflow.push(Segment::default());
+        }
+        let first = self.chunks.len() == 1;
         if let Some(chunk) = self.chunks.last_mut() {
-            chunk.push(Bucket::EMPTY);
+            push_bucket(chunk, first);
         }
+    }
+
+    /// Takes the last primary bucket away, whose chain is empty.
+    fn drop_bucket(&mut self, index: usize) {
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.pop();
+            if chunk.is_empty() {
+                self.chunks.pop();
+            } else if index < CHUNK && chunk.len() * 4 <= chunk.capacity() {
+                chunk.shrink_to(chunk.len() * 2);
+            }
+        }
+        if index.is_multiple_of(1 << SEGMENT) {
+            self.change_overflow(index >> SEGMENT, std::mem::take);
+            self.overflow.pop();
+        }
+    }
+
+    /// Splits the next bucket in line. Not done when the new bucket's segment might lack overflow buckets for it.
+    fn grow(&mut self, prefetch: impl Fn(Handle), rehash: impl Fn(Handle) -> u64) {
+        let (old, new) = (self.split, self.buckets());
+        if self.room(new) < self.chain_len(old) {
+            return;
+        }
+        self.add_bucket();
         self.split += 1;
         if self.split == 1 << self.level {
             self.level += 1;
@@ -450,31 +389,36 @@ impl Table {
         for item in items {
             let at = self.index_of(rehash(item.handle));
             debug_assert!(at == old || at == new);
-            self.place(BucketRef::Primary(at), item);
+            let placed = self.place(at, item);
+            debug_assert!(placed.is_some(), "there was room for the whole chain");
         }
     }
 
-    /// Merges the last bucket into the one it was split from.
+    /// Merges the last bucket into the one it was split from. Not done when that one's segment might
+    /// lack overflow buckets for both.
     fn shrink(&mut self) {
         if self.buckets() <= 1 {
             return;
         }
+        let last = self.buckets() - 1;
+        let target = match self.split {
+            0 => (1 << (self.level - 1)) - 1,
+            split => split - 1,
+        };
+        if self.room(target) < self.chain_len(last) + 1 {
+            return;
+        }
         if self.split == 0 {
             self.level -= 1;
-            self.split = 1 << self.level;
         }
-        self.split -= 1;
-        let last = (1 << self.level) + self.split;
+        self.split = target;
         let mut items = Items::new();
         self.drain_chain(last, &mut items);
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.pop();
-            if chunk.is_empty() {
-                self.chunks.pop();
-            }
-        }
+        self.drain_chain(target, &mut items);
+        self.drop_bucket(last);
         for item in items {
-            self.place(BucketRef::Primary(self.split), item);
+            let placed = self.place(target, item);
+            debug_assert!(placed.is_some(), "there was room for both chains");
         }
     }
 
@@ -486,30 +430,83 @@ impl Table {
         };
         self.len -= 1;
         self.volatile -= usize::from(item.volatile);
-        if let BucketRef::Overflow(index) = place.bucket
+        if let BucketRef::Overflow(_, index) = place.bucket
             && self.bucket(place.bucket).is_empty()
         {
             self.unlink(self.index_of(hash), index);
         }
         if self.len == 0 {
-            *self = Table::default();
+            *self = Linear::default();
         } else if self.len * 2 < self.buckets() * SPARSE_HALVES {
             self.shrink();
         }
     }
 
     fn unlink(&mut self, primary: usize, index: usize) {
-        let after = self.bucket(BucketRef::Overflow(index)).next();
+        let segment = primary >> SEGMENT;
+        let after = self.overflow[segment].bucket(index).next();
         let mut at = BucketRef::Primary(primary);
         loop {
             match self.bucket(at).next() {
                 0 => return,
-                next if next == index + 1 => break,
-                next => at = BucketRef::Overflow(next - 1),
+                link if link == index + 1 => break,
+                link => at = BucketRef::Overflow(segment, link - 1),
             }
         }
         self.bucket_mut(at).set_next(after);
-        self.release_overflow(index);
+        self.change_overflow(segment, |s| s.release(index));
+    }
+
+    /// An entry chosen with equal chances; `None` when there is none.
+    ///
+    /// A bucket of any kind and a place in it are drawn until the place is taken: about 1.7 times.
+    pub fn random(&self, random: &mut Random) -> Option<Handle> {
+        if self.len == 0 {
+            return None;
+        }
+        let primary = self.buckets();
+        loop {
+            let drawn = random.index((primary + self.overflow_len) * PLACES);
+            let (index, place) = (drawn / PLACES, drawn % PLACES);
+            let bucket = if index < primary {
+                Some(self.primary(index))
+            } else {
+                self.nth_overflow(index - primary)
+            };
+            let raw = bucket.map_or(0, |b| b.handles[place]);
+            if let Some(handle) = Handle::from_raw(raw) {
+                return Some(handle);
+            }
+        }
+    }
+
+    fn nth_overflow(&self, mut index: usize) -> Option<&Bucket> {
+        for segment in &self.overflow {
+            if index < segment.exist() {
+                return Some(segment.bucket(index));
+            }
+            index -= segment.exist();
+        }
+        None
+    }
+
+    /// All entries, in no useful order, at the speed of memory.
+    pub fn iter(&self) -> impl Iterator<Item = Handle> {
+        let primary = self.chunks.iter().flatten();
+        let buckets = primary.chain(self.overflow.iter().flat_map(Segment::buckets));
+        buckets.flat_map(|b| b.handles.iter().filter_map(|h| Handle::from_raw(*h)))
+    }
+
+    /// Whether a bucket's range begins at `position`, so that [`Linear::scan`] visits nothing that lies before it.
+    pub fn is_bucket_start(&self, position: Position) -> bool {
+        position.trailing_zeros() >= INDEX_BITS - self.bits_at(position).min(INDEX_BITS)
+    }
+
+    /// The number of hash bits that choose the bucket in which `position` lies.
+    fn bits_at(&self, position: Position) -> u32 {
+        let index = self.index_of((position << (64 - INDEX_BITS)).reverse_bits());
+        let wide = index >= (1 << self.level) || index < self.split;
+        self.level + u32::from(wide)
     }
 
     /// Visits the bucket that `position` lies in, with the volatile mark of each entry, and returns where to go on; 0 after the last one.
@@ -523,8 +520,7 @@ impl Table {
         }
         let reversed = (position << (64 - INDEX_BITS)).reverse_bits();
         let index = self.index_of(reversed);
-        let wide = index >= (1 << self.level) || index < self.split;
-        let bits = self.level + u32::from(wide);
+        let bits = self.bits_at(position);
         let mut at = BucketRef::Primary(index);
         loop {
             let bucket = self.bucket(at);
@@ -535,7 +531,7 @@ impl Table {
             }
             match bucket.next() {
                 0 => break,
-                next => at = BucketRef::Overflow(next - 1),
+                link => at = BucketRef::Overflow(index >> SEGMENT, link - 1),
             }
         }
         let width = 1u64 << (INDEX_BITS - bits);

@@ -12,7 +12,20 @@ fn handle(n: u32) -> Handle {
     Handle::from_raw(n).unwrap()
 }
 
-fn check(table: &Table, model: &HashMap<u32, bool>) {
+/// Counts and bytes that the table keeps are what its buckets hold, and every overflow bucket is in one chain or free.
+fn check_overflow<const S: u32, const L: usize>(table: &Linear<S, L>) {
+    let chained: usize = (0..table.buckets()).map(|i| table.chain_len(i)).sum();
+    let sum = |of: fn(&Segment) -> usize| table.overflow.iter().map(of).sum::<usize>();
+    assert_eq!(chained, sum(Segment::used));
+    assert_eq!(table.overflow_len, sum(Segment::exist));
+    assert_eq!(table.overflow_bytes, sum(Segment::bytes));
+    assert_eq!(table.overflow.len(), table.buckets().div_ceil(1 << S));
+    assert_eq!(table.iter().count(), table.len());
+    assert!(table.overflow.iter().all(|s| s.used() <= L));
+}
+
+fn check<const S: u32, const L: usize>(table: &Linear<S, L>, model: &HashMap<u32, bool>) {
+    check_overflow(table);
     assert_eq!(table.len(), model.len());
     assert_eq!(table.volatile_len(), model.values().filter(|v| **v).count());
     for (n, volatile) in model {
@@ -36,7 +49,14 @@ fn random(state: &mut u64) -> u64 {
 
 #[test]
 fn agrees_with_a_map() {
-    let (mut table, mut model, mut state) = (Table::new(), HashMap::new(), 42u64);
+    agrees::<16, LINK_MAX>();
+    agrees::<0, 30>();
+    agrees::<1, 1_000>();
+    agrees::<4, LINK_MAX>();
+}
+
+fn agrees<const S: u32, const L: usize>() {
+    let (mut table, mut model, mut state) = (Linear::<S, L>::new(), HashMap::new(), 42u64);
     for step in 0..60_000u64 {
         let n = (random(&mut state) % 6_000) as u32 + 1;
         let grow = (step / 10_000) % 2 == 0;
@@ -52,7 +72,8 @@ fn agrees_with_a_map() {
             }
             None if grow => {
                 let volatile = random(&mut state).is_multiple_of(3);
-                table.insert(hash(n), handle(n), volatile, |_| (), |h| hash(h.raw()));
+                let place = table.insert(hash(n), handle(n), volatile, |_| (), |h| hash(h.raw()));
+                assert!(place.is_some());
                 model.insert(n, volatile);
             }
             None => assert!(!model.contains_key(&n)),
@@ -62,17 +83,69 @@ fn agrees_with_a_map() {
         }
     }
     check(&table, &model);
+    check(&table.clone(), &model);
+}
+
+/// When a segment's links are used up, insertion says so and everything else still works.
+#[test]
+fn colliding_hashes_use_the_links_up() {
+    for different in [1, 3, 40] {
+        let few = |n: u32| hash(n % different);
+        let (mut table, mut model) = (Linear::<1, 5>::new(), HashMap::new());
+        for n in 1..2_000 {
+            let place = table.insert(few(n), handle(n), false, |_| (), |h| few(h.raw()));
+            if let Some(place) = place {
+                assert_eq!(
+                    table.find(few(n), |h| h.raw() == n),
+                    Some((place, handle(n)))
+                );
+                model.insert(n, ());
+            }
+            check_overflow(&table);
+        }
+        assert!(model.len() < 1_999 && table.len() == model.len());
+        for n in 1..2_000 {
+            let found = table.find(few(n), |h| h.raw() == n);
+            assert_eq!(found.is_some(), model.remove(&n).is_some());
+            if let Some((place, _)) = found {
+                table.remove(few(n), place);
+            }
+            check_overflow(&table);
+        }
+        assert!(table.is_empty() && table.bytes() == 0);
+    }
+}
+
+/// A table that lost most of its entries holds little more than one that never had them.
+#[test]
+fn a_shrunken_table_is_small() {
+    let mut table = Linear::<8, LINK_MAX>::new();
+    let mut small = Linear::<8, LINK_MAX>::new();
+    for n in 1..=200_000 {
+        table.insert(hash(n), handle(n), false, |_| (), |h| hash(h.raw()));
+    }
+    for n in 1..=190_000 {
+        let (place, _) = table.find(hash(n), |h| h.raw() == n).unwrap();
+        table.remove(hash(n), place);
+    }
+    for n in 190_001..=200_000 {
+        small.insert(hash(n), handle(n), false, |_| (), |h| hash(h.raw()));
+    }
+    check_overflow(&table);
+    let (left, fresh) = (table.bytes(), small.bytes());
+    assert!(left < fresh * 2, "{left} bytes instead of {fresh}");
 }
 
 /// Elements present throughout a scan are seen, while others come and go and the table grows or shrinks.
 #[test]
 fn scan_misses_nothing_across_growth_and_shrinkage() {
     for round in 0..60u64 {
-        let (mut table, mut state) = (Table::new(), round * 77 + 1);
+        let (mut table, mut state) = (Linear::<2, LINK_MAX>::new(), round * 77 + 1);
         let steady = 200 + (random(&mut state) % 800) as u32;
         let mut others: Vec<u32> = Vec::new();
-        let add = |table: &mut Table, n: u32| {
-            table.insert(hash(n), handle(n), false, |_| (), |h| hash(h.raw()));
+        let add = |table: &mut Linear<2, LINK_MAX>, n: u32| {
+            let place = table.insert(hash(n), handle(n), false, |_| (), |h| hash(h.raw()));
+            assert!(place.is_some());
         };
         (1..=steady).for_each(|n| add(&mut table, n));
         let start_large = round % 2 == 0;

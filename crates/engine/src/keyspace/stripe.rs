@@ -211,6 +211,10 @@ impl Stripe {
             |h| prefetch::read(arena.address(h)),
             rehash,
         );
+        let Some(place) = place else {
+            self.arena.free(handle);
+            return Err(Full);
+        };
         self.version += 1;
         Ok(Found { place, handle })
     }

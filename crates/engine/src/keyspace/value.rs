@@ -1,37 +1,10 @@
-//! Values as they are stored, and values on their way between keys; the hash that places keys.
+//! Values as they are stored, and values on their way between keys.
 //!
 //! Nothing here knows a stripe's table or arena.
 
-use foldhash::SharedSeed;
 use ochre_ds::blob::Blob;
-use std::sync::OnceLock;
 
-/// Hashes keys of one engine; the seed is random per process, so that nobody can choose colliding keys.
-#[derive(Clone, Copy)]
-pub struct KeyHasher {
-    seed: u64,
-    shared: &'static SharedSeed,
-}
-
-impl KeyHasher {
-    /// A hasher with the given seed. The first seed of a process also makes the multipliers that all hashers share.
-    pub fn new(seed: u64) -> KeyHasher {
-        static SHARED: OnceLock<SharedSeed> = OnceLock::new();
-        KeyHasher {
-            seed,
-            shared: SHARED.get_or_init(|| SharedSeed::from_u64(seed)),
-        }
-    }
-
-    /// The hash of a key: the top byte chooses the stripe, the next is the table's tag, the low bits the bucket.
-    #[inline]
-    pub fn hash(&self, key: &[u8]) -> u64 {
-        use std::hash::Hasher;
-        let mut hasher = foldhash::quality::FoldHasher::with_seed(self.seed, self.shared);
-        hasher.write(key);
-        hasher.finish()
-    }
-}
+pub use ochre_ds::hasher::KeyHasher;
 
 /// A string value as it is stored.
 #[derive(Clone, Copy)]
