@@ -10,6 +10,7 @@ pub mod crc;
 pub mod dict;
 pub mod float;
 pub mod glob;
+pub mod hash;
 pub mod hasher;
 pub mod int;
 pub mod lcs;
