@@ -50,6 +50,12 @@ pub struct Dict {
     removed: usize,
 }
 
+impl std::fmt::Debug for Dict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 impl Dict {
     /// An empty map whose hash is seeded with `seed`.
     pub fn new(seed: u64) -> Dict {

@@ -31,7 +31,7 @@ pub struct Limits {
 }
 
 /// An owned hash.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Hash {
     /// Fields and values in a pack.
     Packed(Vec<u8>),
