@@ -15,6 +15,7 @@ pub mod hasher;
 pub mod int;
 pub mod intset;
 pub mod lcs;
+pub mod list;
 pub mod long_double;
 pub mod lzf;
 pub mod ordered;
