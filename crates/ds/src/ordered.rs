@@ -51,7 +51,9 @@ pub struct OrderedOf<const L: usize, const B: usize> {
 
 impl<const L: usize, const B: usize> std::fmt::Debug for OrderedOf<L, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.walk(0, self.len(), false)).finish()
+        f.debug_map()
+            .entries(self.walk(0, self.len(), false))
+            .finish()
     }
 }
 

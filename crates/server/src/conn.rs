@@ -123,6 +123,8 @@ enum Next {
     /// Other connections read first, then the deferred request runs and its reply is sent.
     Defer,
     Flush,
+    /// The rest of a large reply is to be produced and sent.
+    Stream,
     /// CLIENT PAUSE is in force.
     Pause,
     End(End),
@@ -213,6 +215,7 @@ impl Connection {
                     next_turn().await;
                     sent(self.flush().await)
                 }
+                Next::Stream => sent(self.stream_reply().await),
                 Next::Pause => self.wait_for_pause().await,
                 Next::End(end) => {
                     if matches!(end, End::AfterReplies) {
@@ -430,6 +433,9 @@ impl Connection {
             Flow::Close => return Some(Next::End(End::AfterReplies)),
             Flow::Next => {}
         }
+        if self.session.stream.is_some() {
+            return Some(Next::Stream);
+        }
         (self.session.hold_until_ms.is_some() || self.session.client.is_killed())
             .then_some(Next::Read)
     }
@@ -455,11 +461,30 @@ impl Connection {
                 *at = slot.end;
             }
             if next.is_some() {
-                self.backlog = *at < bytes.len() && matches!(next, Some(Next::Read));
+                self.backlog = *at < bytes.len() && matches!(next, Some(Next::Read | Next::Stream));
                 return next;
             }
         }
         None
+    }
+
+    /// Produces and sends the rest of a large reply, a piece when the one before has left.
+    ///
+    /// Not cancel-safe: a reply cut off in the middle ends the connection.
+    async fn stream_reply(&mut self) -> io::Result<()> {
+        while let Some(mut producer) = self.session.stream.take() {
+            let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
+            if producer.produce(&mut out) {
+                self.session.stream = Some(producer);
+            }
+            self.output = Some(out);
+            next_turn().await;
+            self.flush().await?;
+            if self.session.client.is_killed() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        Ok(())
     }
 
     /// Publishes what CLIENT LIST shows, once per batch and once per flush.

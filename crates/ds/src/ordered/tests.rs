@@ -123,17 +123,34 @@ fn ascending_and_descending_loads_fill_the_leaves() {
 fn walks_begin_anywhere_and_go_both_ways() {
     let mut set = Small::new(3);
     for i in 0..50 {
-        set.insert(format!("{i:02}").as_bytes(), f64::from(i / 3)).unwrap();
+        set.insert(format!("{i:02}").as_bytes(), f64::from(i / 3))
+            .unwrap();
     }
     let all = list(&set);
     for rank in 0..52 {
         for count in [0, 1, 3, 100] {
-            let there: Vec<_> = set.walk(rank, count, false).map(|(m, _)| m.to_vec()).collect();
-            let expected: Vec<_> = all.iter().skip(rank).take(count).map(|e| e.0.clone()).collect();
+            let there: Vec<_> = set
+                .walk(rank, count, false)
+                .map(|(m, _)| m.to_vec())
+                .collect();
+            let expected: Vec<_> = all
+                .iter()
+                .skip(rank)
+                .take(count)
+                .map(|e| e.0.clone())
+                .collect();
             assert_eq!(there, expected);
-            let back: Vec<_> = set.walk(rank, count, true).map(|(m, _)| m.to_vec()).collect();
+            let back: Vec<_> = set
+                .walk(rank, count, true)
+                .map(|(m, _)| m.to_vec())
+                .collect();
             let expected: Vec<_> = if rank < all.len() {
-                all[..=rank].iter().rev().take(count).map(|e| e.0.clone()).collect()
+                all[..=rank]
+                    .iter()
+                    .rev()
+                    .take(count)
+                    .map(|e| e.0.clone())
+                    .collect()
             } else {
                 Vec::new()
             };
@@ -146,12 +163,19 @@ fn walks_begin_anywhere_and_go_both_ways() {
 fn partitions_count_what_comes_before() {
     let mut set = Small::new(3);
     for i in 0..60 {
-        set.insert(format!("{i:02}").as_bytes(), f64::from(i / 5)).unwrap();
+        set.insert(format!("{i:02}").as_bytes(), f64::from(i / 5))
+            .unwrap();
     }
     for limit in -1..14 {
         let limit = f64::from(limit);
-        assert_eq!(set.partition_scores(|s| s < limit), (limit.max(0.0) as usize * 5).min(60));
-        assert_eq!(set.partition_scores(|s| s <= limit), ((limit + 1.0).max(0.0) as usize * 5).min(60));
+        assert_eq!(
+            set.partition_scores(|s| s < limit),
+            (limit.max(0.0) as usize * 5).min(60)
+        );
+        assert_eq!(
+            set.partition_scores(|s| s <= limit),
+            ((limit + 1.0).max(0.0) as usize * 5).min(60)
+        );
     }
     let mut set = Small::new(3);
     for i in 0..60 {
@@ -205,7 +229,8 @@ fn a_built_set_is_like_an_inserted_one() {
 fn clones_are_independent() {
     let mut set = Small::new(3);
     for i in 0..40 {
-        set.insert(format!("{i:02}").as_bytes(), f64::from(i)).unwrap();
+        set.insert(format!("{i:02}").as_bytes(), f64::from(i))
+            .unwrap();
     }
     let copy = set.clone();
     let before = list(&copy);
@@ -220,7 +245,8 @@ fn clones_are_independent() {
 fn memory_comes_back_after_removals() {
     let mut set = Ordered::new(2);
     for i in 0..30_000u32 {
-        set.insert(format!("member:{i:08}").as_bytes(), f64::from(i % 1000)).unwrap();
+        set.insert(format!("member:{i:08}").as_bytes(), f64::from(i % 1000))
+            .unwrap();
     }
     let full = set.heap_bytes();
     for i in (0..30_000u32).filter(|i| i % 10 != 0) {
@@ -233,7 +259,11 @@ fn memory_comes_back_after_removals() {
         assert_eq!(set.score(member.as_bytes()), Some(f64::from(i % 1000)));
         assert!(set.rank(member.as_bytes()).is_some());
     }
-    assert!(set.heap_bytes() < full / 3, "{} of {full}", set.heap_bytes());
+    assert!(
+        set.heap_bytes() < full / 3,
+        "{} of {full}",
+        set.heap_bytes()
+    );
     set.remove_ranks(0, usize::MAX);
     assert!(set.is_empty());
 }

@@ -6,13 +6,21 @@
 //! - Every change goes through [`WriteKeys`], which counts it, so that the effects stage knows.
 
 use super::Engine;
+use super::collections::{Limits, Outside, Producer};
 use super::effects::Effects;
 use super::plan::PlannedKey;
 use super::session::Session;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
-use crate::keyspace::{Cut, Database, Detached, Found, Garbage, Locked, Str, Stripe};
+use crate::keyspace::{
+    Collection, Cut, Database, Detached, Found, Garbage, Locked, Str, Stripe, Value,
+};
 use ochre_ds::blob::Blob;
+use ochre_ds::hash::{Hash, HashRef};
+use ochre_ds::list::{List, ListRef};
+use ochre_ds::random::Random;
+use ochre_ds::set::{Set, SetRef};
+use ochre_ds::zset::{Zset, ZsetRef};
 
 /// The reply writer of a connection.
 pub type Out = ochre_resp::Out<Blob>;
@@ -42,6 +50,21 @@ impl Env<'_> {
     /// The largest string in bytes (`proto-max-bulk-len`).
     pub fn bulk_max(&self) -> usize {
         self.engine.bulk_max()
+    }
+
+    /// How large collections may become before they leave their packed forms.
+    pub fn limits(&self) -> Limits {
+        Limits::of(self.engine)
+    }
+
+    /// The seed of the hash of large collections' elements.
+    pub fn hash_seed(&self) -> u64 {
+        self.engine.keyspace.element_seed()
+    }
+
+    /// A generator for one command's random choices.
+    pub fn random(&self) -> Random {
+        self.engine.random()
     }
 }
 
@@ -82,6 +105,63 @@ macro_rules! reading {
                     .map(Some)
                     .ok_or(CommandError::WRONG_TYPE),
             }
+        }
+
+        /// The collection at key `i`, `None` when there is no such key.
+        ///
+        /// # Errors
+        /// `WRONGTYPE` when the key holds another type.
+        #[inline]
+        fn collection<C: Collection>(&self, i: usize) -> Result<Option<C::Ref<'_>>, CommandError> {
+            match self.found(i) {
+                None => Ok(None),
+                Some((stripe, found)) => stripe
+                    .collection::<C>(found.handle)
+                    .map(Some)
+                    .ok_or(CommandError::WRONG_TYPE),
+            }
+        }
+
+        /// The list at key `i`, `None` when there is no such key.
+        ///
+        /// # Errors
+        /// `WRONGTYPE` when the key holds another type.
+        #[inline]
+        pub fn list(&self, i: usize) -> Result<Option<ListRef<'_>>, CommandError> {
+            self.collection::<List>(i)
+        }
+
+        /// The set at key `i`, `None` when there is no such key.
+        ///
+        /// # Errors
+        /// `WRONGTYPE` when the key holds another type.
+        #[inline]
+        pub fn set(&self, i: usize) -> Result<Option<SetRef<'_>>, CommandError> {
+            self.collection::<Set>(i)
+        }
+
+        /// The sorted set at key `i`, `None` when there is no such key.
+        ///
+        /// # Errors
+        /// `WRONGTYPE` when the key holds another type.
+        #[inline]
+        pub fn zset(&self, i: usize) -> Result<Option<ZsetRef<'_>>, CommandError> {
+            self.collection::<Zset>(i)
+        }
+
+        /// The hash at key `i`, `None` when there is no such key.
+        ///
+        /// # Errors
+        /// `WRONGTYPE` when the key holds another type.
+        #[inline]
+        pub fn hash(&self, i: usize) -> Result<Option<HashRef<'_>>, CommandError> {
+            self.collection::<Hash>(i)
+        }
+
+        /// The value at key `i`, whatever its type.
+        pub fn value(&self, i: usize) -> Option<Value<'_>> {
+            let (stripe, found) = self.found(i)?;
+            stripe.value(found.handle)
         }
 
         /// Unix milliseconds at which key `i` expires.
@@ -155,9 +235,15 @@ pub struct ReadCx<'a> {
     /// Time, database, settings.
     pub env: Env<'a>,
     pub(crate) later: Option<Later>,
+    pub(crate) stream: Option<Box<dyn Producer>>,
 }
 
 impl ReadCx<'_> {
+    /// Sends the rest of the reply piece by piece after the stripes are released.
+    pub fn stream(&mut self, producer: Box<dyn Producer>) {
+        self.stream = Some(producer);
+    }
+
     /// Computes the reply after the stripes are released: for work in proportion to a large value.
     pub fn later(&mut self, work: Later) {
         self.later = Some(work);
@@ -189,7 +275,7 @@ impl WriteKeys<'_> {
     reading!();
 
     /// Looks key `i` up again if the stripe changed since, and gives what an update needs.
-    fn target(&mut self, i: usize) -> Result<Target<'_>, CommandError> {
+    pub(super) fn target(&mut self, i: usize) -> Result<Target<'_>, CommandError> {
         let key = self.plan.get_mut(i).ok_or(CommandError::UNDECLARED_KEY)?;
         let name = self.args.get(key.arg).ok_or(CommandError::UNDECLARED_KEY)?;
         let stripe = self.locked.stripe_mut(key.guard);
@@ -204,7 +290,12 @@ impl WriteKeys<'_> {
     ///
     /// # Errors
     /// When the keyspace cannot hold it.
-    pub fn set(&mut self, i: usize, value: &[u8], expiry: Expiry) -> Result<(), CommandError> {
+    pub fn set_string(
+        &mut self,
+        i: usize,
+        value: &[u8],
+        expiry: Expiry,
+    ) -> Result<(), CommandError> {
         let rule = self.rule;
         let t = self.target(i)?;
         let clock = t.clock(&rule);
@@ -403,30 +494,34 @@ impl WriteKeys<'_> {
         self.rule
     }
 
-    fn changed(&mut self, garbage: Garbage) {
+    pub(super) fn changed(&mut self, garbage: Garbage) {
         self.changes += 1;
-        if garbage.0.is_some() {
+        self.discard(garbage);
+    }
+
+    pub(super) fn discard(&mut self, garbage: Garbage) {
+        if !matches!(garbage, Garbage::Nothing) {
             self.garbage.push(garbage);
         }
     }
 }
 
-struct Target<'t> {
-    key: &'t mut PlannedKey,
-    name: &'t [u8],
-    stripe: &'t mut Stripe,
+pub(super) struct Target<'t> {
+    pub(super) key: &'t mut PlannedKey,
+    pub(super) name: &'t [u8],
+    pub(super) stripe: &'t mut Stripe,
 }
 
 impl Target<'_> {
     /// The access clock of a value that replaces what is there. A count of uses belongs to the key, so it stays.
-    fn clock(&self, rule: &AccessRule) -> u32 {
+    pub(super) fn clock(&self, rule: &AccessRule) -> u32 {
         let counted = self.key.found.filter(|_| rule.lfu);
         counted
             .and_then(|f| self.stripe.view(f.handle))
             .map_or_else(|| rule.fresh(), |v| v.clock())
     }
 
-    fn expiry(&self, expiry: Expiry) -> Option<i64> {
+    pub(super) fn expiry(&self, expiry: Expiry) -> Option<i64> {
         match expiry {
             Expiry::Clear => None,
             Expiry::At(at) => Some(at),
@@ -437,7 +532,7 @@ impl Target<'_> {
         }
     }
 
-    fn settle(self, found: Found) {
+    pub(super) fn settle(self, found: Found) {
         self.key.found = Some(found);
         self.key.version = self.stripe.version;
     }
@@ -453,6 +548,10 @@ pub struct WriteCx<'a> {
     pub env: Env<'a>,
     /// What is to be replayed instead of the request itself.
     pub effects: Effects<'a>,
+    /// How often the request was tried already: see [`Self::outside`].
+    pub(crate) attempt: u32,
+    pub(crate) outside: Option<Outside>,
+    pub(crate) stream: Option<Box<dyn Producer>>,
 }
 
 /// What a `Session` handler gets: no keys.

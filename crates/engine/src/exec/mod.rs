@@ -13,6 +13,7 @@
 //! through `ports`.
 
 mod ahead;
+mod collections;
 pub mod context;
 mod cron;
 mod effects;
@@ -29,6 +30,7 @@ mod slowlog;
 mod stats;
 
 pub use ahead::Ahead;
+pub use collections::{Commit, Limits, OUTSIDE_MIN, Outside, Producer, STREAM_MIN};
 pub use context::{
     CutCx, Env, Expiry, LATER_MIN, Later, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx, SweepCx,
     WriteCx, WriteKeys, reply_string,
@@ -53,7 +55,7 @@ use ochre_ds::ticks;
 use ochre_resp::Request;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What an engine is built from.
 pub struct Ports {
@@ -120,11 +122,15 @@ pub struct Engine {
     pub active_expire: AtomicBool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: AtomicBool,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD in bytes, 0 when it was not set.
+    pub list_alone_from: AtomicUsize,
     /// Unix milliseconds when the engine started.
     pub started_ms: i64,
     /// Bytes that the allocator had handed out when the engine started.
     pub startup_memory: u64,
     cron: Mutex<cron::Cron>,
+    /// Generators handed out so far, and the seed of the next one with it.
+    randoms: AtomicU64,
     /// Changes since the last save point; there is none yet, so since the start.
     pub changes: AtomicI64,
 }
@@ -189,9 +195,11 @@ impl Engine {
             pause: Mutex::new(None),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
+            list_alone_from: AtomicUsize::new(0),
             started_ms,
             startup_memory,
             cron: Mutex::default(),
+            randoms: AtomicU64::new(ports.seed),
             changes: AtomicI64::new(0),
         };
         engine.settings_changed();
@@ -204,6 +212,11 @@ impl Engine {
         if self.memory.is_limited() {
             self.poll_memory();
         }
+    }
+
+    /// A generator for one command's random choices, another one each time.
+    pub(crate) fn random(&self) -> ochre_ds::random::Random {
+        ochre_ds::random::Random::new(self.randoms.fetch_add(1, Relaxed))
     }
 
     /// The largest string in bytes.
@@ -262,15 +275,24 @@ impl Engine {
         session.plan.shrink();
     }
 
-    /// Executes one request and writes its reply; an empty one is skipped.
+    /// Executes one request and writes its whole reply; an empty one is skipped.
     pub fn execute(&self, session: &mut Session, request: Request<'_>, out: &mut Out) -> Flow {
         if request.is_empty() {
             return Flow::Next;
         }
-        self.execute_ahead(session, request, self.look_ahead(request), out)
+        let flow = self.execute_ahead(session, request, self.look_ahead(request), out);
+        while let Some(mut producer) = session.stream.take() {
+            if producer.produce(out) {
+                session.stream = Some(producer);
+            }
+        }
+        flow
     }
 
     /// Executes a request that was looked up before; it is not empty.
+    ///
+    /// The rest of a large reply may be left in `session.stream`: the caller lets it be produced before
+    /// the next request.
     #[inline]
     pub fn execute_ahead(
         &self,
@@ -284,6 +306,7 @@ impl Engine {
         }
         let mark = out.mark();
         if let Err(error) = self.dispatch(session, request, ahead, out) {
+            session.stream = None;
             out.truncate(mark);
             self.fail(session, &error, out);
         }
@@ -438,9 +461,13 @@ impl Engine {
 fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
     match session.reply_mode {
         ReplyMode::On => {}
-        ReplyMode::Off => out.truncate(mark),
+        ReplyMode::Off => {
+            session.stream = None;
+            out.truncate(mark);
+        }
         ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
         ReplyMode::Skip => {
+            session.stream = None;
             out.truncate(mark);
             session.reply_mode = ReplyMode::On;
         }

@@ -1,18 +1,19 @@
-//! Drops large values and whole stripes away from locks and workers, on one background thread.
+//! Drops large values, collections and whole stripes away from locks and workers, on one background thread.
 //!
 //! Invariant: the queue is unbounded in length but each item's memory was already allocated, so it
 //! never holds more than the keyspace did. If the thread is gone, the value is dropped in place.
 
-use crate::keyspace::Stripe;
+use crate::keyspace::{Garbage, Object, Stripe};
 use ochre_ds::blob::Blob;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 
-/// Blobs from this size are dropped in the background: below it, freeing costs less than the hand-over.
+/// Values from this size are dropped in the background: below it, freeing costs less than the hand-over.
 const BACKGROUND_MIN: usize = 64 * 1024;
 
 enum Item {
     Blob(Blob),
+    Object(Object),
     Stripe(Box<Stripe>),
 }
 
@@ -41,6 +42,10 @@ impl Reclaimer {
                             drop(blob);
                             1
                         }
+                        Item::Object(object) => {
+                            drop(object);
+                            1
+                        }
                         Item::Stripe(stripe) => stripe.len() as u64,
                     };
                     waiting.fetch_sub(count.min(waiting.load(Relaxed)), Relaxed);
@@ -64,13 +69,16 @@ impl Reclaimer {
         }
     }
 
-    /// Drops a blob, here if it is small.
-    pub(crate) fn blob(&self, blob: Blob) {
-        if blob.len() >= BACKGROUND_MIN {
-            self.pending.fetch_add(1, Relaxed);
-            // A failed send gives the value back, and it is dropped here.
-            drop(self.send(Item::Blob(blob)));
-        }
+    /// Drops what was removed, here if it is small.
+    pub(crate) fn discard(&self, garbage: Garbage) {
+        let item = match garbage {
+            Garbage::Blob(blob) if blob.len() >= BACKGROUND_MIN => Item::Blob(blob),
+            Garbage::Object(object) if object.bytes() >= BACKGROUND_MIN => Item::Object(object),
+            small => return drop(small),
+        };
+        self.pending.fetch_add(1, Relaxed);
+        // A failed send gives the value back, and it is dropped here.
+        drop(self.send(item));
     }
 
     /// Drops whole stripes.

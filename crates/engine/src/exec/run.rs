@@ -8,6 +8,7 @@
 
 use super::Engine;
 use super::ahead::Ahead;
+use super::collections::Outside;
 use super::context::{CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, WriteCx, WriteKeys};
 use super::effects::Effects;
 use super::plan::PlannedKey;
@@ -96,10 +97,14 @@ impl Engine {
             out,
             env,
             later: None,
+            stream: None,
         };
         let outcome = handler(&mut cx, request);
-        let later = cx.later.take();
+        let (later, stream) = (cx.later.take(), cx.stream.take());
         drop(locked);
+        if stream.is_some() {
+            session.stream = stream;
+        }
         self.discard(garbage);
         match later {
             Some(work) if outcome.is_ok() => {
@@ -115,6 +120,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn run_write(
         &self,
         session: &mut Session,
@@ -124,6 +130,65 @@ impl Engine {
         env: Env<'_>,
         handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
     ) -> Outcome {
+        let (outcome, outside) = self.write_once(session, command, request, out, env, 0, |cx| {
+            handler(cx, request)
+        });
+        match outside {
+            Some(work) if outcome.is_ok() => {
+                self.run_outside(session, command, request, out, env, handler, work)
+            }
+            _ => outcome,
+        }
+    }
+
+    /// Computes outside the locks and commits under them, until a commit meets unchanged inputs.
+    #[cold]
+    #[allow(clippy::too_many_arguments)] // the parts of a command, as `run_write` has them
+    fn run_outside(
+        &self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
+        work: Outside,
+    ) -> Outcome {
+        let mut work = Some(work);
+        for attempt in 1.. {
+            let mut commit = None;
+            self.runtime
+                .long(&mut || commit = work.take().map(|work| work()));
+            let Some(commit) = commit else { break };
+            let (outcome, again) =
+                self.write_once(session, command, request, out, env, attempt, |cx| {
+                    if commit(cx)? {
+                        Ok(())
+                    } else {
+                        handler(cx, request)
+                    }
+                });
+            match again {
+                Some(again) if outcome.is_ok() => work = Some(again),
+                _ => return outcome,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the locks, lets `handle` change the keys, journals its effects and releases.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // the parts of a command, as `run_write` has them
+    fn write_once(
+        &self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        attempt: u32,
+        handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
+    ) -> (Outcome, Option<Outside>) {
         // Wrong key arguments plan no key; the handler says what is wrong with them.
         let _ = session
             .plan
@@ -147,36 +212,51 @@ impl Engine {
             false,
             &mut garbage,
         );
-        let (outcome, changes, mut more, locked) = {
-            let keys = WriteKeys {
-                locked,
-                plan: &mut session.plan.keys,
-                args: request,
-                rule,
-                changes: 0,
-                garbage: Vec::new(),
-            };
-            let mut cx = WriteCx {
-                keys,
-                out,
-                env,
-                effects: Effects::new(self.journals.is_on(), request),
-            };
-            let outcome = handler(&mut cx, request);
-            if cx.effects.on && cx.keys.changes > 0 {
-                cx.effects.append(&self.journals, env.db);
-            }
-            (outcome, cx.keys.changes, cx.keys.garbage, cx.keys.locked)
+        let keys = WriteKeys {
+            locked,
+            plan: &mut session.plan.keys,
+            args: request,
+            rule,
+            changes: 0,
+            garbage: Vec::new(),
         };
+        let mut cx = WriteCx {
+            keys,
+            out,
+            env,
+            effects: Effects::new(self.journals.is_on(), request),
+            attempt,
+            outside: None,
+            stream: None,
+        };
+        let outcome = handle(&mut cx);
+        if cx.effects.on && cx.keys.changes > 0 {
+            cx.effects.append(&self.journals, env.db);
+        }
+        let WriteCx {
+            keys,
+            outside,
+            stream,
+            ..
+        } = cx;
+        let WriteKeys {
+            locked,
+            changes,
+            garbage: mut more,
+            ..
+        } = keys;
         if limited {
             self.memory
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
         drop(locked);
+        if stream.is_some() {
+            session.stream = stream;
+        }
         session.tally.changes += changes;
         garbage.append(&mut more);
         self.discard(garbage);
-        outcome
+        (outcome, outside)
     }
 
     fn run_cut(
@@ -306,11 +386,9 @@ impl Engine {
 
     /// Drops what commands removed, large values in the background.
     pub(crate) fn discard(&self, garbage: Vec<Garbage>) {
-        for Garbage(blob) in garbage {
-            if let Some(blob) = blob {
-                self.reclaimer.blob(blob);
-            }
-        }
+        garbage
+            .into_iter()
+            .for_each(|garbage| self.reclaimer.discard(garbage));
     }
 
     /// Checks arity, gates and runs one request, writing its reply or its error.

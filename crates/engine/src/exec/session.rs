@@ -5,6 +5,7 @@
 //! - Only the connection's task has the session; everything that CLIENT LIST shows of others is in [`Client`].
 //! - Counters in [`Client`] are written by the task once per batch, never per command.
 
+use super::collections::Producer;
 use super::plan::Plan;
 use super::stats::Tally;
 use crate::keyspace::access::AccessRule;
@@ -209,6 +210,8 @@ pub struct Session {
     pub closing: bool,
     /// Unix milliseconds of the present batch: one time for all its commands.
     pub now_ms: i64,
+    /// The rest of the last reply: to be produced and sent before the next request runs.
+    pub stream: Option<Box<dyn Producer>>,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -240,6 +243,7 @@ impl Session {
             no_touch: false,
             closing: false,
             hold_until_ms: None,
+            stream: None,
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),

@@ -8,7 +8,7 @@
 //! Invariants
 //! - `kind` is never zero (the arena marks free slots by a zero first byte).
 //! - A value is inline (an integer of 1, 2, 4 or 8 bytes, or up to 511 bytes) or a 4-byte index of a
-//!   blob of the same stripe.
+//!   blob or an object of the same stripe, as its kind says.
 //! - `klen` is exact below 255 without `WIDE_KEY`; with it the four bytes before the key hold the length.
 //! - Expiry is Unix time in milliseconds.
 //!
@@ -38,6 +38,24 @@ pub(crate) enum Kind {
     Inline = 0x11,
     /// A string, in a blob.
     Blob = 0x12,
+    /// A list in its packed form, inline.
+    PackedList = 0x21,
+    /// A list, as an object.
+    List = 0x22,
+    /// A set in its packed form, inline.
+    PackedSet = 0x31,
+    /// A set, as an object.
+    Set = 0x32,
+    /// A set of integers in its packed form, inline.
+    IntSet = 0x33,
+    /// A sorted set in its packed form, inline.
+    PackedZset = 0x41,
+    /// A sorted set, as an object.
+    Zset = 0x42,
+    /// A hash in its packed form, inline.
+    PackedHash = 0x51,
+    /// A hash, as an object.
+    Hash = 0x52,
 }
 
 impl Kind {
@@ -45,17 +63,54 @@ impl Kind {
     pub(crate) fn type_name(self) -> &'static str {
         match self {
             Kind::Int | Kind::Inline | Kind::Blob => "string",
+            Kind::PackedList | Kind::List => "list",
+            Kind::PackedSet | Kind::IntSet | Kind::Set => "set",
+            Kind::PackedZset | Kind::Zset => "zset",
+            Kind::PackedHash | Kind::Hash => "hash",
         }
     }
 
-    pub(crate) fn from_byte(byte: u8) -> Option<Kind> {
-        match byte {
-            0x10 => Some(Kind::Int),
-            0x11 => Some(Kind::Inline),
-            0x12 => Some(Kind::Blob),
-            _ => None,
+    /// What an entry of this kind owns outside itself.
+    #[inline]
+    pub(crate) fn outside(self) -> Outside {
+        match self {
+            Kind::Blob => Outside::Blob,
+            Kind::List | Kind::Set | Kind::Zset | Kind::Hash => Outside::Object,
+            _ => Outside::Nothing,
         }
     }
+
+    /// Whether it is a collection's packed form, inline.
+    pub(crate) fn is_packed(self) -> bool {
+        self.type_name() != "string" && self.outside() == Outside::Nothing
+    }
+
+    #[inline]
+    pub(crate) fn from_byte(byte: u8) -> Option<Kind> {
+        Some(match byte {
+            0x10 => Kind::Int,
+            0x11 => Kind::Inline,
+            0x12 => Kind::Blob,
+            0x21 => Kind::PackedList,
+            0x22 => Kind::List,
+            0x31 => Kind::PackedSet,
+            0x32 => Kind::Set,
+            0x33 => Kind::IntSet,
+            0x41 => Kind::PackedZset,
+            0x42 => Kind::Zset,
+            0x51 => Kind::PackedHash,
+            0x52 => Kind::Hash,
+            _ => return None,
+        })
+    }
+}
+
+/// What an entry owns outside itself; its value is then a position of four bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outside {
+    Nothing,
+    Blob,
+    Object,
 }
 
 /// What an entry is to be made of.
@@ -202,8 +257,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The blob index of a `Blob` entry.
-    pub(crate) fn blob(self) -> u32 {
+    /// The index of the blob or object that the entry owns.
+    pub(crate) fn index(self) -> u32 {
         self.value().try_into().map_or(u32::MAX, u32::from_le_bytes)
     }
 }

@@ -12,12 +12,14 @@ pub(crate) mod entry;
 pub(crate) mod evict;
 pub(crate) mod expire;
 pub(crate) mod lock;
+mod object;
 mod stripe;
 mod value;
 
 pub use lock::{Cut, Locked};
+pub use object::{Collection, Object};
 pub use stripe::{Found, Full, Stripe};
-pub use value::{Detached, Garbage, KeyHasher, Str};
+pub use value::{Detached, Garbage, KeyHasher, Str, Value};
 
 use ochre_ds::table::{INDEX_BITS, Position};
 use parking_lot::{Mutex, MutexGuard};
@@ -157,6 +159,11 @@ impl Keyspace {
     #[inline]
     pub fn hasher(&self) -> KeyHasher {
         self.hasher
+    }
+
+    /// The seed of the hash of large collections' elements; another one than that of the keys.
+    pub fn element_seed(&self) -> u64 {
+        self.seed.rotate_left(32) ^ 0x9E37_79B9_7F4A_7C15
     }
 
     /// Number of databases, used or not.

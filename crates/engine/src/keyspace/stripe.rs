@@ -4,14 +4,17 @@
 //! - Every handle in the table names a live entry whose key hashes to this stripe, and every live
 //!   entry of the arena is in the table.
 //! - The table's volatile mark equals "has an expiry".
-//! - A `Blob` entry owns exactly one position of `blobs`.
-//! - `held` is what the stripe's blobs hold, in bytes.
+//! - A `Blob` entry owns exactly one position of `blobs`, an object's entry one of `objects`.
+//! - `held` is what the stripe's blobs and objects hold, in bytes.
 //!
 //! It is pure state behind one lock: it takes no lock, knows no client, and never frees a large
 //! value itself: removal hands it out, so that it dies after the lock is released.
 
+mod objects;
+
 use super::access::AccessRule;
-use super::entry::{self, Kind, Spec, View};
+use super::entry::{self, Kind, Outside, Spec, View};
+use super::object::Object;
 use super::value::{Detached, DetachedValue, Garbage, KeyHasher, Str};
 use ochre_ds::arena::{self, Arena, Handle};
 use ochre_ds::blob::Blob;
@@ -30,12 +33,18 @@ pub struct Found {
     pub(crate) handle: Handle,
 }
 
+/// What an entry owns outside itself, and where.
+type Owned = Option<(Outside, u32)>;
+
 /// See the module's documentation.
 pub struct Stripe {
     pub(crate) table: Table,
     pub(crate) arena: Arena,
     blobs: Slots<Blob>,
+    objects: Slots<Object>,
     held: usize,
+    /// Room for a packed collection while it is changed.
+    scratch: Vec<u8>,
     /// Snapshot epoch given to entries that are created or changed.
     epoch: u8,
     random: u64,
@@ -51,7 +60,9 @@ impl Stripe {
             table: Table::new(),
             arena: Arena::new(),
             blobs: Slots::default(),
+            objects: Slots::default(),
             held: 0,
+            scratch: Vec::new(),
             epoch: 0,
             random: seed | 1,
             hasher,
@@ -108,7 +119,7 @@ impl Stripe {
         const TABLE_SHARE: usize = 8;
         let blob = match self.string(handle) {
             Some(Str::Blob(b)) => b.heap_bytes() + std::mem::size_of::<Blob>(),
-            _ => 0,
+            _ => self.object(handle).map_or(0, Object::bytes),
         };
         self.arena.get(handle).len() + TABLE_SHARE + blob
     }
@@ -141,7 +152,8 @@ impl Stripe {
         match view.kind()? {
             Kind::Int => Some(Str::Int(view.int())),
             Kind::Inline => Some(Str::Inline(view.value())),
-            Kind::Blob => self.blobs.get(view.blob()).map(Str::Blob),
+            Kind::Blob => self.blobs.get(view.index()).map(Str::Blob),
+            _ => None,
         }
     }
 
@@ -219,22 +231,6 @@ impl Stripe {
         Ok(Found { place, handle })
     }
 
-    /// The blob that an entry owns.
-    fn blob_of(&self, old: Option<Found>) -> Option<u32> {
-        old.and_then(|f| self.view(f.handle))
-            .filter(|v| v.kind() == Some(Kind::Blob))
-            .map(View::blob)
-    }
-
-    /// Takes a blob out whose entry is gone or was overwritten; not before, as writing may fail.
-    fn release(&mut self, index: Option<u32>) -> Garbage {
-        Garbage(
-            index
-                .and_then(|i| self.blobs.remove(i))
-                .inspect(|b| self.held -= b.heap_bytes()),
-        )
-    }
-
     /// Stores a string, replacing whatever was there. An integer is stored as one.
     #[allow(clippy::too_many_arguments)] // the parts of an entry
     pub(crate) fn set(
@@ -264,7 +260,7 @@ impl Stripe {
         clock: u32,
     ) -> Result<(Found, Garbage), Full> {
         let (bytes, len) = entry::encode_int(n);
-        let blob = self.blob_of(old);
+        let owned = self.owned_by(old);
         let epoch = self.epoch;
         let spec = Spec {
             kind: Kind::Int,
@@ -275,7 +271,7 @@ impl Stripe {
             clock,
             epoch,
         };
-        Ok((self.write(hash, old, &spec)?, self.release(blob)))
+        Ok((self.write(hash, old, &spec)?, self.release(owned)))
     }
 
     #[allow(clippy::too_many_arguments)] // the parts of an entry
@@ -302,7 +298,7 @@ impl Stripe {
                 modified,
             );
         }
-        let blob = self.blob_of(old);
+        let owned = self.owned_by(old);
         let spec = Spec {
             kind: Kind::Inline,
             modified,
@@ -312,7 +308,7 @@ impl Stripe {
             clock,
             epoch: self.epoch,
         };
-        Ok((self.write(hash, old, &spec)?, self.release(blob)))
+        Ok((self.write(hash, old, &spec)?, self.release(owned)))
     }
 
     #[allow(clippy::too_many_arguments)] // the parts of an entry
@@ -326,7 +322,7 @@ impl Stripe {
         clock: u32,
         modified: bool,
     ) -> Result<(Found, Garbage), Full> {
-        let replaced = self.blob_of(old);
+        let replaced = self.owned_by(old);
         let held = blob.heap_bytes();
         let index = self.blobs.insert(blob).map_err(|_| Full)?;
         self.held += held;
@@ -368,16 +364,21 @@ impl Stripe {
                 self.set_bytes(hash, key, old, &b, expires_at, clock, modified)
             }
             DetachedValue::Blob(b) => self.set_blob(hash, key, old, b, expires_at, clock, modified),
+            DetachedValue::Object(o) => self.set_object(hash, key, old, o, expires_at, clock),
         }
     }
 
     /// A copy of the value; a large one is shared, not copied.
     pub(crate) fn duplicate(&self, handle: Handle) -> Option<Detached> {
         let view = self.view(handle)?;
-        let value = match self.string(handle)? {
-            Str::Int(n) => DetachedValue::Int(n),
-            Str::Inline(b) => DetachedValue::Bytes(b.to_vec()),
-            Str::Blob(b) => DetachedValue::Blob(b.clone()),
+        let value = match self.string(handle) {
+            Some(Str::Int(n)) => DetachedValue::Int(n),
+            Some(Str::Inline(b)) => DetachedValue::Bytes(b.to_vec()),
+            Some(Str::Blob(b)) => DetachedValue::Blob(b.clone()),
+            None => DetachedValue::Object(match self.object(handle) {
+                Some(object) => object.clone(),
+                None => Object::from_packed(view.kind()?, view.value().to_vec())?,
+            }),
         };
         Some(Detached {
             value,
@@ -401,7 +402,7 @@ impl Stripe {
         };
         let (expires_at, clock) = (view.expires_at(), view.clock());
         if view.kind() == Some(Kind::Blob) {
-            let index = view.blob();
+            let index = view.index();
             self.mark_changed(found);
             return self.grow_blob(index, len).map(|bytes| (found, bytes));
         }
@@ -422,7 +423,7 @@ impl Stripe {
             return Err(Full);
         };
         if view.kind() == Some(Kind::Blob) {
-            let index = view.blob();
+            let index = view.index();
             return self.grow_blob(index, len).map(|bytes| (found, bytes));
         }
         let start = view.value_start();
@@ -476,6 +477,12 @@ impl Stripe {
         let (key, value) = (view.key().to_vec(), view.value().to_vec());
         let fits = entry::size(key.len(), expires_at.is_some(), value.len()) <= entry::INLINE_MAX;
         let (modified, clock) = (view.modified(), view.clock());
+        if kind.is_packed() && !fits {
+            let object = Object::from_packed(kind, value).ok_or(Full)?;
+            return self
+                .set_object(hash, &key, Some(found), object, expires_at, clock)
+                .map(|(f, _)| f);
+        }
         if kind == Kind::Inline && !fits {
             return self
                 .set_bytes(hash, &key, Some(found), &value, expires_at, clock, modified)
@@ -495,8 +502,8 @@ impl Stripe {
 
     /// Removes the entry.
     pub(crate) fn remove(&mut self, hash: u64, found: Found) -> Garbage {
-        let blob = self.blob_of(Some(found));
-        let garbage = self.release(blob);
+        let owned = self.owned_by(Some(found));
+        let garbage = self.release(owned);
         self.table.remove(hash, found.place);
         self.arena.free(found.handle);
         self.version += 1;

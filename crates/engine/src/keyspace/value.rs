@@ -2,7 +2,12 @@
 //!
 //! Nothing here knows a stripe's table or arena.
 
+use super::object::Object;
 use ochre_ds::blob::Blob;
+use ochre_ds::hash::HashRef;
+use ochre_ds::list::ListRef;
+use ochre_ds::set::SetRef;
+use ochre_ds::zset::ZsetRef;
 
 pub use ochre_ds::hasher::KeyHasher;
 
@@ -47,6 +52,21 @@ impl Str<'_> {
     }
 }
 
+/// A value of any type as it is stored, to read.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// A string.
+    String(Str<'a>),
+    /// A list.
+    List(ListRef<'a>),
+    /// A set.
+    Set(SetRef<'a>),
+    /// A sorted set.
+    Zset(ZsetRef<'a>),
+    /// A hash.
+    Hash(HashRef<'a>),
+}
+
 /// A value taken out of, or copied from, its key: moves between keys, stripes and databases.
 #[derive(Clone, Debug)]
 pub struct Detached {
@@ -62,8 +82,17 @@ pub(crate) enum DetachedValue {
     Int(i64),
     Bytes(Vec<u8>),
     Blob(Blob),
+    Object(Object),
 }
 
 /// What a removed or replaced value leaves behind, to be dropped after the lock is released.
 #[derive(Default, Debug)]
-pub struct Garbage(pub(crate) Option<Blob>);
+pub enum Garbage {
+    /// Nothing but its entry.
+    #[default]
+    Nothing,
+    /// A large string.
+    Blob(Blob),
+    /// A collection.
+    Object(Object),
+}

@@ -158,11 +158,11 @@ fn unpack<'p>(cx: &WriteCx<'_>, payload: &'p [u8]) -> Result<Loaded<'p>, Command
 fn store(cx: &mut WriteCx<'_>, value: Loaded<'_>, expiry: Expiry) -> Outcome {
     match value {
         Loaded::Int(n) => cx.keys.set_int(0, n, expiry),
-        Loaded::Plain(bytes) => cx.keys.set(0, bytes, expiry),
+        Loaded::Plain(bytes) => cx.keys.set_string(0, bytes, expiry),
         Loaded::Unpacked(bytes) if bytes.len() > INLINE_VALUE_MAX => {
             cx.keys.set_raw(0, bytes, expiry)
         }
-        Loaded::Unpacked(bytes) => cx.keys.set(0, &bytes, expiry),
+        Loaded::Unpacked(bytes) => cx.keys.set_string(0, &bytes, expiry),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::error::CommandError;
 use crate::exec::{ReadCx, SessionCx};
-use crate::keyspace::Str;
+use crate::keyspace::{Str, Value};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
@@ -50,16 +50,23 @@ const ENCODING: Command = Command {
 };
 
 fn encoding(cx: &mut ReadCx<'_>, _: Request<'_>) -> Outcome {
-    let name: &[u8] = match cx.keys.string(0)? {
-        None => {
-            cx.out.null();
-            return Ok(());
+    match cx.keys.value(0) {
+        None => cx.out.null(),
+        Some(value) => {
+            let name = match value {
+                Value::String(Str::Int(_)) => "int",
+                Value::String(text) if text.len() <= EMBEDDED_MAX && !cx.keys.is_modified(0) => {
+                    "embstr"
+                }
+                Value::String(_) => "raw",
+                Value::List(list) => list.encoding(),
+                Value::Set(set) => set.encoding(),
+                Value::Zset(zset) => zset.encoding(),
+                Value::Hash(hash) => hash.encoding(),
+            };
+            cx.out.bulk(name.as_bytes());
         }
-        Some(Str::Int(_)) => b"int",
-        Some(text) if text.len() <= EMBEDDED_MAX && !cx.keys.is_modified(0) => b"embstr",
-        Some(_) => b"raw",
-    };
-    cx.out.bulk(name);
+    }
     Ok(())
 }
 
@@ -109,9 +116,11 @@ fn refcount(cx: &mut ReadCx<'_>, _: Request<'_>) -> Outcome {
     let engine = cx.env.engine;
     // Shared objects have no clock of their own, so Redis does without where eviction needs one.
     let shares = !(engine.memory.is_limited() && engine.eviction_policy().needs_clock());
-    match cx.keys.string(0)? {
+    match cx.keys.value(0) {
         None => cx.out.null(),
-        Some(Str::Int(0..SHARED_INTEGERS)) if shares => cx.out.integer(SHARED_REFERENCES),
+        Some(Value::String(Str::Int(0..SHARED_INTEGERS))) if shares => {
+            cx.out.integer(SHARED_REFERENCES)
+        }
         Some(_) => cx.out.integer(1),
     }
     Ok(())

@@ -30,7 +30,7 @@ fn append(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let addition = &args[2];
     let len = match cx.keys.string(0)?.map(|v| v.len()) {
         None => {
-            cx.keys.set(0, addition, Expiry::Clear)?;
+            cx.keys.set_string(0, addition, Expiry::Clear)?;
             addition.len()
         }
         Some(old) => {

@@ -72,7 +72,7 @@ fn mset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 /// Sets every key; the first value is argument `first`, and every second one from there is a value.
 fn set_all(cx: &mut WriteCx<'_>, args: Request<'_>, first: usize, expiry: Expiry) -> Outcome {
     for i in 0..cx.keys.count() {
-        cx.keys.set(i, &args[first + 2 * i], expiry)?;
+        cx.keys.set_string(i, &args[first + 2 * i], expiry)?;
     }
     Ok(())
 }

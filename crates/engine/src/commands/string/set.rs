@@ -88,7 +88,7 @@ fn set(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if args.len() > 3 {
         return set_with(cx, args);
     }
-    cx.keys.set(0, &args[2], Expiry::Clear)?;
+    cx.keys.set_string(0, &args[2], Expiry::Clear)?;
     cx.out.ok();
     Ok(())
 }
@@ -123,7 +123,7 @@ fn set_with(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 /// Stores `value` at the request's only key and journals it as a plain SET.
 fn store(cx: &mut WriteCx<'_>, args: Request<'_>, value: &[u8], expiry: Expiry) -> Outcome {
     if !removed_as_passed(cx, args, expiry)? {
-        cx.keys.set(0, value, expiry)?;
+        cx.keys.set_string(0, value, expiry)?;
         journal_set(cx, args, value, expiry);
     }
     Ok(())
@@ -247,7 +247,7 @@ pub(super) const SETNX: Command = Command {
 fn setnx(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let absent = !cx.keys.exists(0);
     if absent {
-        cx.keys.set(0, &args[2], Expiry::Clear)?;
+        cx.keys.set_string(0, &args[2], Expiry::Clear)?;
     }
     cx.out.integer(i64::from(absent));
     Ok(())

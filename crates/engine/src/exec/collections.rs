@@ -1,0 +1,187 @@
+//! How handlers change collections, and how long work on them is kept away from the locks.
+//!
+//! Invariants
+//! - A handler lends a collection to a closure and never holds one across a release.
+//! - What is computed or sent after the release works on a clone of the collection's `Arc`: a
+//!   snapshot. Whoever changes it meanwhile copies it first, so equality of the pointers proves that
+//!   nothing changed.
+//! - A command that computes outside commits under the locks again, and only if its inputs are
+//!   still the same; after [`ATTEMPTS`] tries it computes under the locks instead, so it always ends.
+
+use super::Engine;
+use super::context::{Expiry, Out, WriteCx, WriteKeys};
+use crate::error::CommandError;
+use crate::keyspace::{Collection, Object};
+use crate::settings::id;
+use ochre_ds::hash::Hash;
+use ochre_ds::list::List;
+use ochre_ds::set::Set;
+use ochre_ds::zset::Zset;
+use ochre_ds::{hash, list, set, zset};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Elements from which a whole collection is sent piece by piece.
+pub const STREAM_MIN: usize = 1024;
+/// Elements of all inputs together from which a store command computes outside the locks.
+pub const OUTSIDE_MIN: usize = 4096;
+/// Tries outside the locks before the work is done under them.
+const ATTEMPTS: u32 = 3;
+
+/// Writes the rest of a reply, piece by piece.
+pub trait Producer: Send + Sync {
+    /// Writes a piece, about 64 KiB. Whether there is more.
+    fn produce(&mut self, out: &mut Out) -> bool;
+}
+
+/// Stores what was computed outside, under the locks. False when an input changed meanwhile: the
+/// command then runs again.
+pub type Commit = Box<dyn FnOnce(&mut WriteCx<'_>) -> Result<bool, CommandError> + Send>;
+
+/// Computes without any lock.
+pub type Outside = Box<dyn FnOnce() -> Commit + Send>;
+
+/// How large collections may become before they leave their packed forms.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// `hash-max-listpack-*`.
+    pub hash: hash::Limits,
+    /// `set-max-*`.
+    pub set: set::Limits,
+    /// `zset-max-listpack-*`.
+    pub zset: zset::Limits,
+    /// `list-max-listpack-size`, DEBUG QUICKLIST-PACKED-THRESHOLD.
+    pub list: list::Limits,
+}
+
+impl Limits {
+    pub(super) fn of(engine: &Engine) -> Limits {
+        let settings = &engine.settings;
+        let size = |id| usize::try_from(settings.int(id)).unwrap_or(0);
+        Limits {
+            hash: hash::Limits {
+                entries: size(id::HASH_MAX_LISTPACK_ENTRIES),
+                value: size(id::HASH_MAX_LISTPACK_VALUE),
+            },
+            set: set::Limits {
+                ints: size(id::SET_MAX_INTSET_ENTRIES),
+                entries: size(id::SET_MAX_LISTPACK_ENTRIES),
+                value: size(id::SET_MAX_LISTPACK_VALUE),
+            },
+            zset: zset::Limits {
+                entries: size(id::ZSET_MAX_LISTPACK_ENTRIES),
+                value: size(id::ZSET_MAX_LISTPACK_VALUE),
+            },
+            list: list::Limits {
+                size: i32::try_from(settings.int(id::LIST_MAX_LISTPACK_SIZE)).unwrap_or(-2),
+                alone_from: match engine.list_alone_from.load(Relaxed) {
+                    0 => None,
+                    bytes => Some(bytes),
+                },
+            },
+        }
+    }
+}
+
+macro_rules! typed {
+    ($edit:ident, $store:ident, $type:ident, $name:literal) => {
+        #[doc = concat!("Lends the ", $name, " at key `i`, an empty one if there is none, to `change`; an empty result removes the key, the expiry stays.")]
+        ///
+        /// `change` returns its result and the number of changes, 0 if it changed nothing. It fails
+        /// before it changes anything.
+        ///
+        /// # Errors
+        /// `WRONGTYPE`, those of `change`, or when the keyspace cannot hold it.
+        #[inline]
+        pub fn $edit<R>(
+            &mut self,
+            i: usize,
+            change: impl FnOnce(&mut $type) -> Result<(R, u64), CommandError>,
+        ) -> Result<R, CommandError> {
+            self.edit(i, change)
+        }
+
+        #[doc = concat!("Stores a ", $name, " at key `i`, whatever was there; an empty one removes the key. Whether the key now exists.")]
+        ///
+        /// # Errors
+        /// When the keyspace cannot hold it.
+        pub fn $store(
+            &mut self,
+            i: usize,
+            value: $type,
+            expiry: Expiry,
+        ) -> Result<bool, CommandError> {
+            self.store(i, Object::$type(value), expiry)
+        }
+    };
+}
+
+impl WriteKeys<'_> {
+    typed!(edit_list, store_list, List, "list");
+    typed!(edit_set, store_set, Set, "set");
+    typed!(edit_zset, store_zset, Zset, "sorted set");
+    typed!(edit_hash, store_hash, Hash, "hash");
+
+    #[inline]
+    fn edit<C: Collection, R>(
+        &mut self,
+        i: usize,
+        change: impl FnOnce(&mut C) -> Result<(R, u64), CommandError>,
+    ) -> Result<R, CommandError> {
+        let rule = self.rule;
+        let t = self.target(i)?;
+        let clock = t.clock(&rule);
+        let change = |c: &mut C| {
+            let result = change(c);
+            let changed = matches!(result, Ok((_, 1..)));
+            (result, changed)
+        };
+        let edited = t
+            .stripe
+            .edit(t.key.hash, t.name, t.key.found, clock, change)?
+            .ok_or(CommandError::WRONG_TYPE)?;
+        t.key.found = edited.found;
+        t.key.version = t.stripe.version;
+        self.discard(edited.garbage);
+        let (result, changes) = edited.result?;
+        self.changes += changes;
+        Ok(result)
+    }
+
+    fn store(&mut self, i: usize, value: Object, expiry: Expiry) -> Result<bool, CommandError> {
+        if value.is_empty() {
+            self.remove(i)?;
+            return Ok(false);
+        }
+        let rule = self.rule;
+        let t = self.target(i)?;
+        let clock = t.clock(&rule);
+        let expires_at = t.expiry(expiry);
+        let (found, garbage) =
+            t.stripe
+                .set_object(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
+        t.settle(found);
+        self.changed(garbage);
+        Ok(true)
+    }
+}
+
+impl WriteCx<'_> {
+    /// Has `work` computed after the stripes are released, and its commit run under them again.
+    ///
+    /// The handler then returns `Ok` without having replied or changed anything. Its inputs are clones, and the
+    /// commit returns false unless every one of them is still what its key holds; the handler then
+    /// runs again.
+    pub fn outside(&mut self, work: Outside) {
+        self.outside = Some(work);
+    }
+
+    /// Whether the work must be done here, because it was tried outside often enough.
+    pub fn must_finish(&self) -> bool {
+        self.attempt >= ATTEMPTS
+    }
+
+    /// Sends the rest of the reply piece by piece after the stripes are released.
+    pub fn stream(&mut self, producer: Box<dyn Producer>) {
+        self.stream = Some(producer);
+    }
+}
