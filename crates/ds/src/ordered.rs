@@ -153,7 +153,7 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
     fn rescore(&mut self, handle: u32, score: f64) {
         let spot = self.spot(handle, |h| h);
         let member = self.records.member(handle);
-        let (before, after) = self.tree.neighbours(&spot);
+        let [before, after] = self.tree.neighbours(&spot);
         let fits = before
             .is_none_or(|(s, h)| s < score || (s == score && self.records.member(h) < member))
             && after

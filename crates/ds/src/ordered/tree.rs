@@ -181,7 +181,7 @@ impl<const L: usize, const B: usize> Tree<L, B> {
     }
 
     /// The elements before and after the one at the place.
-    pub(super) fn neighbours(&self, spot: &Spot) -> (Option<(f64, u32)>, Option<(f64, u32)>) {
+    pub(super) fn neighbours(&self, spot: &Spot) -> [Option<(f64, u32)>; 2] {
         let leaf = self.leaves.get(spot.leaf);
         let before = match spot.at.checked_sub(1) {
             Some(at) => leaf.get(at),
@@ -195,7 +195,7 @@ impl<const L: usize, const B: usize> Tree<L, B> {
             None if leaf.after != NONE => self.leaves.get(leaf.after).get(0),
             found => found,
         };
-        (before, after)
+        [before, after]
     }
 
     /// Overwrites the element at the place; the order must stay.
