@@ -19,7 +19,7 @@
 //!
 //! It does not know whether it is a hash or a set; an empty value and no value are the same.
 
-use crate::arena::{Arena, Cursor, Handle, Records, slot_size};
+use crate::arena::{Arena, Handle, Records, slot_size};
 use crate::hasher::KeyHasher;
 use crate::prefetch;
 use crate::random::Random;
@@ -28,7 +28,9 @@ use crate::table::{Place, Position, Table, position_of};
 mod record;
 mod sample;
 
+pub use crate::arena::Cursor;
 use record::Record;
+pub use sample::Sample;
 
 /// The arena's handles, or the memory, are used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

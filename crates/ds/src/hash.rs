@@ -249,6 +249,17 @@ impl<'a> HashRef<'a> {
         }
     }
 
+    /// The fields from `cursor` on, which came from [`Iter::cursor`] of this hash, unchanged since, or of its clone.
+    pub fn iter_from(self, cursor: Cursor) -> Iter<'a> {
+        match (self, cursor) {
+            (HashRef::Packed(pack), Cursor::Packed(offset)) => {
+                Iter::Packed(pack::iter_from(pack, offset))
+            }
+            (HashRef::Table(dict), Cursor::Table(cursor)) => Iter::Table(dict.iter_from(cursor)),
+            _ => self.iter(),
+        }
+    }
+
     /// Visits some fields with their values, and returns where to go on; 0 when all were visited.
     /// Begins at 0; about `count` are visited, all at once of a packed hash.
     ///
@@ -290,6 +301,33 @@ impl<'a> HashRef<'a> {
         }
     }
 
+    /// Visits `count` fields, each chosen with equal chances among all.
+    pub fn draw(
+        self,
+        random: &mut Random,
+        count: usize,
+        mut visit: impl FnMut(Element<'_>, Element<'_>),
+    ) {
+        let HashRef::Packed(pack) = self else {
+            (0..count)
+                .filter_map(|_| self.random(random))
+                .for_each(|(f, v)| visit(f, v));
+            return;
+        };
+        // One walk, instead of one for each draw.
+        let offsets: smallvec::SmallVec<[usize; 128]> = pack::iter(pack)
+            .step_by(2)
+            .map(|(offset, _)| offset)
+            .collect();
+        for _ in 0..count {
+            let offset = offsets.get(random.index(offsets.len()));
+            let pair = offset.and_then(|o| Iter::Packed(pack::iter_from(pack, *o)).next());
+            if let Some((field, value)) = pair {
+                visit(field, value);
+            }
+        }
+    }
+
     /// Visits `count` different fields (all, if there are not so many), every such choice being equally
     /// likely. Collects at most an eighth of the fields' handles; see [`Dict::sample`].
     pub fn sample(
@@ -313,6 +351,25 @@ impl<'a> HashRef<'a> {
             HashRef::Table(dict) => dict.sample(random, count, |field, value| {
                 visit(Element::Bytes(field), Element::Bytes(value));
             }),
+        }
+    }
+}
+
+/// A place among the fields of a hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cursor {
+    /// Offset in a packed hash.
+    Packed(usize),
+    /// Place in a dictionary.
+    Table(dict::Cursor),
+}
+
+impl Iter<'_> {
+    /// Where the iteration stands, to go on by [`HashRef::iter_from`].
+    pub fn cursor(&self) -> Cursor {
+        match self {
+            Iter::Packed(elements) => Cursor::Packed(elements.next_offset()),
+            Iter::Table(pairs) => Cursor::Table(pairs.cursor()),
         }
     }
 }

@@ -180,10 +180,12 @@ fn random_keys_are_uniform() {
             let mut counts = vec![0; len as usize];
             for _ in 0..200 * share {
                 let mut different = BTreeSet::new();
-                dict.sample(&mut random, wanted, |k, _| {
+                let mut visit = |k: &[u8]| {
                     counts[index(k)] += 1;
                     different.insert(k.to_vec());
-                });
+                };
+                let mut sample = dict.begin_sample(wanted);
+                while sample.advance(&dict, &mut random, 7, |k, _| visit(k)) {}
                 assert_eq!(different.len(), wanted);
             }
             assert_uniform(&counts);

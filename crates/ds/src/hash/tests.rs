@@ -128,6 +128,16 @@ fn scans_and_samples_cover_all_and_only_the_fields() {
                 let (field, _) = hash.view().random(&mut random).unwrap();
                 *counts.entry(field.to_vec()).or_default() += 1;
             }
+            hash.view()
+                .draw(&mut random, len as usize * 300, |field, value| {
+                    assert!(value.is(b"v"));
+                    *counts.entry(field.to_vec()).or_default() += 1;
+                });
+            let mut fields = hash.view().iter();
+            while let Some((field, _)) = hash.view().iter_from(fields.cursor()).next() {
+                assert_eq!(fields.next().unwrap().0, field);
+            }
+            assert!(fields.next().is_none());
             let wanted = len as usize / 2 + 1;
             let rounds = len * 300 / wanted as u64;
             for _ in 0..rounds {
@@ -138,7 +148,7 @@ fn scans_and_samples_cover_all_and_only_the_fields() {
                 });
                 assert_eq!(different.len(), wanted);
             }
-            let total = len * 300 + rounds * wanted as u64;
+            let total = len * 600 + rounds * wanted as u64;
             let expected = total as f64 / len as f64;
             let chi: f64 = counts
                 .values()
