@@ -245,7 +245,11 @@ impl Dict {
     ///
     /// A key that is there from the beginning of a scan to its end is visited, whatever is inserted
     /// and removed between the calls, and only once.
-    pub fn scan(&self, position: Position, mut visit: impl FnMut(&[u8], &[u8])) -> Position {
+    pub fn scan<'s>(
+        &'s self,
+        position: Position,
+        mut visit: impl FnMut(&'s [u8], &'s [u8]),
+    ) -> Position {
         let whole = self.table.is_bucket_start(position);
         self.table.scan(position, |handle, _| {
             let record = self.record(handle);

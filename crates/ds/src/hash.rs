@@ -268,7 +268,7 @@ impl<'a> HashRef<'a> {
         self,
         position: Position,
         count: usize,
-        mut visit: impl FnMut(Element<'_>, Element<'_>),
+        mut visit: impl FnMut(Element<'a>, Element<'a>),
     ) -> Position {
         match self {
             HashRef::Packed(_) => {

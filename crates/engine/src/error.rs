@@ -272,6 +272,26 @@ impl CommandError {
     }
 }
 
+// Hashes.
+fixed! {
+    /// HINCRBY of a field that is no integer.
+    HASH_NOT_INTEGER = "ERR hash value is not an integer";
+    /// HINCRBYFLOAT of a field that is no number.
+    HASH_NOT_FLOAT = "ERR hash value is not a float";
+    /// HINCRBYFLOAT by an infinite number.
+    INCREMENT_INFINITE = "ERR value is NaN or Infinity";
+    /// HGETDEL without FIELDS where it belongs.
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    /// HGETDEL with a number of fields that is none.
+    NUMFIELDS = "ERR Number of fields must be a positive integer";
+    /// HGETDEL with more or fewer fields than announced.
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    /// A count of random elements that cannot be negated.
+    COUNT_RANGE = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+    /// A count of random elements that, with their values, would be too many for a reply.
+    OUT_OF_RANGE = "ERR value is out of range";
+}
+
 // Server.
 fixed! {
     /// COMMAND GETKEYS of a command that does not exist.
@@ -323,6 +343,12 @@ impl CommandError {
 
 impl From<crate::keyspace::Full> for CommandError {
     fn from(_: crate::keyspace::Full) -> CommandError {
+        CommandError::FULL
+    }
+}
+
+impl From<ochre_ds::dict::Full> for CommandError {
+    fn from(_: ochre_ds::dict::Full) -> CommandError {
         CommandError::FULL
     }
 }

@@ -4,6 +4,7 @@
 pub mod bitmap;
 pub mod connection;
 pub mod generic;
+pub mod hash;
 pub mod server;
 pub mod string;
 
@@ -14,6 +15,7 @@ pub const FAMILIES: &[&[Command]] = &[
     bitmap::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    hash::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,
 ];

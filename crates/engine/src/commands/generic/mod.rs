@@ -13,6 +13,8 @@ mod transfer;
 mod ttl;
 mod wait;
 
+pub(super) use sweep::cursor_number;
+
 use crate::spec::Command;
 
 /// The family's commands.

@@ -226,7 +226,7 @@ fn options(options: Request<'_>) -> Result<(Wanted<'_>, usize), CommandError> {
 }
 
 /// A cursor as C's `strtoull` reads it, but for a minus sign: blanks, a plus sign, digits.
-fn cursor_number(text: &[u8]) -> Option<u64> {
+pub(in crate::commands) fn cursor_number(text: &[u8]) -> Option<u64> {
     // Rust's notion of a blank lacks the vertical tab.
     let blanks = text
         .iter()
