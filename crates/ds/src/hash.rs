@@ -101,15 +101,20 @@ impl Hash {
         if let Hash::Packed(pack) = self {
             let long = field.len() > limits.value || value.len() > limits.value;
             if !long && pack.len().saturating_add(field.len() + value.len()) < PACKED_MAX {
-                let found = pack::find(pack, field, 2);
-                if let Some((_, at)) = found.and_then(|at| pack::at(pack, at)) {
-                    pack::replace(pack, at, value);
-                    return Ok(false);
-                }
-                if pack::count(pack) / 2 < limits.entries {
-                    pack::push(pack, field);
-                    pack::push(pack, value);
-                    return Ok(true);
+                let found = pack::find(pack, field, 2).and_then(|at| pack::at(pack, at));
+                let len = pack::count(pack) / 2;
+                match found {
+                    // The limit may have been lowered since the hash reached it.
+                    Some((_, at)) if len <= limits.entries => {
+                        pack::replace(pack, at, value);
+                        return Ok(false);
+                    }
+                    None if len < limits.entries => {
+                        pack::push(pack, field);
+                        pack::push(pack, value);
+                        return Ok(true);
+                    }
+                    _ => {}
                 }
             }
         }

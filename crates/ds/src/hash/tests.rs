@@ -66,7 +66,7 @@ fn agrees_with_a_model_at_every_limit() {
                     Some(i) => model[i].1 = value,
                     None => model.push((field, value)),
                 }
-                let stays = packed && !long && (place.is_some() || model.len() <= limits.entries);
+                let stays = packed && !long && model.len() <= limits.entries;
                 assert_eq!(matches!(hash, Hash::Packed(_)), stays);
             } else {
                 assert_eq!(hash.remove(&field), place.is_some());
@@ -86,6 +86,20 @@ fn agrees_with_a_model_at_every_limit() {
         check(&hash, &model);
         copies.iter().for_each(|(hash, model)| check(hash, model));
     }
+}
+
+#[test]
+fn a_lowered_limit_holds_from_the_next_change_on() {
+    let limits = |entries| Limits { entries, value: 9 };
+    let mut hash = Hash::default();
+    for field in [b"a", b"b", b"c"] {
+        hash.set(field, b"1", &limits(3), 1).unwrap();
+    }
+    assert_eq!(hash.set(b"b", b"2", &limits(3), 1), Ok(false));
+    assert_eq!(hash.encoding(), "listpack");
+    assert_eq!(hash.set(b"b", b"3", &limits(2), 1), Ok(false));
+    assert_eq!((hash.encoding(), hash.len()), ("hashtable", 3));
+    assert!(hash.view().get(b"b").is_some_and(|v| v.is(b"3")));
 }
 
 #[test]

@@ -91,7 +91,9 @@ impl<'a> Wanted<'a> {
             if word.eq_ignore_ascii_case(b"NOVALUES") {
                 wanted.values = false;
             } else if word.eq_ignore_ascii_case(b"MATCH") {
-                wanted.pattern = Some(rest.next().ok_or(CommandError::SYNTAX)?);
+                let pattern = rest.next().ok_or(CommandError::SYNTAX)?;
+                // compat: a star alone is no pattern, so it also takes the empty field, which it does not match.
+                wanted.pattern = Some(pattern).filter(|p| *p != b"*");
             } else if word.eq_ignore_ascii_case(b"COUNT") {
                 let count = rest.next().ok_or(CommandError::SYNTAX)?;
                 let count = parse_i64(count).ok_or(CommandError::NOT_INTEGER)?;
