@@ -292,6 +292,30 @@ fixed! {
     OUT_OF_RANGE = "ERR value is out of range";
 }
 
+// Lists.
+fixed! {
+    /// LSET beyond the ends of a list.
+    INDEX_RANGE = "ERR index out of range";
+    /// A number that cannot be negated.
+    NOT_SYMMETRIC = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+    /// LPOS with a rank that names no match.
+    RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    /// LPOS with a count that is none.
+    COUNT_NEGATIVE = "ERR COUNT can't be negative";
+    /// LPOS with a length that is none.
+    MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative";
+    /// LMPOP with a count of keys that is none.
+    NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// LMPOP with a count of elements that is none.
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    /// DEBUG LISTPACK of something else.
+    NOT_LISTPACK = "ERR Not a listpack encoded object.";
+    /// DEBUG QUICKLIST of something else.
+    NOT_QUICKLIST = "ERR Not a quicklist encoded object.";
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD with a size that is none.
+    PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+}
+
 // Server.
 fixed! {
     /// COMMAND GETKEYS of a command that does not exist.

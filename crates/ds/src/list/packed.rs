@@ -8,6 +8,9 @@
 
 use super::entry::{self, Encoded};
 
+/// Room that is never given back: the owner may lend the same vector to one list after the other.
+const KEPT: usize = 2048;
+
 /// Where the elements begin.
 pub(super) const FIRST: usize = 2;
 
@@ -87,7 +90,7 @@ fn splice(buf: &mut Vec<u8>, from: usize, until: usize, element: Option<&Encoded
     if let Some(element) = element {
         element.write(&mut buf[from..]);
     }
-    if buf.capacity() >= 64 && buf.len() < buf.capacity() / 4 {
+    if buf.capacity() > KEPT && buf.len() < buf.capacity() / 4 {
         buf.shrink_to(buf.len() + buf.len() / 8);
     }
 }

@@ -5,6 +5,7 @@ pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod hash;
+pub mod list;
 pub mod server;
 pub mod string;
 
@@ -16,6 +17,7 @@ pub const FAMILIES: &[&[Command]] = &[
     connection::COMMANDS,
     generic::COMMANDS,
     hash::COMMANDS,
+    list::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,
 ];

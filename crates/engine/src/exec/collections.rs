@@ -11,7 +11,7 @@
 use super::Engine;
 use super::context::{Expiry, Out, WriteCx, WriteKeys};
 use crate::error::CommandError;
-use crate::keyspace::{Collection, Object};
+use crate::keyspace::{Collection, Garbage, Object};
 use crate::settings::id;
 use ochre_ds::hash::Hash;
 use ochre_ds::list::List;
@@ -145,6 +145,13 @@ impl WriteKeys<'_> {
         let (result, changes) = edited.result?;
         self.changes += changes;
         Ok(result)
+    }
+
+    /// Drops what was taken out of a list after the release.
+    pub fn drop_later(&mut self, removed: list::Removed) {
+        if !removed.is_empty() {
+            self.discard(Garbage::Chunks(removed));
+        }
     }
 
     fn store(&mut self, i: usize, value: Object, expiry: Expiry) -> Result<bool, CommandError> {

@@ -5,6 +5,7 @@
 
 use crate::keyspace::{Garbage, Object, Stripe};
 use ochre_ds::blob::Blob;
+use ochre_ds::list::Removed;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 
@@ -14,6 +15,7 @@ const BACKGROUND_MIN: usize = 64 * 1024;
 enum Item {
     Blob(Blob),
     Object(Object),
+    Chunks(Removed),
     Stripe(Box<Stripe>),
 }
 
@@ -46,6 +48,10 @@ impl Reclaimer {
                             drop(object);
                             1
                         }
+                        Item::Chunks(chunks) => {
+                            drop(chunks);
+                            1
+                        }
                         Item::Stripe(stripe) => stripe.len() as u64,
                     };
                     waiting.fetch_sub(count.min(waiting.load(Relaxed)), Relaxed);
@@ -74,6 +80,7 @@ impl Reclaimer {
         let item = match garbage {
             Garbage::Blob(blob) if blob.len() >= BACKGROUND_MIN => Item::Blob(blob),
             Garbage::Object(object) if object.bytes() >= BACKGROUND_MIN => Item::Object(object),
+            Garbage::Chunks(chunks) if chunks.bytes() >= BACKGROUND_MIN => Item::Chunks(chunks),
             small => return drop(small),
         };
         self.pending.fetch_add(1, Relaxed);

@@ -95,4 +95,6 @@ pub enum Garbage {
     Blob(Blob),
     /// A collection.
     Object(Object),
+    /// Part of a list.
+    Chunks(ochre_ds::list::Removed),
 }

@@ -12,7 +12,11 @@ use ochre_resp::Request;
 const BATCH: u64 = 1024;
 
 /// Lends the stripe of a key, and what its hash is.
-fn with_stripe<R>(env: Env<'_>, key: &[u8], work: impl FnOnce(&mut Stripe, u64) -> R) -> R {
+pub(super) fn with_stripe<R>(
+    env: Env<'_>,
+    key: &[u8],
+    work: impl FnOnce(&mut Stripe, u64) -> R,
+) -> R {
     let keyspace = &env.engine.keyspace;
     let hash = keyspace.hasher().hash(key);
     work(&mut keyspace.database(env.db).stripe(stripe_of(hash)), hash)

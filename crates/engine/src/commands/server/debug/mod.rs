@@ -8,6 +8,7 @@
 //! Tools that touch keys take one stripe at a time like a sweep, and may not run while stripes are held.
 
 mod keys;
+mod lists;
 mod protocol;
 
 use crate::error::CommandError;
@@ -96,6 +97,13 @@ const TOOLS: &[Tool] = &[
         "Describes the hash table of a value.",
         keys::table_of,
     ),
+    tool(
+        "LISTPACK",
+        (1, 1),
+        "<key>",
+        "Writes to the log how a small packed value is kept.",
+        lists::listpack,
+    ),
     tool("LOG", (1, 1), "<text>", "Writes <text> to the log.", log),
     tool(
         "OBJECT",
@@ -124,6 +132,20 @@ const TOOLS: &[Tool] = &[
         "<type>",
         "Answers with a sample of a type: string, integer, double, bignum, null, array, set, map, attrib, push, verbatim, true or false.",
         protocol::sample,
+    ),
+    tool(
+        "QUICKLIST",
+        (1, 2),
+        "<key> [<0|1>]",
+        "Writes to the log how a list's chunks are filled, with 1 each of them.",
+        lists::quicklist,
+    ),
+    tool(
+        "QUICKLIST-PACKED-THRESHOLD",
+        (1, 1),
+        "<size>",
+        "Sets the size from which an element of a list gets a chunk of its own. 0 restores the default: what exceeds a chunk's limit.",
+        lists::packed_threshold,
     ),
     tool(
         "SET-ACTIVE-EXPIRE",

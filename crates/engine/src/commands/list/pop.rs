@@ -1,0 +1,174 @@
+//! Removing elements at the ends and returning them.
+//!
+//! Invariant: many elements are sent from a snapshot after the locks are released, and their memory is freed
+//! in the background.
+
+use super::{Elements, LEFT, RIGHT, end, popped, reply_element};
+use crate::error::CommandError;
+use crate::exec::{STREAM_MIN, WriteCx, wrong_arity};
+use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, numkeys};
+use ochre_ds::int::parse_i64;
+use ochre_ds::list::End;
+use ochre_resp::Request;
+
+pub(super) const LPOP: Command = Command {
+    name: "lpop",
+    summary: "Removes the first element of a list, or several, and returns what was removed.",
+    group: Group::List,
+    complexity: "O(N) where N is the number of elements removed.",
+    arity: -2,
+    flags: Flags::FAST,
+    categories: Categories::LIST,
+    keys: &[popped(1)],
+    args: &[
+        Arg::key("key"),
+        Arg::integer("count").optional().since("6.2.0"),
+    ],
+    history: &[("6.2.0", "Takes a count.")],
+    run: Run::Write(lpop),
+    ..Command::NEW
+};
+
+fn lpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    pop(cx, args, End::Front, "lpop")
+}
+
+pub(super) const RPOP: Command = Command {
+    name: "rpop",
+    summary: "Removes the last element of a list, or several, and returns what was removed.",
+    run: Run::Write(rpop),
+    ..LPOP
+};
+
+fn rpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    pop(cx, args, End::Back, "rpop")
+}
+
+fn pop(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, name: &str) -> Outcome {
+    let count = match args.len() {
+        2 => return pop_one(cx, from),
+        3 => parse_i64(&args[2])
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or(CommandError::NOT_POSITIVE)?,
+        _ => return Err(wrong_arity(name)),
+    };
+    match cx.keys.list(0)? {
+        None => {
+            cx.out.null_array();
+            Ok(())
+        }
+        Some(_) if count == 0 => {
+            cx.out.array(0);
+            Ok(())
+        }
+        Some(_) => pop_many(cx, 0, from, count).map(drop),
+    }
+}
+
+fn pop_one(cx: &mut WriteCx<'_>, from: End) -> Outcome {
+    if cx.keys.list(0)?.is_none() {
+        cx.out.null();
+        return Ok(());
+    }
+    let limits = cx.env.limits().list;
+    let out = &mut *cx.out;
+    cx.keys.edit_list(0, |list| {
+        list.pop(from, limits, |element| reply_element(out, element));
+        Ok(((), 1))
+    })
+}
+
+/// Removes up to `count` elements, at least one, of the list at key `i`, which exists, and replies with
+/// them. Returns how many.
+fn pop_many(
+    cx: &mut WriteCx<'_>,
+    i: usize,
+    from: End,
+    count: usize,
+) -> Result<usize, CommandError> {
+    let Some(list) = cx.keys.list(i)? else {
+        return Ok(0);
+    };
+    let (len, count) = (list.len(), count.min(list.len()));
+    cx.out.array(count);
+    if count >= STREAM_MIN {
+        let elements = Elements::at_end(list, from, count);
+        cx.stream(Box::new(elements));
+    } else {
+        let elements = match from {
+            End::Front => list.range(0, count),
+            End::Back => list.range_back(len, count),
+        };
+        elements.for_each(|element| reply_element(cx.out, element));
+    }
+    let keep = match from {
+        End::Front => count..len,
+        End::Back => 0..len - count,
+    };
+    let limits = cx.env.limits().list;
+    let removed = cx
+        .keys
+        .edit_list(i, |list| Ok((list.trim(keep, limits), count as u64)))?;
+    cx.keys.drop_later(removed);
+    Ok(count)
+}
+
+pub(super) const LMPOP: Command = Command {
+    name: "lmpop",
+    summary: "Removes elements from the first of several lists that exists and returns its name and what was removed.",
+    since: "7.0.0",
+    group: Group::List,
+    complexity: "O(N+M) where N is the number of keys and M the number of elements removed.",
+    arity: -4,
+    categories: Categories::LIST,
+    keys: &[numkeys(1).access(Access::RW.with(Access::ACCESS).with(Access::DELETE))],
+    args: &[
+        Arg::integer("numkeys"),
+        Arg::key("key").multiple(),
+        Arg::one_of("where", &[LEFT, RIGHT]),
+        Arg::integer("count").token("COUNT").optional(),
+    ],
+    run: Run::Write(lmpop),
+    ..Command::NEW
+};
+
+fn lmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    let positive = |text: &[u8]| {
+        parse_i64(text)
+            .filter(|n| *n > 0)
+            .and_then(|n| usize::try_from(n).ok())
+    };
+    let numkeys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
+    let from = numkeys
+        .checked_add(2)
+        .and_then(|at| args.get(at))
+        .ok_or(CommandError::SYNTAX)
+        .and_then(end)?;
+    let options = numkeys + 3;
+    let count = match args.len() - options {
+        0 => 1,
+        2 if args[options].eq_ignore_ascii_case(b"COUNT") => {
+            positive(&args[options + 1]).ok_or(CommandError::COUNT_NOT_POSITIVE)?
+        }
+        _ => return Err(CommandError::SYNTAX),
+    };
+    for i in 0..numkeys {
+        if cx.keys.list(i)?.is_none() {
+            continue;
+        }
+        let key = &args[2 + i];
+        cx.out.array(2);
+        cx.out.bulk(key);
+        let removed = pop_many(cx, i, from, count)?;
+        let name = match from {
+            End::Front => b"LPOP".as_slice(),
+            End::Back => b"RPOP",
+        };
+        let mut digits = itoa::Buffer::new();
+        let removed = digits.format(removed).as_bytes();
+        cx.effects.replace([name, key, removed]);
+        return Ok(());
+    }
+    cx.out.null_array();
+    Ok(())
+}
