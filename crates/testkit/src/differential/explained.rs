@@ -155,6 +155,25 @@ pub const EXPLAINED: &[Explained] = &[
         },
         reason: "a name with a NUL, which Redis 8.2 took and Ochre refused",
     },
+    Explained {
+        applies: |d| {
+            let refused = d
+                .ours
+                .as_error()
+                .is_some_and(|e| e.ends_with(b"9223372036854775807"));
+            d.release == Release::V70 && (d.is("lpos") || d.is("lrem")) && refused
+        },
+        reason: "Redis 7.0 takes the smallest integer as LPOS's rank and LREM's count; 8.2 and Ochre refuse it",
+    },
+    Explained {
+        applies: |d| {
+            let outside = d.ours.as_error() == Some(b"ERR index out of range");
+            let number = |a: &Vec<u8>| std::str::from_utf8(a).ok()?.parse::<i64>().ok();
+            let index = d.args.get(2).and_then(number);
+            d.is("lset") && outside && index.is_some_and(|i| i32::try_from(i).is_err())
+        },
+        reason: "Redis cuts LSET's index to 32 bits, and so replaces an element that was not meant",
+    },
 ];
 
 /// The row that explains a difference.

@@ -144,14 +144,18 @@ fn lmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         .and_then(|at| args.get(at))
         .ok_or(CommandError::SYNTAX)
         .and_then(end)?;
-    let options = numkeys + 3;
-    let count = match args.len() - options {
-        0 => 1,
-        2 if args[options].eq_ignore_ascii_case(b"COUNT") => {
-            positive(&args[options + 1]).ok_or(CommandError::COUNT_NOT_POSITIVE)?
+    let mut count = None;
+    let mut at = numkeys + 3;
+    while let Some(word) = args.get(at) {
+        match args.get(at + 1) {
+            Some(value) if count.is_none() && word.eq_ignore_ascii_case(b"COUNT") => {
+                count = Some(positive(value).ok_or(CommandError::COUNT_NOT_POSITIVE)?);
+            }
+            _ => return Err(CommandError::SYNTAX),
         }
-        _ => return Err(CommandError::SYNTAX),
-    };
+        at += 2;
+    }
+    let count = count.unwrap_or(1);
     for i in 0..numkeys {
         if cx.keys.list(i)?.is_none() {
             continue;
