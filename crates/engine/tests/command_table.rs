@@ -26,6 +26,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("delex", "exists", "newer than 8.2"),
     ("digest", "exists", "newer than 8.2"),
     ("increx", "exists", "newer than 8.2"),
+    ("lmovem", "exists", "newer than 8.2"),
     ("msetex", "exists", "newer than 8.2"),
 ];
 

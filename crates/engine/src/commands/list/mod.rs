@@ -14,7 +14,7 @@ mod read;
 mod transfer;
 
 use crate::error::CommandError;
-use crate::exec::{Out, Producer};
+use crate::exec::{Out, Producer, STREAM_MIN};
 use crate::spec::{Access, Arg, Command, KeySpec, key};
 use ochre_ds::int::parse_i64;
 use ochre_ds::list::{End, List, ListRef};
@@ -132,41 +132,60 @@ struct Elements {
     from: End,
 }
 
-impl Elements {
-    /// The `count` elements from an end on, which exist.
-    fn at_end(list: ListRef<'_>, from: End, count: usize) -> Elements {
-        Elements {
+/// Replies with a run of a list's elements: `count` from `next` on, or before `next` from the back. Gives
+/// the rest when there are many, or large ones.
+fn reply_elements(
+    out: &mut Out,
+    list: ListRef<'_>,
+    next: usize,
+    count: usize,
+    from: End,
+) -> Option<Box<Elements>> {
+    out.array(count);
+    let mut written = 0;
+    // Packed lists are small.
+    if count < STREAM_MIN || matches!(list, ListRef::Packed(_)) {
+        written = write_piece(out, list, next, count, from);
+    }
+    (written < count).then(|| {
+        Box::new(Elements {
             list: list.to_owned(),
             next: match from {
-                End::Front => 0,
-                End::Back => list.len(),
+                End::Front => next + written,
+                End::Back => next - written,
             },
-            left: count,
+            left: count - written,
             from,
+        })
+    })
+}
+
+/// Writes up to `count` elements until there is a piece. Returns how many.
+fn write_piece(out: &mut Out, list: ListRef<'_>, next: usize, count: usize, from: End) -> usize {
+    let (begin, mut written) = (out.len(), 0);
+    let elements = match from {
+        End::Front => list.range(next, count),
+        End::Back => list.range_back(next, count),
+    };
+    for element in elements {
+        reply_element(out, element);
+        written += 1;
+        if out.len() - begin >= PIECE {
+            break;
         }
     }
+    written
 }
 
 impl Producer for Elements {
     fn produce(&mut self, out: &mut Out) -> bool {
-        let begin = out.len();
-        let list = self.list.view();
-        let elements = match self.from {
-            End::Front => list.range(self.next, self.left),
-            End::Back => list.range_back(self.next, self.left),
-        };
-        for element in elements {
-            reply_element(out, element);
-            self.left -= 1;
-            match self.from {
-                End::Front => self.next += 1,
-                End::Back => self.next -= 1,
-            }
-            if out.len() - begin >= PIECE {
-                break;
-            }
+        let written = write_piece(out, self.list.view(), self.next, self.left, self.from);
+        match self.from {
+            End::Front => self.next += written,
+            End::Back => self.next -= written,
         }
-        self.left > 0
+        self.left -= written;
+        self.left > 0 && written > 0
     }
 }
 

@@ -3,9 +3,9 @@
 //! Invariant: many elements are sent from a snapshot after the locks are released, and their memory is freed
 //! in the background.
 
-use super::{Elements, LEFT, RIGHT, end, popped, reply_element};
+use super::{LEFT, RIGHT, end, popped, reply_element, reply_elements};
 use crate::error::CommandError;
-use crate::exec::{STREAM_MIN, WriteCx, wrong_arity};
+use crate::exec::{WriteCx, wrong_arity};
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, numkeys};
 use ochre_ds::int::parse_i64;
 use ochre_ds::list::End;
@@ -90,21 +90,14 @@ fn pop_many(
         return Ok(0);
     };
     let (len, count) = (list.len(), count.min(list.len()));
-    cx.out.array(count);
-    if count >= STREAM_MIN {
-        let elements = Elements::at_end(list, from, count);
-        cx.stream(Box::new(elements));
-    } else {
-        let elements = match from {
-            End::Front => list.range(0, count),
-            End::Back => list.range_back(len, count),
-        };
-        elements.for_each(|element| reply_element(cx.out, element));
-    }
-    let keep = match from {
-        End::Front => count..len,
-        End::Back => 0..len - count,
+    let (next, keep) = match from {
+        End::Front => (0, count..len),
+        End::Back => (len, 0..len - count),
     };
+    // The rest is sent from a snapshot that has the elements still.
+    if let Some(rest) = reply_elements(cx.out, list, next, count, from) {
+        cx.stream(rest);
+    }
     let limits = cx.env.limits().list;
     let removed = cx
         .keys

@@ -4,10 +4,11 @@
 //! are released.
 
 use super::{
-    Elements, SEARCH_OUTSIDE_MIN, integer, place, range, reply_count, reply_element, symmetric,
+    SEARCH_OUTSIDE_MIN, integer, place, range, reply_count, reply_element, reply_elements,
+    symmetric,
 };
 use crate::error::CommandError;
-use crate::exec::{Out, ReadCx, STREAM_MIN};
+use crate::exec::{Out, ReadCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::int::parse_i64;
 use ochre_ds::list::{End, ListRef};
@@ -79,19 +80,9 @@ fn lrange(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
         return Ok(());
     };
     let range = range(start, stop, list.len());
-    cx.out.array(range.len());
-    if range.len() >= STREAM_MIN && matches!(list, ListRef::Chunks(_)) {
-        let elements = Elements {
-            list: list.to_owned(),
-            next: range.start,
-            left: range.len(),
-            from: End::Front,
-        };
-        cx.stream(Box::new(elements));
-        return Ok(());
-    }
-    for element in list.range(range.start, range.len()) {
-        reply_element(cx.out, element);
+    let rest = reply_elements(cx.out, list, range.start, range.len(), End::Front);
+    if let Some(rest) = rest {
+        cx.stream(rest);
     }
     Ok(())
 }
