@@ -11,9 +11,14 @@
 //!
 //! Source: the published description of the RDB format; DUMP replies of Redis 7.0.15 and 8.2.3.
 
+pub mod collection;
 pub mod digest;
+pub mod intset;
+pub mod listpack;
 pub mod read;
 pub mod write;
+pub mod ziplist;
+pub mod zipmap;
 
 #[cfg(test)]
 mod tests;

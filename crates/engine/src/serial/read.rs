@@ -23,6 +23,17 @@ pub enum Loaded<'a> {
     Unpacked(Vec<u8>),
 }
 
+impl Loaded<'_> {
+    /// The bytes; `digits` is room for those of an integer.
+    pub fn text<'b>(&'b self, digits: &'b mut itoa::Buffer) -> &'b [u8] {
+        match self {
+            Loaded::Int(n) => digits.format(*n).as_bytes(),
+            Loaded::Plain(bytes) => bytes,
+            Loaded::Unpacked(bytes) => bytes,
+        }
+    }
+}
+
 /// A length, or the encoding in its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Length {
@@ -66,6 +77,14 @@ impl<'a> Reader<'a> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(BadData)?;
         self.rest = rest;
         Ok(*taken)
+    }
+
+    /// The next double, in eight bytes.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn double(&mut self) -> Result<f64, BadData> {
+        self.array().map(f64::from_le_bytes)
     }
 
     /// The next length.
