@@ -48,10 +48,15 @@ pub fn dump_string(value: &[u8], compress: bool) -> Vec<u8> {
     }
     out.push(TYPE_STRING);
     write::string(&mut out, value, compress);
-    out.extend_from_slice(&VERSION.to_le_bytes());
-    let crc = crc64(0, &out);
-    out.extend_from_slice(&crc.to_le_bytes());
+    seal(&mut out);
     out
+}
+
+/// Appends the footer to a payload's body: version and checksum.
+pub fn seal(body: &mut Vec<u8>) {
+    body.extend_from_slice(&VERSION.to_le_bytes());
+    let crc = crc64(0, body);
+    body.extend_from_slice(&crc.to_le_bytes());
 }
 
 /// The part of a payload before its footer, `None` if version or checksum are wrong.

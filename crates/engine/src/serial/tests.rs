@@ -53,8 +53,7 @@ fn text(loaded: Loaded<'_>) -> Vec<u8> {
 
 fn sealed(body: &[u8]) -> Vec<u8> {
     let mut payload = body.to_vec();
-    payload.extend_from_slice(&VERSION.to_le_bytes());
-    payload.extend_from_slice(&crc64(0, &payload).to_le_bytes());
+    seal(&mut payload);
     payload
 }
 
