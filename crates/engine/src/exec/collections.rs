@@ -154,7 +154,12 @@ impl WriteKeys<'_> {
         }
     }
 
-    fn store(&mut self, i: usize, value: Object, expiry: Expiry) -> Result<bool, CommandError> {
+    pub(crate) fn store(
+        &mut self,
+        i: usize,
+        value: Object,
+        expiry: Expiry,
+    ) -> Result<bool, CommandError> {
         if value.is_empty() {
             self.remove(i)?;
             return Ok(false);

@@ -8,6 +8,7 @@
 //! Nothing here knows a command; the structures themselves are in `ochre_ds`.
 
 use super::entry::Kind;
+use super::value::Value;
 use ochre_ds::hash::{Hash, HashRef};
 use ochre_ds::list::{List, ListRef};
 use ochre_ds::set::{Set, SetRef};
@@ -51,6 +52,16 @@ impl Object {
     /// Whether there is no element. Never true for a stored one.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// To read.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Object::List(v) => Value::List(v.view()),
+            Object::Set(v) => Value::Set(v.view()),
+            Object::Zset(v) => Value::Zset(v.view()),
+            Object::Hash(v) => Value::Hash(v.view()),
+        }
     }
 
     pub(crate) fn kind(&self) -> Kind {

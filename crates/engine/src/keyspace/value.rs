@@ -67,6 +67,24 @@ pub enum Value<'a> {
     Hash(HashRef<'a>),
 }
 
+impl Value<'_> {
+    /// The name of the form in which it is kept, as OBJECT ENCODING answers it; `modified` tells of a string that it
+    /// was changed in place.
+    pub fn encoding(self, modified: bool) -> &'static str {
+        /// Redis keeps strings up to this length in one piece with their header.
+        const EMBEDDED_MAX: usize = 44;
+        match self {
+            Value::String(Str::Int(_)) => "int",
+            Value::String(text) if text.len() <= EMBEDDED_MAX && !modified => "embstr",
+            Value::String(_) => "raw",
+            Value::List(list) => list.encoding(),
+            Value::Set(set) => set.encoding(),
+            Value::Zset(zset) => zset.encoding(),
+            Value::Hash(hash) => hash.encoding(),
+        }
+    }
+}
+
 /// A value taken out of, or copied from, its key: moves between keys, stripes and databases.
 #[derive(Clone, Debug)]
 pub struct Detached {
@@ -75,6 +93,23 @@ pub struct Detached {
     /// Expiry in Unix milliseconds.
     pub expires_at: Option<i64>,
     pub(crate) clock: u32,
+}
+
+impl Detached {
+    /// The name of the form in which it was kept; see [`Value::encoding`].
+    pub fn encoding(&self) -> &'static str {
+        self.value().encoding(self.modified)
+    }
+
+    /// The value, to read.
+    pub fn value(&self) -> Value<'_> {
+        match &self.value {
+            DetachedValue::Int(n) => Value::String(Str::Int(*n)),
+            DetachedValue::Bytes(bytes) => Value::String(Str::Inline(bytes)),
+            DetachedValue::Blob(blob) => Value::String(Str::Blob(blob)),
+            DetachedValue::Object(object) => object.value(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

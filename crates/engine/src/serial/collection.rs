@@ -13,8 +13,9 @@
 //! Invariants
 //! - Reading trusts nothing: it hands out what it has checked, in the payload's order, and stops with an error at the
 //!   first thing that cannot be. What is handed out twice (members, fields) is for the receiver to refuse.
-//! - Reading allocates only the packed part that was compressed, within what its compressed length justifies.
-//! - An empty collection is an error, as in Redis; empty nodes beside others are not.
+//! - Reading allocates only packed parts that were compressed, within what their compressed length justifies, and
+//!   the listpacks that it makes of ziplists.
+//! - An empty collection is an error, as in Redis; empty nodes of a list are for the receiver to leave out.
 //! - Scores are numbers: what Redis takes for one by ignoring what follows it, or for infinity, is refused.
 //!
 //! It knows no data structure: elements come out as borrowed bytes and go in as iterators.
@@ -154,83 +155,79 @@ impl Layout {
         match self {
             Layout::HashZipmap => zipmap::Elements::new(bytes).map(Elements::Zipmap),
             Layout::SetIntset => intset::Elements::new(bytes).map(Elements::Ints),
-            Layout::ListZiplist
-            | Layout::ListZiplists
-            | Layout::ZsetZiplist
-            | Layout::HashZiplist => ziplist::Elements::new(bytes).map(Elements::Ziplist),
-            Layout::HashListpack
-            | Layout::ZsetListpack
-            | Layout::SetListpack
-            | Layout::ListNodes => listpack::Elements::new(bytes).map(Elements::Listpack),
-            Layout::List | Layout::Set | Layout::ZsetText | Layout::Hash | Layout::Zset => {
-                Err(BadData)
+            Layout::ZsetZiplist | Layout::HashZiplist => {
+                ziplist::Elements::new(bytes).map(Elements::Ziplist)
             }
+            Layout::HashListpack | Layout::ZsetListpack | Layout::SetListpack => {
+                listpack::Elements::new(bytes).map(Elements::Listpack)
+            }
+            _ => Err(BadData),
         }
     }
 }
 
-/// Reads a list or a set: `visit` gets each string. No string stored on its own is longer than `max`.
-///
-/// # Errors
-/// When the bytes are no such value or it is empty, and those of `visit`.
-pub fn read_items<E: From<BadData>>(
-    layout: Layout,
-    reader: &mut Reader<'_>,
-    max: usize,
-    mut visit: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut some = false;
-    let mut each = |item: &[u8]| {
-        some = true;
-        visit(item)
-    };
-    match layout {
-        Layout::List | Layout::Set => {
-            for _ in 0..reader.plain_length()? {
-                let item = reader.string(max)?;
-                each(item.text(&mut itoa::Buffer::new()))?;
-            }
-        }
-        Layout::ListZiplists => {
-            for _ in 0..reader.plain_length()? {
-                packed_items(layout, reader, &mut each)?;
-            }
-        }
-        Layout::ListNodes => {
-            for _ in 0..reader.plain_length()? {
-                match reader.plain_length()? {
-                    NODE_PLAIN => {
-                        let item = reader.string(max)?;
-                        let mut digits = itoa::Buffer::new();
-                        match item.text(&mut digits) {
-                            b"" => return Err(BadData.into()),
-                            item => each(item)?,
-                        }
-                    }
-                    NODE_PACKED => packed_items(layout, reader, &mut each)?,
-                    _ => return Err(BadData.into()),
-                }
-            }
-        }
-        _ => packed_items(layout, reader, &mut each)?,
-    }
-    if some { Ok(()) } else { Err(BadData.into()) }
+/// A part of a list.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// An element of a list that has no nodes.
+    Item(&'a [u8]),
+    /// A node that should be a listpack; nothing of it was checked. It may be empty.
+    Listpack(&'a [u8]),
+    /// An element, not empty, that is a node of its own.
+    Alone(&'a [u8]),
 }
 
 /// Marks of the nodes of a list.
 const NODE_PLAIN: usize = 1;
 const NODE_PACKED: usize = 2;
 
-fn packed_items<E: From<BadData>>(
+/// Reads a list: `visit` gets each part in order. No string stored on its own is longer than `max`.
+///
+/// A list may turn out empty.
+///
+/// # Errors
+/// When the bytes are no list, and those of `visit`.
+pub fn read_list<E: From<BadData>>(
     layout: Layout,
     reader: &mut Reader<'_>,
-    each: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    max: usize,
+    mut visit: impl FnMut(Part<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let packed = packed(reader)?;
-    for element in layout.elements(packed.text(&mut itoa::Buffer::new()))? {
-        each(element?.bytes(&mut itoa::Buffer::new()))?;
+    let mut digits = itoa::Buffer::new();
+    if layout == Layout::ListZiplist {
+        let node = from_ziplist(reader)?;
+        return visit(Part::Listpack(&node));
+    }
+    for _ in 0..reader.plain_length()? {
+        match layout {
+            Layout::List => visit(Part::Item(reader.string(max)?.text(&mut digits)))?,
+            Layout::ListZiplists => visit(Part::Listpack(&from_ziplist(reader)?))?,
+            Layout::ListNodes => match reader.plain_length()? {
+                NODE_PLAIN => {
+                    let item = reader.string(max)?;
+                    match item.text(&mut digits) {
+                        b"" => return Err(BadData.into()),
+                        item => visit(Part::Alone(item))?,
+                    }
+                }
+                NODE_PACKED => visit(Part::Listpack(packed(reader)?.text(&mut digits)))?,
+                _ => return Err(BadData.into()),
+            },
+            _ => return Err(BadData.into()),
+        }
     }
     Ok(())
+}
+
+/// A ziplist as a listpack.
+fn from_ziplist(reader: &mut Reader<'_>) -> Result<Vec<u8>, BadData> {
+    let (packed, mut digits) = (packed(reader)?, itoa::Buffer::new());
+    let bytes = packed.text(&mut digits);
+    let mut node = listpack::Writer::with_capacity(bytes.len());
+    for element in ziplist::Elements::new(bytes)? {
+        node.push(element?);
+    }
+    node.finish().ok_or(BadData)
 }
 
 /// A packed part as it is, decompressed. Its own header cannot say more than 4 GiB.
@@ -238,10 +235,38 @@ fn packed<'a>(reader: &mut Reader<'a>) -> Result<Loaded<'a>, BadData> {
     reader.string(usize::try_from(u32::MAX).unwrap_or(usize::MAX))
 }
 
+/// Reads a set: `visit` gets each member. No string stored on its own is longer than `max`.
+///
+/// # Errors
+/// When the bytes are no set or it is empty, and those of `visit`.
+pub fn read_members<E: From<BadData>>(
+    layout: Layout,
+    reader: &mut Reader<'_>,
+    max: usize,
+    mut visit: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut digits = itoa::Buffer::new();
+    let mut some = false;
+    if layout == Layout::Set {
+        for _ in 0..reader.plain_length()? {
+            visit(reader.string(max)?.text(&mut digits))?;
+            some = true;
+        }
+    } else {
+        let packed = packed(reader)?;
+        let mut room = itoa::Buffer::new();
+        for member in layout.elements(packed.text(&mut room))? {
+            visit(member?.bytes(&mut digits))?;
+            some = true;
+        }
+    }
+    if some { Ok(()) } else { Err(BadData.into()) }
+}
+
 /// Reads a hash: `visit` gets each field with its value. No string stored on its own is longer than `max`.
 ///
 /// # Errors
-/// As [`read_items`].
+/// As [`read_members`].
 pub fn read_pairs<E: From<BadData>>(
     layout: Layout,
     reader: &mut Reader<'_>,
@@ -273,7 +298,7 @@ pub fn read_pairs<E: From<BadData>>(
 /// its own is longer than `max`.
 ///
 /// # Errors
-/// As [`read_items`].
+/// As [`read_members`].
 pub fn read_scored<E: From<BadData>>(
     layout: Layout,
     reader: &mut Reader<'_>,
@@ -368,43 +393,43 @@ pub fn write_ints(
 }
 
 /// Appends a set of `len` strings.
-pub fn write_set<T: AsRef<[u8]>>(
+pub fn write_set<'a>(
     out: &mut Vec<u8>,
     len: usize,
-    members: impl Iterator<Item = T>,
+    members: impl Iterator<Item = Element<'a>>,
     compress: bool,
 ) {
     out.push(Layout::Set as u8);
     write::length(out, len);
-    members.for_each(|member| write::string(out, member.as_ref(), compress));
+    members.for_each(|member| write::element(out, member, compress));
 }
 
 /// Appends a hash of `len` fields with their values.
-pub fn write_hash<T: AsRef<[u8]>>(
+pub fn write_hash<'a>(
     out: &mut Vec<u8>,
     len: usize,
-    pairs: impl Iterator<Item = (T, T)>,
+    pairs: impl Iterator<Item = (Element<'a>, Element<'a>)>,
     compress: bool,
 ) {
     out.push(Layout::Hash as u8);
     write::length(out, len);
     for (field, value) in pairs {
-        write::string(out, field.as_ref(), compress);
-        write::string(out, value.as_ref(), compress);
+        write::element(out, field, compress);
+        write::element(out, value, compress);
     }
 }
 
 /// Appends a sorted set of `len` members with their scores, which Redis writes from the highest down.
-pub fn write_zset<T: AsRef<[u8]>>(
+pub fn write_zset<'a>(
     out: &mut Vec<u8>,
     len: usize,
-    descending: impl Iterator<Item = (T, f64)>,
+    descending: impl Iterator<Item = (Element<'a>, f64)>,
     compress: bool,
 ) {
     out.push(Layout::Zset as u8);
     write::length(out, len);
     for (member, score) in descending {
-        write::string(out, member.as_ref(), compress);
+        write::element(out, member, compress);
         out.extend_from_slice(&score.to_le_bytes());
     }
 }
@@ -415,25 +440,13 @@ pub fn write_list(out: &mut Vec<u8>, nodes: usize) {
     write::length(out, nodes);
 }
 
-/// Appends a node of a list: `elements`, which take about `bytes`.
-///
-/// # Errors
-/// When the node would not fit in 4 GiB; nothing is appended then.
-pub fn write_node<'a>(
-    out: &mut Vec<u8>,
-    bytes: usize,
-    elements: impl Iterator<Item = Element<'a>>,
-    compress: bool,
-) -> Result<(), TooLarge> {
-    let mut packed = listpack::Writer::with_capacity(bytes);
-    elements.for_each(|element| packed.push(element));
-    let packed = packed.finish().ok_or(TooLarge)?;
+/// Appends a node of a list that is a listpack.
+pub fn write_node(out: &mut Vec<u8>, listpack: &[u8], compress: bool) {
     write::length(out, NODE_PACKED);
-    write::string(out, &packed, compress);
-    Ok(())
+    write::string(out, listpack, compress);
 }
 
-/// Appends a node of a list that is one long string, as it is.
+/// Appends a node of a list that is one string as it is.
 pub fn write_plain_node(out: &mut Vec<u8>, item: &[u8], compress: bool) {
     write::length(out, NODE_PLAIN);
     write::string(out, item, compress);

@@ -11,8 +11,8 @@
 //! The time of expiry is not in it, only that there is one. Cost: four blocks of SHA-1 a key and up, plus the value.
 //! Source: checked against DEBUG DIGEST of Redis 7.0.15. (8.2.3 writes some scores otherwise, the rest is equal.)
 
-use crate::keyspace::{Cursor, Database, Keyspace, Str, Stripe};
-use ochre_ds::blob::Blob;
+use super::value::sum_value;
+use crate::keyspace::{Cursor, Database, Detached, Keyspace, Stripe, Value};
 use sha1::{Digest, Sha1};
 
 /// Twenty bytes, written as forty hexadecimal digits.
@@ -24,6 +24,8 @@ const TYPE_LIST: u32 = 1;
 const TYPE_SET: u32 = 2;
 const TYPE_ZSET: u32 = 3;
 const TYPE_HASH: u32 = 4;
+/// Values of this many bytes are summed up after the stripe is released.
+const LARGE: usize = 16 * 1024;
 /// Bytes that `%.17g` takes at most.
 const G17_MAX: usize = 24;
 const EXPIRES: &[u8] = b"!!expire!!";
@@ -132,14 +134,14 @@ impl ValueSum {
     }
 }
 
-/// The digest of one string value, as DEBUG DIGEST-VALUE answers; for a missing key it is zeros.
-pub fn value_digest(value: &[u8], expires: bool) -> Sum {
-    ValueSum::of_value().string(value).finish(expires)
+/// The digest of a value, as DEBUG DIGEST-VALUE answers; for a missing key it is zeros.
+pub fn value_digest(value: Value<'_>, expires: bool) -> Sum {
+    sum_value(ValueSum::of_value(), value).finish(expires)
 }
 
-/// What a key with a string value contributes to its database, to be given to [`DatabaseSum::add`].
-pub fn key_digest(key: &[u8], value: &[u8], expires: bool) -> Sum {
-    ValueSum::of_key(key).string(value).finish_key(expires)
+/// What a key contributes to its database, to be given to [`DatabaseSum::add`].
+pub fn key_digest(key: &[u8], value: Value<'_>, expires: bool) -> Sum {
+    sum_value(ValueSum::of_key(key), value).finish_key(expires)
 }
 
 /// The sum over the keys of one database, taken in any order and in any parts.
@@ -190,7 +192,7 @@ pub fn dataset_digest(keyspace: &Keyspace, now_ms: i64) -> Sum {
 /// The sum over one database; see [`dataset_digest`].
 pub fn database_sum(database: &Database, now_ms: i64) -> DatabaseSum {
     let mut sum = DatabaseSum::default();
-    let mut large: Vec<(Vec<u8>, Blob, bool)> = Vec::new();
+    let mut large: Vec<(Vec<u8>, Detached)> = Vec::new();
     let mut cursor = Cursor::START;
     loop {
         cursor = database.step(cursor, |stripe: &mut Stripe, position| {
@@ -199,21 +201,16 @@ pub fn database_sum(database: &Database, now_ms: i64) -> DatabaseSum {
                 if expires_at.is_some_and(|at| at <= now_ms) {
                     return;
                 }
-                match stripe.string(handle) {
-                    Some(Str::Blob(blob)) => {
-                        large.push((view.key().to_vec(), blob.clone(), expires_at.is_some()));
-                    }
-                    Some(small) => sum.add(&key_digest(
-                        view.key(),
-                        small.bytes(&mut itoa::Buffer::new()),
-                        expires_at.is_some(),
-                    )),
-                    None => {}
+                if stripe.memory(handle) >= LARGE {
+                    let value = stripe.duplicate(handle);
+                    large.extend(value.map(|value| (view.key().to_vec(), value)));
+                } else if let Some(value) = stripe.value(handle) {
+                    sum.add(&key_digest(view.key(), value, expires_at.is_some()));
                 }
             })
         });
-        for (key, blob, expires) in large.drain(..) {
-            sum.add(&key_digest(&key, blob.as_slice(), expires));
+        for (key, value) in large.drain(..) {
+            sum.add(&key_digest(&key, value.value(), value.expires_at.is_some()));
         }
         if cursor == Cursor::START {
             return sum;

@@ -4,7 +4,7 @@
 //! and its bytes; or, behind the mark 3, an integer of 1, 2 or 4 bytes (low byte first), or an LZF
 //! block with its two lengths.
 
-use ochre_ds::{int::parse_i64, lzf};
+use ochre_ds::{int::parse_i64, lzf, pack::Element};
 
 /// Marks a special encoding, which is the low six bits.
 pub(super) const SPECIAL: u8 = 0xC0;
@@ -55,6 +55,17 @@ pub fn string(out: &mut Vec<u8>, value: &[u8], compress: bool) {
     }
     length(out, value.len());
     out.extend_from_slice(value);
+}
+
+/// Appends an element's text as [`string`] does. Doubles have none; see [`super::listpack::Writer`].
+pub fn element(out: &mut Vec<u8>, element: Element<'_>, compress: bool) {
+    match element {
+        Element::Int(n) => match i32::try_from(n) {
+            Ok(n) => integer(out, n),
+            Err(_) => string(out, itoa::Buffer::new().format(n).as_bytes(), compress),
+        },
+        other => string(out, other.bytes(&mut itoa::Buffer::new()), compress),
+    }
 }
 
 fn integer(out: &mut Vec<u8>, number: i32) {

@@ -8,6 +8,7 @@ mod exist;
 mod expire;
 mod object;
 mod random;
+mod restore;
 mod sweep;
 mod transfer;
 mod ttl;
@@ -20,8 +21,8 @@ use crate::spec::Command;
 /// The family's commands.
 pub const COMMANDS: &[Command] = &[
     dump::DUMP,
-    dump::RESTORE,
-    dump::RESTORE_ASKING,
+    restore::RESTORE,
+    restore::RESTORE_ASKING,
     object::OBJECT,
     exist::DEL,
     exist::UNLINK,

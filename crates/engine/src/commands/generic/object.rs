@@ -10,8 +10,6 @@ use crate::keyspace::{Str, Value};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
-/// Redis keeps strings up to this length in one piece with their header.
-const EMBEDDED_MAX: usize = 44;
 /// Redis keeps one object each for the integers below this.
 const SHARED_INTEGERS: i64 = 10_000;
 /// The reference count of a shared object.
@@ -53,17 +51,7 @@ fn encoding(cx: &mut ReadCx<'_>, _: Request<'_>) -> Outcome {
     match cx.keys.value(0) {
         None => cx.out.null(),
         Some(value) => {
-            let name = match value {
-                Value::String(Str::Int(_)) => "int",
-                Value::String(text) if text.len() <= EMBEDDED_MAX && !cx.keys.is_modified(0) => {
-                    "embstr"
-                }
-                Value::String(_) => "raw",
-                Value::List(list) => list.encoding(),
-                Value::Set(set) => set.encoding(),
-                Value::Zset(zset) => zset.encoding(),
-                Value::Hash(hash) => hash.encoding(),
-            };
+            let name = value.encoding(cx.keys.is_modified(0));
             cx.out.bulk(name.as_bytes());
         }
     }

@@ -1,6 +1,8 @@
 //! Payload bodies in layouts that no living server writes, and their reading as plain texts.
 
-use crate::serial::collection::{Layout, Shape, read_items, read_pairs, read_scored};
+use crate::serial::collection::{
+    Layout, Part, Shape, read_list, read_members, read_pairs, read_scored,
+};
 use crate::serial::read::{BadData, Reader};
 use crate::serial::{intset, listpack, write};
 
@@ -12,8 +14,19 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Vec<u8>>, BadData> {
     let layout = Layout::from_byte(reader.byte()?).ok_or(BadData)?;
     let mut all = Vec::new();
     match layout.shape() {
-        Shape::List | Shape::Set => read_items(layout, &mut reader, MAX, |item| {
-            all.push(item.to_vec());
+        Shape::List => read_list(layout, &mut reader, MAX, |part| {
+            match part {
+                Part::Item(item) | Part::Alone(item) => all.push(item.to_vec()),
+                Part::Listpack(packed) => {
+                    for element in listpack::Elements::new(packed)? {
+                        all.push(element?.to_vec());
+                    }
+                }
+            }
+            Ok::<(), BadData>(())
+        })?,
+        Shape::Set => read_members(layout, &mut reader, MAX, |member| {
+            all.push(member.to_vec());
             Ok::<(), BadData>(())
         })?,
         Shape::Hash => read_pairs(layout, &mut reader, MAX, |field, value| {
@@ -26,7 +39,11 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Vec<u8>>, BadData> {
             Ok::<(), BadData>(())
         })?,
     }
-    Ok(all)
+    if all.is_empty() {
+        Err(BadData)
+    } else {
+        Ok(all)
+    }
 }
 
 pub(super) fn texts(of: &[&str]) -> Vec<Vec<u8>> {

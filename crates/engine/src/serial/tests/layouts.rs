@@ -390,19 +390,30 @@ fn what_is_written_is_what_redis_writes() {
     let long = "b".repeat(200);
     let list = written(&|out| {
         write_list(out, 3);
-        write_node(out, 1, [bytes("a")].into_iter(), true).expect("small");
+        write_node(out, &listpack_of(&[b"a"]), true);
         write_plain_node(out, long.as_bytes(), true);
-        write_node(out, 1, [bytes("c")].into_iter(), true).expect("small");
+        write_node(out, &listpack_of(&[b"c"]), true);
     });
     assert_eq!(list, b"\x12\x03\x02\n\n\x00\x00\x00\x01\x00\x81a\x02\xff\x01\xc3\t@\xc8\x01bb\xe0\xbb\x00\x01bb\x02\n\n\x00\x00\x00\x01\x00\x81c\x02\xff");
     let zset = written(&|out| {
-        let of = [("c", f64::INFINITY), ("b", 2.5), ("a", 1.0)];
+        let of = [
+            (bytes("c"), f64::INFINITY),
+            (bytes("b"), 2.5),
+            (bytes("a"), 1.0),
+        ];
         write_zset(out, 3, of.into_iter(), true);
     });
     assert_eq!(zset, b"\x05\x03\x01c\x00\x00\x00\x00\x00\x00\xf0\x7f\x01b\x00\x00\x00\x00\x00\x00\x04@\x01a\x00\x00\x00\x00\x00\x00\xf0?");
-    let hash = written(&|out| write_hash(out, 1, [("f", "v")].into_iter(), true));
+    let hash = written(&|out| write_hash(out, 1, [(bytes("f"), bytes("v"))].into_iter(), true));
     assert_eq!(hash, b"\x04\x01\x01f\x01v");
-    let set = written(&|out| write_set(out, 3, ["3", "b", "a"].into_iter(), true));
+    let set = written(&|out| {
+        write_set(
+            out,
+            3,
+            [Element::Int(3), bytes("b"), bytes("a")].into_iter(),
+            true,
+        )
+    });
     assert_eq!(set, b"\x02\x03\xc0\x03\x01b\x01a");
     let ints = written(&|out| write_ints(out, 2, b"\x01\0\x02\0", true).expect("few"));
     assert_eq!(

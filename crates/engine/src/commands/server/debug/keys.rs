@@ -2,10 +2,15 @@
 
 use crate::error::CommandError;
 use crate::exec::{Env, SessionCx};
-use crate::keyspace::{Str, Stripe, stripe_of};
-use crate::serial::{digest, write};
+use crate::keyspace::{Detached, Stripe, Value, stripe_of};
+use crate::serial::digest;
+use crate::serial::value::write_value;
 use crate::settings::id;
 use crate::spec::Outcome;
+use ochre_ds::hash::HashRef;
+use ochre_ds::list::ListRef;
+use ochre_ds::set::SetRef;
+use ochre_ds::zset::ZsetRef;
 use ochre_resp::Request;
 
 /// Keys that POPULATE makes between two looks at whether the client is still there.
@@ -25,50 +30,19 @@ pub(super) fn with_stripe<R>(
 /// A value that is not expired, copied (a large one by reference).
 struct Seen {
     address: usize,
-    value: Bytes,
-    encoding: &'static str,
-    clock: u32,
-    expires: bool,
-}
-
-enum Bytes {
-    Small(Vec<u8>),
-    Large(ochre_ds::blob::Blob),
-}
-
-impl Bytes {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Bytes::Small(bytes) => bytes,
-            Bytes::Large(blob) => blob.as_slice(),
-        }
-    }
+    value: Detached,
 }
 
 fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
-    /// Redis keeps strings up to this length in one piece with their header.
-    const EMBEDDED_MAX: usize = 44;
     with_stripe(env, key, |stripe, hash| {
         let found = stripe.find(hash, key)?;
-        let view = stripe.view(found.handle)?;
-        if view.expires_at().is_some_and(|at| at <= env.now_ms) {
+        let value = stripe.duplicate(found.handle)?;
+        if value.expires_at.is_some_and(|at| at <= env.now_ms) {
             return None;
         }
-        let text = stripe.string(found.handle)?;
-        let encoding = match text {
-            Str::Int(_) => "int",
-            _ if text.len() <= EMBEDDED_MAX && !view.modified() => "embstr",
-            _ => "raw",
-        };
         Some(Seen {
             address: stripe.entry_addresses(hash).0.addr(),
-            value: match text {
-                Str::Blob(blob) => Bytes::Large(blob.clone()),
-                small => Bytes::Small(small.to_vec()),
-            },
-            encoding,
-            clock: view.clock(),
-            expires: view.expires_at().is_some(),
+            value,
         })
     })
 }
@@ -78,29 +52,56 @@ pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let env = cx.env;
     let seen = look(env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
     let rule = env.engine.access_rule(env.now_ms);
+    let clock = seen.value.clock;
     let idle = if rule.lfu {
         0
     } else {
-        rule.idle_seconds(seen.clock)
+        rule.idle_seconds(clock)
     };
     let mut form = Vec::new();
     let compress = env.engine.settings.flag(id::RDBCOMPRESSION);
-    write::string(&mut form, seen.value.as_slice(), compress);
-    let text = format!(
-        "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{idle}",
+    write_value(&mut form, seen.value.value(), compress);
+    // Without the byte that tells the type.
+    let length = form.len() - 1;
+    let mut text = format!(
+        "Value at:{:#x} refcount:1 encoding:{} serializedlength:{length} lru:{clock} lru_seconds_idle:{idle}",
         seen.address,
-        seen.encoding,
-        form.len(),
-        seen.clock
+        seen.value.encoding(),
     );
+    if let Value::List(list @ ListRef::Chunks(_)) = seen.value.value() {
+        text.push_str(&nodes(env, list));
+    }
     cx.out.simple(text);
     Ok(())
 }
 
-/// No value is kept as a hash table of its own yet.
+/// What is said of the nodes of a list.
+fn nodes(env: Env<'_>, list: ListRef<'_>) -> String {
+    let (count, bytes) = list.nodes().fold((0u32, 0), |(count, bytes), node| {
+        let own = node
+            .alone()
+            .map_or_else(|| node.listpack_len(), <[u8]>::len);
+        (count + 1, bytes + own)
+    });
+    let average = list.len() as f64 / f64::from(count.max(1));
+    let most = env.engine.settings.int(id::LIST_MAX_LISTPACK_SIZE);
+    format!(
+        " ql_nodes:{count} ql_avg_node:{average:.2} ql_listpack_max:{most} ql_compressed:0 ql_uncompressed_size:{bytes}"
+    )
+}
+
+/// Tells of a value that is kept as a hash table how many elements it has.
 pub(super) fn table_of(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
-    look(cx.env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
-    Err(CommandError::NO_HASH_TABLE)
+    let seen = look(cx.env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
+    let len = match seen.value.value() {
+        Value::Set(SetRef::Table(dict)) => dict.len(),
+        Value::Hash(HashRef::Table(dict)) => dict.len(),
+        Value::Zset(ZsetRef::Tree(tree)) => tree.len(),
+        _ => return Err(CommandError::NO_HASH_TABLE),
+    };
+    let text = format!("Hash table 0 stats (main hash table):\n number of elements: {len}\n");
+    cx.out.verbatim(b"txt", text.as_bytes());
+    Ok(())
 }
 
 pub(super) fn digest(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
@@ -113,7 +114,7 @@ pub(super) fn digest_value(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome
     cx.out.array(args.len());
     for key in args {
         let sum = look(cx.env, key).map_or_else(digest::Sum::default, |seen| {
-            digest::value_digest(seen.value.as_slice(), seen.expires)
+            digest::value_digest(seen.value.value(), seen.value.expires_at.is_some())
         });
         cx.out.simple(digest::hex(&sum));
     }
