@@ -114,13 +114,15 @@ impl<'a> Encoded<'a> {
 }
 
 /// Bytes of the length behind head and body of together `len` bytes.
+///
+/// compat: from the second on, the largest length that the bits could hold takes a byte more.
 #[inline]
 fn back_len(len: usize) -> usize {
     match len {
         0..=0x7F => 1,
-        0x80..=0x3FFF => 2,
-        0x4000..=0x1F_FFFF => 3,
-        0x20_0000..=0xFFF_FFFF => 4,
+        0x80..0x3FFF => 2,
+        0x3FFF..0x1F_FFFF => 3,
+        0x1F_FFFF..0xFFF_FFFF => 4,
         _ => 5,
     }
 }
