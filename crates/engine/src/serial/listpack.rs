@@ -243,11 +243,10 @@ impl Writer {
     }
 }
 
-/// The integer that a double is exactly; minus zero is zero.
+/// The integer that a double is exactly, if Redis stores it as one: within 2^62. Minus zero is zero.
 fn whole(score: f64) -> Option<i64> {
-    /// 2^63, the first double beyond.
-    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    const MOST: f64 = 4_611_686_018_427_387_904.0;
     // In that range the conversion is exact or cuts a fraction off.
-    let inside = (-BEYOND..BEYOND).contains(&score);
+    let inside = (-MOST..=MOST).contains(&score);
     (inside && score.fract() == 0.0).then_some(score as i64)
 }

@@ -122,7 +122,11 @@ fn list(layout: Layout, reader: &mut Reader<'_>, with: &Conditions) -> Result<Ob
         }
         Ok(())
     })?;
-    Ok(Object::List(list.loaded(limits)))
+    // compat: Redis leaves the oldest layout as it is.
+    if layout != Layout::ListZiplist {
+        list = list.loaded(limits);
+    }
+    Ok(Object::List(list))
 }
 
 fn set(layout: Layout, reader: &mut Reader<'_>, with: &Conditions) -> Result<Object, LoadError> {
@@ -131,6 +135,9 @@ fn set(layout: Layout, reader: &mut Reader<'_>, with: &Conditions) -> Result<Obj
     if layout.stays_packed() {
         limits.value = usize::MAX;
         set = Set::Packed(Vec::new());
+    } else if layout == Layout::Set && { *reader }.plain_length()? > limits.ints {
+        // compat: also where a pack could hold so many.
+        set.make_table(with.seed)?;
     }
     read_members(layout, reader, with.bulk_max, |member| {
         new(set.add(member, limits, with.seed)?)
