@@ -4,6 +4,7 @@ use ochre_engine::keyspace::{Str, Value};
 use ochre_engine::ports::Journal;
 use ochre_engine::serial::{self, digest};
 use ochre_resp::{Frame, Protocol, Request, RequestBuf};
+use ochre_testkit::in_process::START_MS;
 use ochre_testkit::{Connection, InProcess};
 use std::sync::{Arc, Mutex};
 
@@ -187,4 +188,77 @@ fn the_digest_of_a_data_set_is_that_of_redis() {
     // What has expired is not there, whether it was removed yet or not.
     server.advance(1000);
     assert_ne!(sum(&server), "5e0688f0084126cfe7483e42e6abccf46dbb250d");
+}
+
+/// The payload of a plain set, hash or list of `count` numbered strings, without its footer.
+fn numbered(layout: u8, count: usize, strings: usize) -> Vec<u8> {
+    let mut payload = vec![layout];
+    serial::write::length(&mut payload, count);
+    for n in 0..strings {
+        serial::write::string(&mut payload, format!("element:{n}").as_bytes(), true);
+    }
+    payload
+}
+
+#[test]
+fn large_collections_are_restored_and_dumped() {
+    let server = InProcess::new(&[("enable-debug-command", "yes")]);
+    let kept = Arc::new(Kept::default());
+    server.engine.journals.attach(kept.clone());
+    let mut c = server.connect(Protocol::Resp2);
+    for (layout, kind, strings) in [(1u8, "list", 1), (2, "set", 1), (4, "hash", 2)] {
+        let count = 20_000;
+        let mut payload = numbered(layout, count, count * strings);
+        serial::seal(&mut payload);
+        assert!(payload.len() > 256 * 1024);
+        let args = [b"RESTORE".as_slice(), b"k", b"1000", &payload];
+        assert_eq!(c.run(&args), ok());
+        let at = (START_MS + 1000).to_string();
+        let effect = [
+            b"RESTORE".as_slice(),
+            b"k",
+            at.as_bytes(),
+            &payload,
+            b"ABSTTL",
+        ];
+        assert_eq!(kept.take(), [effect.map(<[u8]>::to_vec)]);
+        assert_eq!(c.line("TYPE k"), Frame::Simple(kind.into()));
+        assert_eq!(c.line("PTTL k"), Frame::Integer(1000));
+        // The name is taken, whatever the payload.
+        let busy = error("BUSYKEY Target key name already exists.");
+        assert_eq!(c.run(&args), busy);
+        let mut bad = args;
+        let cut = &payload[..payload.len() - 1];
+        (bad[1], bad[3]) = (b"other", cut);
+        let footer = error("ERR DUMP payload version or checksum are wrong");
+        assert_eq!(c.run(&bad), footer);
+        assert_eq!(c.line("EXISTS other"), Frame::Integer(0));
+        let Frame::Bulk(dumped) = c.line("DUMP k") else {
+            panic!("a payload");
+        };
+        let digest = c.line("DEBUG DIGEST-VALUE k");
+        let again = [b"RESTORE".as_slice(), b"k", b"1000", &dumped, b"REPLACE"];
+        assert_eq!(c.run(&again), ok());
+        assert_eq!(c.line("DEBUG DIGEST-VALUE k"), digest);
+        // In the past, it goes.
+        let past = [
+            b"RESTORE".as_slice(),
+            b"k",
+            b"5",
+            &dumped,
+            b"REPLACE",
+            b"ABSTTL",
+        ];
+        assert_eq!(c.run(&past), ok());
+        assert_eq!(c.line("EXISTS k"), Frame::Integer(0));
+        kept.take();
+    }
+    // The last member stands there twice.
+    let mut twice = numbered(2, 20_001, 20_000);
+    serial::write::string(&mut twice, b"element:7", true);
+    serial::seal(&mut twice);
+    let args = [b"RESTORE".as_slice(), b"k", b"0", &twice];
+    assert_eq!(c.run(&args), error("ERR Bad data format"));
+    assert_eq!(c.line("EXISTS k"), Frame::Integer(0));
+    assert!(kept.take().is_empty());
 }
