@@ -271,14 +271,7 @@ impl Arena {
     }
 
     fn add_slab(&mut self, size: usize, slots: usize) -> Option<u32> {
-        let number = match self.vacant.pop() {
-            Some(n) => n,
-            None if self.slabs.len() < SLAB_NUMBER_MAX => {
-                self.slabs.push(Slab::VACANT);
-                u32::try_from(self.slabs.len() - 1).ok()?
-            }
-            None => return None,
-        };
+        let number = self.vacant_number()?;
         let bytes = size.checked_mul(slots)?;
         let layout = Layout::from_size_align(bytes, STEP).ok()?;
         // SAFETY: the layout has a non-zero size, as size >= SLOT_MIN and slots >= 1.
@@ -381,6 +374,41 @@ impl Arena {
         if let Ok(number) = u32::try_from(number) {
             self.vacant.push(number);
         }
+        self.shrink_directory();
+    }
+
+    /// Gives the directory's unused end back when it is most of it.
+    fn shrink_directory(&mut self) {
+        while self.slabs.len() > 1 && self.slabs.last().is_some_and(|s| s.slots == 0) {
+            self.slabs.pop();
+        }
+        let len = self.slabs.len();
+        if len * 4 <= self.slabs.capacity() {
+            self.slabs.shrink_to(len * 2);
+        }
+        // Numbers whose slabs were taken off the end are skipped when they come up; here when they pile up.
+        if self.vacant.len() > len * 2 {
+            let slabs = &self.slabs;
+            self.vacant
+                .retain(|n| slabs.get(*n as usize).is_some_and(|s| s.slots == 0));
+            self.vacant.sort_unstable();
+            self.vacant.dedup();
+            self.vacant.shrink_to(len);
+        }
+    }
+
+    /// A number in the directory that names no slab.
+    fn vacant_number(&mut self) -> Option<u32> {
+        while let Some(number) = self.vacant.pop() {
+            if (self.slabs.get(number as usize)).is_some_and(|s| s.slots == 0) {
+                return Some(number);
+            }
+        }
+        if self.slabs.len() >= SLAB_NUMBER_MAX {
+            return None;
+        }
+        self.slabs.push(Slab::VACANT);
+        u32::try_from(self.slabs.len() - 1).ok()
     }
 
     #[inline]

@@ -39,6 +39,8 @@ pub struct Full;
 /// Removed bytes after which a sparse slab is looked for: a quarter of the largest slab, which is what
 /// emptying one gains at least, so that it keeps pace with removals.
 const COMPACT_AFTER: usize = 3584;
+/// Moved records whose buckets are asked for before they are needed.
+const AHEAD: usize = 8;
 /// Free bytes that are not worth moving anything for.
 const SLACK_MIN: usize = 16 * 1024;
 
@@ -220,13 +222,18 @@ impl Dict {
         let Some(plan) = self.arena.sparsest() else {
             return;
         };
-        let (table, hasher) = (&mut self.table, self.hasher);
+        let (mut moves, hasher) = (Vec::new(), self.hasher);
         self.arena.evacuate(plan, |old, new, record| {
-            let hash = hasher.hash(Record::new(record).key());
-            if let Some((place, _)) = table.find(hash, |h| h == old) {
-                table.replace(place, new, false);
-            }
+            moves.push((hasher.hash(Record::new(record).key()), old, new));
         });
+        for (i, (hash, old, new)) in moves.iter().enumerate() {
+            if let Some((ahead, _, _)) = moves.get(i + AHEAD) {
+                self.prefetch_bucket(*ahead);
+            }
+            if let Some((place, _)) = self.table.find(*hash, |h| h == *old) {
+                self.table.replace(place, *new, false);
+            }
+        }
     }
 
     /// All keys with their values, in the order of memory.

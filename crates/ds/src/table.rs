@@ -361,6 +361,9 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
             chunk.pop();
             if chunk.is_empty() {
                 self.chunks.pop();
+                if self.chunks.len() * 4 <= self.chunks.capacity() {
+                    self.chunks.shrink_to(self.chunks.len() * 2);
+                }
             } else if index < CHUNK && chunk.len() * 4 <= chunk.capacity() {
                 chunk.shrink_to(chunk.len() * 2);
             }
