@@ -13,8 +13,10 @@ source "$here/servers.sh"
 workers=
 [ "$1" = --workers ] && { workers=1; shift; }
 ochre=$(absolute "$1") rounds=${2:-3} scale=${SCALE:-1}
-ROWS=${ROWS:-get_P1 set_P1 get_P1_c500 get_P16 set_P16 get_P100 incr_P16 mset10_P1 get_4k_P1 get_miss_P1}
-floors="get_P1=0.92 set_P1=0.92 get_P16=0.70 set_P16=0.75 get_P100=0.45 incr_P16=0.85 mset10_P1=0.90 get_4k_P1=0.95"
+ROWS=${ROWS:-get_P1 set_P1 get_P1_c500 get_P16 set_P16 get_P100 incr_P16 mset10_P1 get_4k_P1 get_miss_P1
+  hset_P16 sadd_P16 lpush_P16 zadd_P16 lrange100_P1}
+floors="get_P1=0.92 set_P1=0.92 get_P16=0.70 set_P16=0.75 get_P100=0.45 incr_P16=0.85 mset10_P1=0.90 get_4k_P1=0.95
+  hset_P16=0.85 sadd_P16=0.85 lpush_P16=0.85 zadd_P16=0.85 lrange100_P1=0.90"
 
 declare -A command_of
 names=()

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Head-of-line blocking: how long GETs of 20 clients take while another client does something heavy.
 
-usage: bench/hol.py OCHRE_SERVER [--redis SERVER] [--scenario keys10m,bitcount256,flushall] [--seconds 10]
-                    [--keys 10000000] [--limit-ms 5] [--port 7140]
+usage: bench/hol.py OCHRE_SERVER [--redis SERVER] [--scenario keys10m,bitcount256,flushall,smembers1m,del10m,zunion1m]
+                    [--seconds 10] [--keys 10000000] [--members 10000000] [--limit-ms 5] [--port 7140]
   idle         nothing else happens: what the machine and the load generator themselves cost
   keys10m      KEYS * over ten million keys, again and again (a pattern that all match: the reply is read in full)
   bitcount256  BITCOUNT of four values of 256 MB, one after the other, again and again
   flushall     FLUSHALL ASYNC, then 500,000 keys by pipelined MSET, again and again
+  smembers1m   SMEMBERS of a set of a million, again and again (the reply is read in full)
+  del10m       DEL of a set of ten million, one second into the run, then SADD of them anew, again and again
+  zunion1m     ZUNIONSTORE of two sorted sets of a million that have half of their members in common, again and again
 Each scenario runs on Ochre and then on a real Redis 7.0 under the same load. The GETs come from one process over raw
 sockets, 200 a second on each of 20 connections, sent by the clock and not after the last reply, so that a stall
 is seen by every request that falls into it. That process asks for real-time priority (root) so as not to be the source
@@ -80,11 +83,51 @@ def flush_round(s):
                 sys.exit("MSET failed: %r" % got)
             left -= len(got)
 
+def fill_in(s, head, total, element):
+    """`total` elements into one collection, a thousand in a command; `element(i)` gives an element's wire form."""
+    per = element(0).count(b"$")
+    for at in range(0, total, 1000):
+        n = min(1000, total - at)
+        s.sendall(b"*%d\r\n" % (len(head) + n * per) + encode(*head).split(b"\r\n", 1)[1] + b"".join(map(element, range(at, at + n))))
+        got = b""
+        while not got.endswith(b"\r\n"):
+            got += s.recv(4096)
+        if got[:1] != b":":
+            sys.exit("%s failed: %r" % (head[0], got[:200]))
+
+def member(i):
+    return b"$15\r\nmember:%08d\r\n" % i
+
+def million(s, _):
+    fill_in(s, ["SADD", "million"], 1_000_000, member)
+
+def smembers_round(s):
+    s.sendall(encode("SMEMBERS", "million") + encode("ECHO", "the-end-of-members"))
+    read_until(s, b"\r\nthe-end-of-members\r\n")
+
+def victim(s, a):
+    fill_in(s, ["SADD", "victim"], a.members, member)
+
+def delete_round(s, size=[]):
+    if not size:
+        size.append(int(call(s, "SCARD", "victim")[1:]))
+        time.sleep(1)
+    call(s, "DEL", "victim")
+    fill_in(s, ["SADD", "victim"], size[0], member)
+
+def two_millions(s, _):
+    for name, start in (("zleft", 0), ("zright", 500_000)):
+        fill_in(s, ["ZADD", name], 1_000_000, lambda i: b"$8\r\n%08d\r\n" % (i % 9973) + member(start + i))
+
+def zunionstore_round(s):
+    call(s, "ZUNIONSTORE", "union", 2, "zleft", "zright")
+
 def nothing(s, _=None):
     time.sleep(0.1)
 
 SCENARIOS = {"idle": (nothing, nothing), "keys10m": (populate, keys_round), "bitcount256": (big_values, bitcount_round),
-             "flushall": (nothing, flush_round)}
+             "flushall": (nothing, flush_round), "smembers1m": (million, smembers_round), "del10m": (victim, delete_round),
+             "zunion1m": (two_millions, zunionstore_round)}
 
 def aggress(port, work, rounds):
     s = connect(port)
@@ -197,6 +240,7 @@ def main():
     p.add_argument("--scenario", default=",".join(SCENARIOS))
     p.add_argument("--seconds", type=int, default=10)
     p.add_argument("--keys", type=int, default=10_000_000)
+    p.add_argument("--members", type=int, default=10_000_000, help="size of the set that del10m deletes")
     p.add_argument("--limit-ms", type=float, default=5.0)
     p.add_argument("--port", type=int, default=7140)
     a = p.parse_args()

@@ -9,8 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/servers.sh"
 
 rounds=${2:-1}
-KINDS=${KINDS:-str64 str8ttl int}
-limits="str64=0.85 str8ttl=0.80 int=0.80"
+KINDS=${KINDS:-str64 str8ttl int hash10 zset1m set1m list1m}
+limits="str64=0.85 str8ttl=0.80 int=0.80 hash10=0.80 zset1m=0.80 set1m=0.80 list1m=1.00"
 
 rss() { awk '/VmRSS/{print $2*1024}' "/proc/$1/status"; }
 
