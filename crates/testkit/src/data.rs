@@ -31,7 +31,7 @@ pub fn describe(connection: &mut Connection, databases: usize, keys: &[&[u8]]) -
                 .collect();
         }
         for key in names {
-            let mut ask = |words: &[&[u8]]| {
+            let mut ask = |connection: &mut Connection, words: &[&[u8]]| {
                 let name: Vec<_> = words.iter().map(|w| String::from_utf8_lossy(w)).collect();
                 if has(&name.join("|")) {
                     let mut request = words.to_vec();
@@ -40,10 +40,18 @@ pub fn describe(connection: &mut Connection, databases: usize, keys: &[&[u8]]) -
                     facts.insert((db, key.clone(), name.join("|")), fact);
                 }
             };
-            ask(&[b"type"]);
-            ask(&[b"strlen"]);
-            ask(&[b"pexpiretime"]);
-            ask(&[b"dump"]);
+            ask(connection, &[b"type"]);
+            ask(connection, &[b"strlen"]);
+            ask(connection, &[b"pexpiretime"]);
+            // The serialised form of a table is in the table's own order.
+            let is_string =
+                connection.run(&[b"TYPE".as_slice(), &key]) == Frame::Simple(b"string".to_vec());
+            let value: &[&[u8]] = if is_string {
+                &[b"dump"]
+            } else {
+                &[b"debug", b"digest-value"]
+            };
+            ask(connection, value);
         }
     }
     connection.session.db = selected;

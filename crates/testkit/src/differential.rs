@@ -10,6 +10,7 @@
 //!
 //! Does not compare commands that the reference does not have, nor arguments newer than it.
 
+mod dump;
 pub mod explained;
 pub mod minimise;
 pub mod peer;
@@ -21,7 +22,7 @@ pub use report::{Coverage, Report};
 pub use steps::{Mismatch, Step};
 
 use crate::grammar::{Grammar, KEYS, Limits, Rng, Version};
-use crate::reference::Reference;
+use crate::reference::{Reference, Release};
 use ochre_engine::commands::FAMILIES;
 use ochre_resp::{Frame, Protocol};
 use peer::Peer;
@@ -32,6 +33,12 @@ use std::time::Instant;
 
 /// Of the generated scan commands, one in so many is followed to the end of its iteration.
 const ITERATED: u64 = 3;
+
+/// Times that a sequence changes the thresholds of encodings, the first of them after a quarter of it.
+const THRESHOLD_CHANGES: usize = 6;
+
+/// Where copies of collections are.
+const COPIED: &[u8] = b"copied";
 
 /// Databases of both sides.
 const DATABASES: usize = 16;
@@ -119,7 +126,7 @@ pub fn run(reference: &Reference, config: &Config) -> io::Result<Report> {
         };
         let (mut sent, mut seed, mut shown) = (0, config.seed, Instant::now());
         while sent < config.commands && report.failures.len() < config.most {
-            let steps = sequence(&grammar, seed, config.length);
+            let steps = sequence(&grammar, reference.release, seed, config.length);
             sent += steps.len() as u64;
             if let Some(mismatch) = arena.run(&steps, Some(&mut report))? {
                 report.fail(&arena, seed, steps, &mismatch);
@@ -138,29 +145,91 @@ pub fn run(reference: &Reference, config: &Config) -> io::Result<Report> {
 }
 
 /// The steps of one sequence.
-fn sequence(grammar: &Grammar, seed: u64, length: usize) -> Vec<Step> {
+fn sequence(grammar: &Grammar, release: Release, seed: u64, length: usize) -> Vec<Step> {
     let mut rng = Rng::seeded(seed);
     let mut steps = Vec::with_capacity(length + 100);
+    let mut next_thresholds = length / 4;
     while steps.len() < length {
-        let generated = grammar.request(&mut rng);
+        if steps.len() >= next_thresholds {
+            next_thresholds += length.div_ceil(THRESHOLD_CHANGES);
+            steps.push(thresholds(release, &mut rng));
+        }
+        let mut generated = grammar.request(&mut rng);
+        rules::settle(&mut generated.args);
         match (rules::rule_for(&generated.args), generated.cursor) {
             (Kind::Skip, _) => {}
+            _ if rules::is_read_differently(&generated.args) => {}
             (Kind::Iteration, Some(cursor)) if rng.below(ITERATED) == 0 => {
                 steps.push(Step::Iterate {
                     args: generated.args,
                     cursor,
                 })
             }
-            _ => steps.push(Step::Request(generated.args)),
+            (kind, _) => {
+                if let Some(copy) = rules::on_copy(&generated.args).filter(has_all) {
+                    let key = std::mem::replace(&mut generated.args[copy.key], COPIED.to_vec());
+                    steps.extend(on_copy(&copy, &key, generated.args));
+                    continue;
+                }
+                if matches!(kind, Kind::Packed(_))
+                    && has("object|encoding")
+                    && let Some(key) = generated.args.get(1)
+                {
+                    steps.push(request(&[b"OBJECT", b"ENCODING", key]));
+                }
+                steps.push(Step::Request(generated.args));
+            }
         }
     }
     compare_data(&mut steps);
     steps
 }
 
+fn has_all(copy: &rules::OnCopy) -> bool {
+    copy.made_by[0].iter().all(|name| has(&name.to_lowercase()))
+}
+
+/// Makes the copy of `key`, runs the request on it, and removes it after a look at what it has become.
+fn on_copy(copy: &rules::OnCopy, key: &[u8], args: Vec<Vec<u8>>) -> Vec<Step> {
+    let [before, between, behind] = copy.made_by.map(|words| words.iter().map(|w| w.as_bytes()));
+    let ends: [&[u8]; 2] = match before.len() + between.len() {
+        // COPY names the source first, the stores their destination.
+        1 => [key, COPIED],
+        _ => [COPIED, key],
+    };
+    let made = before
+        .chain([ends[0]])
+        .chain(between)
+        .chain([ends[1]])
+        .chain(behind);
+    vec![
+        request(&made.collect::<Vec<_>>()),
+        request(&[b"OBJECT", b"ENCODING", COPIED]),
+        Step::Request(args),
+        request(&[b"ZCARD", COPIED]),
+        request(&[b"DEL", COPIED]),
+    ]
+}
+
+fn request(words: &[&[u8]]) -> Step {
+    Step::Request(words.iter().map(|w| w.to_vec()).collect())
+}
+
+/// Other thresholds of encodings than before.
+fn thresholds(release: Release, rng: &mut Rng) -> Step {
+    let newer = match release {
+        Release::V70 => &[][..],
+        Release::V82 => peer::THRESHOLDS_72,
+    };
+    let mut words: Vec<&[u8]> = vec![b"CONFIG", b"SET"];
+    for (name, values) in peer::THRESHOLDS.iter().chain(newer) {
+        words.extend([name.as_bytes(), rng.pick(values).as_bytes()]);
+    }
+    request(&words)
+}
+
 /// Steps whose replies show the data, with those commands that Ochre has.
 fn compare_data(steps: &mut Vec<Step>) {
-    let request = |words: &[&[u8]]| Step::Request(words.iter().map(|w| w.to_vec()).collect());
     let databases: &[&[u8]] = if has("select") {
         &[b"0", b"1"]
     } else {
@@ -228,7 +297,8 @@ fn payloads(reference: &Reference, known: &BTreeSet<String>) -> io::Result<Vec<V
     let (mut rng, mut payloads) = (Rng::seeded(11), Vec::new());
     for _ in 0..20 {
         for _ in 0..40 {
-            let args = grammar.request(&mut rng).args;
+            let mut args = grammar.request(&mut rng).args;
+            rules::settle(&mut args);
             if rules::rule_for(&args) != Kind::Skip {
                 peer.call(&args)?;
             }

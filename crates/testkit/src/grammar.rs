@@ -8,24 +8,32 @@
 //!   so that a reference of that version can be asked.
 //! - Unless [`Limits::near`] is set, no generated expiry falls into the time that a test may take.
 //! - Every request has at least its command's name.
+//! - No request asks for a random sample of more than [`SAMPLE_MAX`] elements, be there as few as may.
 //!
 //! Does not decide which requests are fit to be sent to a server; [`crate::differential::rules`] does.
 
+mod collections;
 mod mutate;
 mod values;
 
 pub use crate::rng::Rng;
 pub use values::KEYS;
 
-use ochre_engine::spec::{Access, Arg, ArgKind, Command, Run};
+use ochre_engine::spec::{Access, Arg, ArgKind, Command, Group, Run};
 
-/// Words of the grammar whose version Redis's own COMMAND DOCS does not tell, and therefore ours does not.
+/// Words of the grammar (not those that introduce a value) whose version Redis's own COMMAND DOCS does not tell, and therefore ours does not.
 const NEWER_WORDS: &[(&str, &str)] = &[
     ("DIFF", "8.2.0"),
     ("DIFF1", "8.2.0"),
     ("ANDOR", "8.2.0"),
     ("ONE", "8.2.0"),
+    ("NOVALUES", "7.4.0"),
+    ("WITHSCORE", "7.2.0"),
+    ("COUNT", "8.8.0"),
 ];
+
+/// Elements of a sample that may repeat them: such a reply is as long as the request wants it to be.
+pub const SAMPLE_MAX: i64 = 1000;
 
 /// A version of Redis.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -103,7 +111,20 @@ pub struct Grammar {
 pub(crate) struct Draw<'a> {
     rng: &'a mut Rng,
     limits: &'a Limits,
+    group: Group,
+    /// The kind of the argument that is being drawn.
+    kind: ArgKind,
+    /// Keys that are still to come, by the count drawn before them.
     numkeys: Option<usize>,
+    /// Keys that came after such a count.
+    counted: Option<usize>,
+    /// The last key of the collections' own ones.
+    key: Option<&'static [u8]>,
+    /// What the bounds drawn so far are, if the command lets one choose.
+    range: Option<collections::Range>,
+    chooses_range: bool,
+    /// The request carries very many elements.
+    bulk: bool,
     cursor: Option<usize>,
     args: Vec<Vec<u8>>,
 }
@@ -173,10 +194,19 @@ impl Grammar {
     }
 
     fn fill(&self, choice: Choice, rng: &mut Rng) -> Generated {
+        let mut tokens = Vec::new();
+        words(choice.command.args, self.limits.version, &mut tokens);
         let mut draw = Draw {
             rng,
             limits: &self.limits,
+            group: choice.command.group,
+            kind: ArgKind::Block,
             numkeys: None,
+            counted: None,
+            key: None,
+            range: None,
+            chooses_range: tokens.contains(&"BYLEX"),
+            bulk: false,
             cursor: None,
             args: Vec::new(),
         };
@@ -192,14 +222,15 @@ impl Grammar {
         let (mut args, mut cursor) = (std::mem::take(&mut draw.args), draw.cursor);
         if draw.rng.chance(self.limits.damaged) {
             cursor = None;
-            let mut tokens = Vec::new();
-            words(choice.command.args, self.limits.version, &mut tokens);
             for _ in 0..1 + draw.rng.below(2) {
                 mutate::mutate(&mut draw, &mut args, &tokens, fixed);
             }
         }
         if !self.limits.near {
             keep_far(choice.command, &mut args, draw.rng);
+        }
+        if choice.command.tips.contains(&"nondeterministic_output") {
+            keep_small(&mut args);
         }
         Generated { args, cursor }
     }
@@ -254,7 +285,8 @@ fn words(args: &[Arg], newest: Version, found: &mut Vec<&'static str>) {
 }
 
 fn is_old_enough(arg: &Arg, newest: Version) -> bool {
-    let undocumented = NEWER_WORDS.iter().find(|(word, _)| arg.token == Some(word));
+    let is_word = |word| arg.kind == ArgKind::Token && arg.token == Some(word);
+    let undocumented = NEWER_WORDS.iter().find(|(word, _)| is_word(*word));
     let since = arg.since.or(undocumented.map(|(_, since)| *since));
     since.is_none_or(|s| Version::parse(s) <= newest)
 }
@@ -276,6 +308,16 @@ fn keep_far(command: &Command, args: &mut [Vec<u8>], rng: &mut Rng) {
     }
 }
 
+/// Brings counts of samples with repetition within [`SAMPLE_MAX`]. The least number of all is refused everywhere.
+fn keep_small(args: &mut [Vec<u8>]) {
+    for arg in args.iter_mut().skip(1) {
+        let large = |n: &i64| *n < -SAMPLE_MAX && *n != i64::MIN;
+        if ochre_resp::parse_i64(arg).filter(large).is_some() {
+            *arg = (-SAMPLE_MAX).to_string().into_bytes();
+        }
+    }
+}
+
 impl Draw<'_> {
     fn one_of(&mut self, words: &[&str]) -> Vec<u8> {
         self.rng.pick(words).as_bytes().to_vec()
@@ -283,22 +325,50 @@ impl Draw<'_> {
 
     fn all(&mut self, args: &[Arg]) {
         for arg in args {
-            if is_old_enough(arg, self.limits.version) && (!arg.optional || self.rng.chance(35)) {
+            if is_old_enough(arg, self.limits.version) && self.wants(arg) {
                 self.arg(arg);
             }
         }
     }
 
+    fn wants(&mut self, arg: &Arg) -> bool {
+        match self.range {
+            Some(range) if collections::is_range_choice(arg) && self.rng.chance(92) => {
+                range != collections::Range::Rank
+            }
+            _ => !arg.optional || self.rng.chance(35),
+        }
+    }
+
+    /// How many elements a repeatable argument gets.
+    fn repeats(&mut self, arg: &Arg, has_key: bool) -> usize {
+        if has_key && let Some(n) = self.numkeys.take() {
+            self.counted = Some(n);
+            return n;
+        }
+        if arg.name == "weight"
+            && let Some(n) = self.counted
+            && self.rng.chance(85)
+        {
+            return n;
+        }
+        if collections::is_collection(self.group) && !has_key && self.rng.chance(1) {
+            self.bulk = true;
+            return 40 + self.rng.index(200);
+        }
+        if self.rng.chance(60) {
+            1
+        } else {
+            1 + self.rng.index(5)
+        }
+    }
+
     fn arg(&mut self, arg: &Arg) {
         let has_key = arg.kind == ArgKind::Key || arg.args.iter().any(|a| a.kind == ArgKind::Key);
-        let times = match (arg.multiple, self.numkeys) {
-            (false, _) => 1,
-            (true, Some(n)) if has_key => {
-                self.numkeys = None;
-                n
-            }
-            (true, _) if self.rng.chance(60) => 1,
-            (true, _) => 1 + self.rng.index(5),
+        let times = if arg.multiple {
+            self.repeats(arg, has_key)
+        } else {
+            1
         };
         for i in 0..times {
             if let Some(token) = arg.token
@@ -314,7 +384,12 @@ impl Draw<'_> {
         }
     }
 
+    fn strategy(&self, name: &str) -> Option<values::Strategy> {
+        collections::strategy(self.group, name).or_else(|| values::strategy(name))
+    }
+
     fn value(&mut self, arg: &Arg) {
+        self.kind = arg.kind;
         let value = match arg.kind {
             ArgKind::Token => return,
             ArgKind::Block => return self.all(arg.args),
@@ -325,6 +400,7 @@ impl Draw<'_> {
                     .iter()
                     .filter(|a| is_old_enough(a, newest))
                     .collect();
+                let options = collections::fitting(self, options);
                 if !options.is_empty() {
                     let chosen = *self.rng.pick(&options);
                     self.arg(chosen);
@@ -337,7 +413,7 @@ impl Draw<'_> {
                 self.numkeys = Some(count);
                 count.to_string().into_bytes()
             }
-            _ => match (values::strategy(arg.name), arg.kind) {
+            _ => match (self.strategy(arg.name), arg.kind) {
                 (Some(strategy), _) => {
                     if arg.name == "cursor" {
                         self.cursor = Some(self.args.len());

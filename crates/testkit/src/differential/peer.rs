@@ -14,6 +14,40 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("slowlog-max-len", "128"),
     ("slowlog-log-slower-than", "10000"),
     ("latency-tracking", "yes"),
+    // Defaults differ between releases.
+    ("hash-max-listpack-entries", "128"),
+    ("hash-max-listpack-value", "64"),
+    ("list-max-listpack-size", "-2"),
+    ("list-compress-depth", "0"),
+    ("set-max-intset-entries", "512"),
+    ("set-max-listpack-entries", "128"),
+    ("set-max-listpack-value", "64"),
+    ("zset-max-listpack-entries", "128"),
+    ("zset-max-listpack-value", "64"),
+];
+
+/// What Ochre is told beside Redis 7.0, which has no packed sets but those of integers.
+pub const LIKE_70: &[&str] = &["CONFIG", "SET", "set-max-listpack-entries", "0"];
+
+/// Thresholds of encodings, lowered and put back in mid-run, so that every encoding is met: (setting, values).
+/// The packed sets are of 7.2, and [`LIKE_70`] needs theirs.
+pub const THRESHOLDS: &[(&str, &[&str])] = &[
+    ("hash-max-listpack-entries", &["128", "16", "3", "1", "0"]),
+    ("hash-max-listpack-value", &["64", "64", "8", "0"]),
+    (
+        "list-max-listpack-size",
+        &["-2", "-1", "-5", "1", "3", "20"],
+    ),
+    ("list-compress-depth", &["0", "1", "2"]),
+    ("set-max-intset-entries", &["512", "16", "3", "0"]),
+    ("zset-max-listpack-entries", &["128", "16", "3", "1", "0"]),
+    ("zset-max-listpack-value", &["64", "64", "8", "0"]),
+];
+
+/// The thresholds that Redis has had since 7.2.
+pub const THRESHOLDS_72: &[(&str, &[&str])] = &[
+    ("set-max-listpack-entries", &["128", "16", "3", "0"]),
+    ("set-max-listpack-value", &["64", "64", "8", "0"]),
 ];
 
 /// One side.

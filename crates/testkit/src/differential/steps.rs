@@ -6,7 +6,7 @@
 //! - A side that panics, closes or falls silent differs; it does not end the program.
 
 use super::explained::{self, Difference};
-use super::peer::Peer;
+use super::peer::{self, Peer};
 use super::report::Report;
 use super::rules::{self, Kind};
 use crate::reference::Release;
@@ -91,15 +91,20 @@ impl Arena {
         steps: &[Step],
         mut report: Option<&mut Report>,
     ) -> io::Result<Option<Mismatch>> {
-        let ours = match &self.ours {
+        let mut ours = match &self.ours {
             Some(address) => Peer::server(address, self.protocol)?,
             None => Peer::engine(self.protocol),
         };
         let theirs = Peer::server(&self.reference, self.protocol)?;
+        if self.release == Release::V70 {
+            ours.call(peer::LIKE_70)?;
+        }
         let mut pair = Pair {
             ours,
             theirs,
             release: self.release,
+            encoding: None,
+            mixed: BTreeSet::new(),
         };
         let mut at = 0;
         while at < steps.len() {
@@ -135,6 +140,10 @@ struct Pair {
     ours: Peer,
     theirs: Peer,
     release: Release,
+    /// The key whose encoding the last request asked for, and the answer of both sides.
+    encoding: Option<(Vec<u8>, Vec<u8>)>,
+    /// Keys whose sets were stored by set algebra, perhaps in the order of a table, and their copies.
+    mixed: BTreeSet<Vec<u8>>,
 }
 
 fn mismatch(
@@ -167,7 +176,8 @@ impl Pair {
                 let of = |replies: &[Vec<u8>]| replies.get(at).cloned().unwrap_or_default();
                 return mismatch(at, of(&ours), of(&theirs), note);
             };
-            let verdict = judge(args, a, b, self.release);
+            let order = self.order(args, a, b);
+            let verdict = judge(args, a, b, self.release, order);
             if let Some(report) = report.as_deref_mut() {
                 report.count(args, b.first() == Some(&b'-'), verdict);
             }
@@ -184,6 +194,36 @@ impl Pair {
             }
         }
         None
+    }
+
+    /// Whether the request's key is known to have an order on both sides; takes note of encodings that are told.
+    fn order(&mut self, args: &[Vec<u8>], ours: &[u8], theirs: &[u8]) -> Order {
+        let told = self.encoding.take();
+        let is = |i: usize, word: &str| {
+            let arg = args.get(i);
+            arg.is_some_and(|a| a.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        if is(0, "object") && is(1, "encoding") && args.len() == 3 && ours == theirs {
+            self.encoding = Some((args[2].clone(), theirs.to_vec()));
+        }
+        let stores = ["sinterstore", "sunionstore", "sdiffstore"].iter();
+        if args.len() > 1 && stores.into_iter().any(|c| is(0, c)) {
+            self.mixed.insert(args[1].clone());
+        }
+        let moves = ["rename", "renamenx", "copy"].iter();
+        if moves.into_iter().any(|c| is(0, c)) && args.iter().any(|a| self.mixed.contains(a)) {
+            self.mixed.extend(args[1..].iter().cloned());
+        }
+        match told {
+            Some((key, encoding))
+                if args.get(1) == Some(&key)
+                    && !encoding.ends_with(TABLE)
+                    && !self.mixed.contains(&key) =>
+            {
+                Order::Known
+            }
+            _ => Order::Unknown,
+        }
     }
 
     fn iterate(&mut self, args: &[Vec<u8>], cursor: usize) -> Option<Mismatch> {
@@ -228,8 +268,22 @@ impl Pair {
     }
 }
 
-/// All elements of an iteration, or the reply that ended it.
+/// All elements of an iteration, or the reply that ended it. Scores are read: ZSCAN of
+/// Redis writes those of large sorted sets with 17 digits, 7.0 those of packed ones, too.
 fn whole(peer: &mut Peer, args: &[Vec<u8>], cursor: usize) -> Result<BTreeSet<Vec<u8>>, Vec<u8>> {
+    let is = |word: &str| args[0].eq_ignore_ascii_case(word.as_bytes());
+    let bare = |a: &Vec<u8>| a.eq_ignore_ascii_case(b"novalues");
+    let pairs = is("zscan") || is("hscan") && !args.iter().any(bare);
+    let scores = is("zscan");
+    let wire = |f: &Frame| {
+        let mut bytes = Vec::new();
+        let text = f.as_bytes().map(String::from_utf8_lossy);
+        match text.and_then(|t| t.parse::<f64>().ok()).filter(|_| scores) {
+            Some(score) => Frame::Double(score).encode(Protocol::Resp3, &mut bytes),
+            None => f.encode(Protocol::Resp3, &mut bytes),
+        }
+        bytes
+    };
     let (mut args, mut items) = (args.to_vec(), BTreeSet::new());
     for _ in 0..PAGES_MAX {
         let reply = peer.call(&args).unwrap_or_default();
@@ -242,11 +296,12 @@ fn whole(peer: &mut Peer, args: &[Vec<u8>], cursor: usize) -> Result<BTreeSet<Ve
         let (Frame::Array(found), Frame::Bulk(next)) = (found, next) else {
             return Err(reply);
         };
-        items.extend(found.iter().map(|f| {
-            let mut bytes = Vec::new();
-            f.encode(Protocol::Resp3, &mut bytes);
-            bytes
-        }));
+        let size = if pairs { 2 } else { 1 };
+        items.extend(
+            found
+                .chunks(size)
+                .map(|item| item.iter().flat_map(wire).collect()),
+        );
         if next == b"0" {
             return Ok(items);
         }
@@ -266,9 +321,27 @@ pub enum Verdict {
     Different,
 }
 
+/// Whether the elements of a request's collection have an order of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// They have, by the encoding told just before.
+    Known,
+    /// Nobody asked, or they have none.
+    Unknown,
+}
+
+/// The end of an OBJECT ENCODING that means no order.
+const TABLE: &[u8] = b"hashtable\r\n";
+
 /// Compares two replies to one request.
 #[must_use]
-pub fn judge(args: &[Vec<u8>], ours: &[u8], theirs: &[u8], release: Release) -> Verdict {
+pub fn judge(
+    args: &[Vec<u8>],
+    ours: &[u8],
+    theirs: &[u8],
+    release: Release,
+    order: Order,
+) -> Verdict {
     // The reference's bytes are known to be one frame, so equal bytes are one, too.
     if ours == theirs {
         return Verdict::Same;
@@ -276,7 +349,10 @@ pub fn judge(args: &[Vec<u8>], ours: &[u8], theirs: &[u8], release: Release) -> 
     let (Some(ours), Some(theirs)) = (decode(ours), decode(theirs)) else {
         return Verdict::Different;
     };
-    let kind = rules::rule_for(args);
+    let kind = match (rules::rule_for(args), order) {
+        (Kind::Packed(_), Order::Known) => Kind::Exact,
+        (kind, _) => kind,
+    };
     if kind != Kind::Exact && rules::agree(kind, &ours, &theirs) {
         return Verdict::Same;
     }

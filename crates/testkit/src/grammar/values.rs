@@ -11,7 +11,7 @@
 //!   Distinct draws of far times are at least [`SPACING`] units apart, so that comparing two of them (EXPIRE GT)
 //!   does not depend on the millisecond in which a server ran the command.
 
-use super::Draw;
+use super::{Draw, Group};
 
 /// Highest bit offset that is drawn as a sensible one.
 pub(super) const OFFSET_MAX: i64 = 1 << 20;
@@ -30,7 +30,36 @@ pub const KEYS: &[&[u8]] = &[
     b"a-key-of-more-than-forty-four-bytes-in-a-hash-{tag}",
     b"",
     b"[k]*?",
+    b"l:1",
+    b"l:2",
+    b"l:3",
+    b"l:4",
+    b"h:1",
+    b"h:2",
+    b"h:3",
+    b"h:4",
+    b"s:1",
+    b"s:2",
+    b"s:3",
+    b"s:4",
+    b"z:1",
+    b"z:2",
+    b"z:3",
+    b"z:4",
 ];
+
+/// The keys that the commands of a group prefer, as a range of [`KEYS`]: lest strings, which overwrite anything,
+/// take all keys from the types that do not.
+fn own_keys(group: Group) -> Option<std::ops::Range<usize>> {
+    match group {
+        Group::String | Group::Bitmap => Some(0..8),
+        Group::List => Some(8..12),
+        Group::Hash => Some(12..16),
+        Group::Set => Some(16..20),
+        Group::SortedSet => Some(20..24),
+        _ => None,
+    }
+}
 
 const PATTERNS: &[&str] = &[
     "*",
@@ -221,9 +250,16 @@ pub(super) fn is_time(name: &str) -> bool {
 }
 
 pub(super) fn key(draw: &mut Draw<'_>) -> Vec<u8> {
-    // The first few more often, so that multi-key commands meet existing keys.
-    let span = if draw.rng.chance(60) { 4 } else { KEYS.len() };
-    KEYS[draw.rng.index(span)].to_vec()
+    let own = own_keys(draw.group).filter(|_| draw.rng.chance(85));
+    let index = match own {
+        // The first few more often, so that multi-key commands meet existing keys.
+        Some(own) if own.start == 0 && draw.rng.chance(60) => draw.rng.index(4),
+        Some(own) => own.start + draw.rng.index(own.len()),
+        None if draw.rng.chance(30) => draw.rng.index(4),
+        None => draw.rng.index(KEYS.len()),
+    };
+    draw.key = Some(KEYS[index]);
+    KEYS[index].to_vec()
 }
 
 pub(super) fn integer(draw: &mut Draw<'_>) -> Vec<u8> {
@@ -274,7 +310,7 @@ pub(super) fn value(draw: &mut Draw<'_>) -> Vec<u8> {
 }
 
 /// Twenty kilobytes, half of the time such that they can be compressed.
-fn long(draw: &mut Draw<'_>) -> Vec<u8> {
+pub(super) fn long(draw: &mut Draw<'_>) -> Vec<u8> {
     let len = draw.limits.long_value;
     if draw.rng.chance(50) {
         let word = draw.one_of(WORDS);
@@ -379,7 +415,7 @@ fn bitfield_type(draw: &mut Draw<'_>) -> Vec<u8> {
     [sign, bits.to_string().into_bytes()].concat()
 }
 
-fn index(draw: &mut Draw<'_>) -> Vec<u8> {
+pub(super) fn index(draw: &mut Draw<'_>) -> Vec<u8> {
     let number = if draw.rng.chance(85) {
         draw.rng.range(-12, 40)
     } else {
