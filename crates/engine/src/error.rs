@@ -261,6 +261,8 @@ fixed! {
     DELEX_TYPE = "ERR Key should be of string type if conditions are specified";
     /// DELEX with an unknown condition.
     DELEX_CONDITION = "ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE";
+    /// SORT: an element or weight is no number.
+    SORT_SCORE = "ERR One or more scores can't be converted into double";
     /// MSETEX with a count of keys that is none.
     NUMKEYS = "ERR invalid numkeys value or out of range";
 }

@@ -13,7 +13,8 @@ use super::session::Session;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{
-    Collection, Cut, Database, Detached, Found, Garbage, Locked, Str, Stripe, Value,
+    Collection, Cut, Database, Detached, Found, Garbage, KeyHasher, Locked, Str, Stripe, Value,
+    stripe_of,
 };
 use ochre_ds::blob::Blob;
 use ochre_ds::hash::{Hash, HashRef};
@@ -31,6 +32,15 @@ pub const SHARE_MIN: usize = 16 * 1024;
 
 /// A computation to be done after the stripes are released, on values held by reference.
 pub type Later = Box<dyn FnOnce(&mut Out) -> Result<(), CommandError> + Send>;
+
+/// A computation whose result is sent piece by piece.
+pub type LaterStream = Box<dyn FnOnce() -> Result<Box<dyn Producer>, CommandError> + Send>;
+
+/// What is left to be done when the stripes are released.
+pub(crate) enum After {
+    Reply(Later),
+    Stream(LaterStream),
+}
 
 /// Strings from this size are computed on after the lock is released.
 pub const LATER_MIN: usize = 256 * 1024;
@@ -158,6 +168,28 @@ macro_rules! reading {
             self.collection::<Hash>(i)
         }
 
+        /// The value at any key of the session's database, `None` when there is no such key. For commands that are
+        /// declared `wide`, and then for those requests that are.
+        pub fn any_value(&self, name: &[u8]) -> Option<Value<'_>> {
+            let (stripe, found) = self.any(name)?;
+            stripe.value(found.handle)
+        }
+
+        /// Looks an undeclared key up; one whose time has come is hidden.
+        fn any(&self, name: &[u8]) -> Option<(&Stripe, Found)> {
+            let wide = self.wide?;
+            let hash = wide.hasher.hash(name);
+            let stripe = self.locked.stripe(stripe_of(hash));
+            let found = stripe.find(hash, name)?;
+            let expires_at = stripe.view(found.handle)?.expires_at();
+            (expires_at.is_none_or(|at| at > wide.now_ms)).then_some((stripe, found))
+        }
+
+        /// The name of key `i`.
+        pub fn name(&self, i: usize) -> Option<&[u8]> {
+            self.args.get(self.plan.get(i)?.arg)
+        }
+
         /// The value at key `i`, whatever its type.
         pub fn value(&self, i: usize) -> Option<Value<'_>> {
             let (stripe, found) = self.found(i)?;
@@ -202,8 +234,16 @@ macro_rules! reading {
     };
 }
 
+/// What looking up undeclared keys takes, where every stripe of the database is locked.
+#[derive(Clone, Copy)]
+pub(crate) struct Wide {
+    pub(crate) hasher: KeyHasher,
+    pub(crate) now_ms: i64,
+}
+
 /// The declared keys of a command, locked for reading.
 pub struct ReadKeys<'a> {
+    pub(crate) wide: Option<Wide>,
     pub(crate) locked: &'a Locked<'a>,
     pub(crate) plan: &'a [PlannedKey],
     pub(crate) args: ochre_resp::Request<'a>,
@@ -234,7 +274,7 @@ pub struct ReadCx<'a> {
     pub out: &'a mut Out,
     /// Time, database, settings.
     pub env: Env<'a>,
-    pub(crate) later: Option<Later>,
+    pub(crate) later: Option<After>,
     pub(crate) stream: Option<Box<dyn Producer>>,
 }
 
@@ -246,12 +286,18 @@ impl ReadCx<'_> {
 
     /// Computes the reply after the stripes are released: for work in proportion to a large value.
     pub fn later(&mut self, work: Later) {
-        self.later = Some(work);
+        self.later = Some(After::Reply(work));
+    }
+
+    /// As [`Self::later`], for a reply that is sent piece by piece.
+    pub fn later_stream(&mut self, work: LaterStream) {
+        self.later = Some(After::Stream(work));
     }
 }
 
 /// The declared keys of a command, locked, to read and change.
 pub struct WriteKeys<'a> {
+    pub(crate) wide: Option<Wide>,
     pub(crate) locked: Locked<'a>,
     pub(crate) plan: &'a mut [PlannedKey],
     pub(crate) args: ochre_resp::Request<'a>,
@@ -551,7 +597,15 @@ pub struct WriteCx<'a> {
     /// How often the request was tried already: see [`Self::outside`].
     pub(crate) attempt: u32,
     pub(crate) outside: Option<Outside>,
+    pub(crate) later: Option<After>,
     pub(crate) stream: Option<Box<dyn Producer>>,
+}
+
+impl WriteCx<'_> {
+    /// Computes the reply after the stripes are released, and sends it piece by piece: where the request only reads.
+    pub fn later_stream(&mut self, work: LaterStream) {
+        self.later = Some(After::Stream(work));
+    }
 }
 
 /// What a `Session` handler gets: no keys.

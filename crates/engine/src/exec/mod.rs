@@ -32,8 +32,8 @@ mod stats;
 pub use ahead::Ahead;
 pub use collections::{Commit, Limits, OUTSIDE_MIN, Outside, Producer, STREAM_MIN};
 pub use context::{
-    CutCx, Env, Expiry, LATER_MIN, Later, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx, SweepCx,
-    WriteCx, WriteKeys, reply_string,
+    CutCx, Env, Expiry, LATER_MIN, Later, LaterStream, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx,
+    SweepCx, WriteCx, WriteKeys, reply_string,
 };
 pub use effects::{Effects, Journals};
 pub use latency::{Event as LatencyEvent, LatencyMonitor};

@@ -2,10 +2,11 @@
 //!
 //! Invariants
 //! - `stripes` is sorted and unique; every key's `guard` is the index of its stripe in it.
+//! - A wide plan has all stripes of its database, and a key's `guard` in it is the stripe's own index.
 //! - Keys stand in the order of the key specifications, so a handler's key `i` is the i-th declared key.
 
 use crate::keyspace::lock::StripeId;
-use crate::keyspace::{Found, Keyspace, stripe_of};
+use crate::keyspace::{Found, Keyspace, STRIPES, stripe_of};
 use crate::spec::{Begin, Command, Find, InvalidKeys};
 use ochre_resp::Request;
 
@@ -28,6 +29,8 @@ pub struct PlannedKey {
 pub struct Plan {
     pub(crate) keys: Vec<PlannedKey>,
     pub(crate) stripes: Vec<StripeId>,
+    /// Whether every stripe of the session's database is in it.
+    pub(crate) wide: bool,
     /// The hash of the only key, if it is known already.
     pub(crate) hash: Option<u64>,
 }
@@ -49,9 +52,11 @@ impl Plan {
         let hasher = keyspace.hasher();
         self.keys.clear();
         self.stripes.clear();
+        self.wide = false;
         if let [spec] = command.keys
             && let (Begin::Index(at), Find::Range { last: 0, .. }) = (spec.begin, spec.find)
             && command.elsewhere.is_none()
+            && command.wide.is_none()
         {
             if let Some(key) = args.get(at) {
                 self.add(at, self.hash.unwrap_or_else(|| hasher.hash(key)), db);
@@ -62,6 +67,11 @@ impl Plan {
         let filled = self.fill_general(command, args, db, keyspace);
         if filled.is_err() {
             self.keys.clear();
+        }
+        if command.wide.is_some_and(|wide| wide(args)) {
+            self.wide = true;
+            self.stripes
+                .extend((0..STRIPES).map(|s| StripeId::new(db, s)));
         }
         self.arrange();
         filled
@@ -117,7 +127,7 @@ impl Plan {
     #[inline]
     pub(crate) fn shrink(&mut self) {
         const KEPT: usize = 64;
-        if self.keys.capacity() > KEPT {
+        if self.keys.capacity() > KEPT || self.stripes.capacity() > KEPT {
             self.keys.clear();
             self.keys.shrink_to(KEPT);
             self.stripes.clear();

@@ -9,7 +9,9 @@
 use super::Engine;
 use super::ahead::Ahead;
 use super::collections::Outside;
-use super::context::{CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, WriteCx, WriteKeys};
+use super::context::{
+    After, CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, Wide, WriteCx, WriteKeys,
+};
 use super::effects::Effects;
 use super::plan::PlannedKey;
 use super::session::Session;
@@ -20,6 +22,14 @@ use crate::keyspace::{Cut, Garbage, Locked};
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_ds::prefetch;
 use ochre_resp::Request;
+
+/// What a `Write` handler leaves to be done after the release.
+enum Left {
+    /// Then the request goes on under the locks.
+    Outside(Outside),
+    /// And nothing else.
+    After(After),
+}
 
 impl Engine {
     /// Runs a command that passed its gates.
@@ -88,6 +98,7 @@ impl Engine {
             session.tally.misses += session.plan.keys.len() as u64 - found;
         }
         let keys = ReadKeys {
+            wide: self.wide(session, env),
             locked: &locked,
             plan: &session.plan.keys,
             args: request,
@@ -107,17 +118,32 @@ impl Engine {
         }
         self.discard(garbage);
         match later {
-            Some(work) if outcome.is_ok() => {
-                let (mut result, mut work) = (Ok(()), Some(work));
-                self.runtime.long(&mut || {
-                    if let Some(work) = work.take() {
-                        result = work(out);
-                    }
-                });
-                result
-            }
+            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
             _ => outcome,
         }
+    }
+
+    /// Does what a handler left to be done without locks.
+    #[cold]
+    fn run_later(&self, session: &mut Session, out: &mut Out, work: After) -> Outcome {
+        let (mut result, mut work) = (Ok(()), Some(work));
+        self.runtime.long(&mut || match work.take() {
+            Some(After::Reply(work)) => result = work(out),
+            Some(After::Stream(work)) => {
+                result = work().map(|producer| session.stream = Some(producer));
+            }
+            None => {}
+        });
+        result
+    }
+
+    /// What looking up undeclared keys takes, if the plan covers them.
+    #[inline]
+    fn wide(&self, session: &Session, env: Env<'_>) -> Option<Wide> {
+        session.plan.wide.then(|| Wide {
+            hasher: self.keyspace.hasher(),
+            now_ms: env.now_ms,
+        })
     }
 
     #[inline]
@@ -130,13 +156,14 @@ impl Engine {
         env: Env<'_>,
         handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
     ) -> Outcome {
-        let (outcome, outside) = self.write_once(session, command, request, out, env, 0, |cx| {
+        let (outcome, left) = self.write_once(session, command, request, out, env, 0, |cx| {
             handler(cx, request)
         });
-        match outside {
-            Some(work) if outcome.is_ok() => {
+        match left {
+            Some(Left::Outside(work)) if outcome.is_ok() => {
                 self.run_outside(session, command, request, out, env, handler, work)
             }
+            Some(Left::After(work)) if outcome.is_ok() => self.run_later(session, out, work),
             _ => outcome,
         }
     }
@@ -169,7 +196,10 @@ impl Engine {
                     }
                 });
             match again {
-                Some(again) if outcome.is_ok() => work = Some(again),
+                Some(Left::Outside(again)) if outcome.is_ok() => work = Some(again),
+                Some(Left::After(after)) if outcome.is_ok() => {
+                    return self.run_later(session, out, after);
+                }
                 _ => return outcome,
             }
         }
@@ -188,7 +218,7 @@ impl Engine {
         env: Env<'_>,
         attempt: u32,
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
-    ) -> (Outcome, Option<Outside>) {
+    ) -> (Outcome, Option<Left>) {
         // Wrong key arguments plan no key; the handler says what is wrong with them.
         let _ = session
             .plan
@@ -213,6 +243,7 @@ impl Engine {
             &mut garbage,
         );
         let keys = WriteKeys {
+            wide: self.wide(session, env),
             locked,
             plan: &mut session.plan.keys,
             args: request,
@@ -227,6 +258,7 @@ impl Engine {
             effects: Effects::new(self.journals.is_on(), request),
             attempt,
             outside: None,
+            later: None,
             stream: None,
         };
         let outcome = handle(&mut cx);
@@ -236,6 +268,7 @@ impl Engine {
         let WriteCx {
             keys,
             outside,
+            later,
             stream,
             ..
         } = cx;
@@ -256,7 +289,8 @@ impl Engine {
         session.tally.changes += changes;
         garbage.append(&mut more);
         self.discard(garbage);
-        (outcome, outside)
+        let left = outside.map(Left::Outside).or(later.map(Left::After));
+        (outcome, left)
     }
 
     fn run_cut(

@@ -79,6 +79,8 @@ pub enum Begin {
         /// Where the search starts.
         from: i32,
     },
+    /// No rule tells it; see [`KeySpec::locate`].
+    Unknown,
 }
 
 /// Which arguments from there on are keys.
@@ -102,10 +104,12 @@ pub enum Find {
         /// Distance between keys.
         step: usize,
     },
+    /// No rule tells it; see [`KeySpec::locate`].
+    Unknown,
 }
 
 /// One key specification.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
     /// Where to begin.
     pub begin: Begin,
@@ -115,6 +119,8 @@ pub struct KeySpec {
     pub access: Access,
     /// A note on the specification, shown by `COMMAND INFO`.
     pub notes: Option<&'static str>,
+    /// Finds the key's argument where no rule can tell it; the rules are then unknown.
+    pub locate: Option<fn(Request<'_>) -> Option<usize>>,
 }
 
 /// One key at argument `index`. Extend with `.to(last, step)` and say the access.
@@ -128,6 +134,7 @@ pub const fn key(index: usize) -> KeySpec {
         },
         access: Access(0),
         notes: None,
+        locate: None,
     }
 }
 
@@ -142,6 +149,7 @@ pub const fn numkeys(index: usize) -> KeySpec {
         },
         access: Access(0),
         notes: None,
+        locate: None,
     }
 }
 
@@ -156,10 +164,28 @@ pub const fn keyword(word: &'static str, from: i32) -> KeySpec {
         },
         access: Access(0),
         notes: None,
+        locate: None,
+    }
+}
+
+/// Keys that no rule tells. Extend with `.located(f)` if the command's own parser finds one.
+pub const fn unknown() -> KeySpec {
+    KeySpec {
+        begin: Begin::Unknown,
+        find: Find::Unknown,
+        access: Access(0),
+        notes: None,
+        locate: None,
     }
 }
 
 impl KeySpec {
+    /// Finds the key by a function.
+    pub const fn located(mut self, locate: fn(Request<'_>) -> Option<usize>) -> KeySpec {
+        self.locate = Some(locate);
+        self
+    }
+
     /// Further keys up to `last` (negative: from the end) at distance `step`.
     pub const fn to(mut self, last: i32, step: usize) -> KeySpec {
         self.find = Find::Range {
@@ -240,10 +266,15 @@ impl KeySpec {
         args: Request<'_>,
         found: &mut impl FnMut(usize),
     ) -> Result<(), InvalidKeys> {
+        if let Some(locate) = self.locate {
+            locate(args).into_iter().for_each(found);
+            return Ok(());
+        }
         let Some(begin) = self.begin_at(args) else {
             return Ok(());
         };
         match self.find {
+            Find::Unknown => {}
             Find::Range { last, step, limit } => {
                 let last = if last >= 0 {
                     begin + last.unsigned_abs() as usize
@@ -276,6 +307,7 @@ impl KeySpec {
 
     fn begin_at(&self, args: Request<'_>) -> Option<usize> {
         match self.begin {
+            Begin::Unknown => None,
             Begin::Index(i) => (i < args.len()).then_some(i),
             Begin::Keyword { word, from } => {
                 let start = if from >= 0 {

@@ -19,7 +19,7 @@ pub use arg::{Arg, ArgKind};
 pub use category::Categories;
 pub use flags::Flags;
 pub use help::help;
-pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys};
+pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys, unknown};
 
 use crate::error::CommandError;
 use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, WriteCx};
@@ -122,6 +122,9 @@ pub struct Command {
     pub variable: Option<fn(Request<'_>) -> Access>,
     /// A key that lies in another database: (argument, database), if the request names one.
     pub elsewhere: Option<Elsewhere>,
+    /// Whether a request reads keys that only the data name (patterns of SORT): it then runs with every stripe of its
+    /// database held, and only then may it ask for keys that it does not declare.
+    pub wide: Option<fn(Request<'_>) -> bool>,
     /// The argument grammar: documentation, hints and the fuzz grammar.
     pub args: &'static [Arg],
     /// What changed since its introduction: (version, change).
@@ -150,6 +153,7 @@ impl Command {
         keys: &[],
         variable: None,
         elsewhere: None,
+        wide: None,
         args: &[],
         history: &[],
         tips: &[],

@@ -1,7 +1,7 @@
 //! Commands on keys of any type: existence, expiry, names, moving between names and databases,
-//! serialisation.
+//! sorting, serialisation.
 //!
-//! Nothing here but serialisation and OBJECT looks into a value.
+//! Nothing here but serialisation, OBJECT and SORT looks into a value.
 
 mod dump;
 mod exist;
@@ -9,6 +9,7 @@ mod expire;
 mod object;
 mod random;
 mod restore;
+mod sort;
 mod sweep;
 mod transfer;
 mod ttl;
@@ -45,6 +46,8 @@ pub const COMMANDS: &[Command] = &[
     transfer::RENAMENX,
     transfer::COPY,
     transfer::MOVE,
+    sort::SORT,
+    sort::SORT_RO,
     wait::WAIT,
     wait::WAITAOF,
 ];

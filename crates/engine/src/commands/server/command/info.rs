@@ -106,6 +106,7 @@ fn write_spec(out: &mut Out, spec: &KeySpec) {
             out.bulk(b"startfrom");
             out.integer(i64::from(from));
         }
+        Begin::Unknown => header(out, "unknown", 0),
     }
     out.bulk(b"find_keys");
     match spec.find {
@@ -125,6 +126,7 @@ fn write_spec(out: &mut Out, spec: &KeySpec) {
             ];
             part(out, "keynum", &fields);
         }
+        Find::Unknown => header(out, "unknown", 0),
     }
 }
 
