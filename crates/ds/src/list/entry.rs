@@ -139,8 +139,18 @@ fn back_length(len: usize) -> ([u8; 5], usize) {
 }
 
 /// The element at `at` and where the next one begins; `None` at the end.
-#[inline]
+#[inline(always)] // a list is walked in a loop of a few instructions per short element
 pub(super) fn at(data: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
+    let first = *data.get(at)?;
+    if first & 0xC0 == 0x80 {
+        let end = at + 1 + usize::from(first & 0x3F);
+        return Some((Element::Bytes(data.get(at + 1..end)?), end + 1));
+    }
+    at_any(data, at)
+}
+
+/// [`at`] for the other forms.
+fn at_any(data: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
     let rest = data.get(at..)?;
     let first = *rest.first()?;
     let body = |head: usize, len: usize| {
@@ -150,7 +160,6 @@ pub(super) fn at(data: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
     let int = |n: i64, len: usize| Some((Element::Int(n), at + len + 1));
     match first {
         0..=0x7F => int(i64::from(first), 1),
-        0x80..=0xBF => body(1, usize::from(first & 0x3F)),
         0xC0..=0xDF => {
             let bits = u16::from_be_bytes([first & 0x1F, *rest.get(1)?]);
             // The sign is the highest of thirteen bits.
@@ -185,9 +194,11 @@ pub(super) fn at(data: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
 #[inline]
 pub(super) fn after(data: &[u8], at: usize) -> Option<usize> {
     let first = *data.get(at)?;
+    if first & 0xC0 == 0x80 {
+        return Some(at + 2 + usize::from(first & 0x3F));
+    }
     let len = match first {
         0..=0x7F => 1,
-        0x80..=0xBF => 1 + usize::from(first & 0x3F),
         0xC0..=0xDF => 2,
         0xE0..=0xEF => 2 + usize::from(u16::from_be_bytes([first & 0x0F, *data.get(at + 1)?])),
         LONG => 5 + u32::from_le_bytes(*data.get(at + 1..)?.first_chunk()?) as usize,

@@ -157,6 +157,12 @@ fn compare(list: &List, model: &VecDeque<Vec<u8>>, random: &mut Random) {
             .take(count)
             .cloned())
     );
+    let mut walked = Vec::new();
+    view.range(start, usize::MAX).walk(|e| {
+        walked.push(e.to_vec());
+        walked.len() < count + 1
+    });
+    assert!(walked.iter().eq(model.iter().skip(start).take(count + 1)));
     let stop = start.min(model.len());
     assert!(
         view.range_back(start, count).map(|e| e.to_vec()).eq(model

@@ -257,6 +257,7 @@ impl Node {
             MOST / 2
         };
         let parts = self.parts.split_off(place);
+        self.parts.shrink_to(MOST);
         Some(Node { parts })
     }
 

@@ -167,13 +167,11 @@ fn write_piece(out: &mut Out, list: ListRef<'_>, next: usize, count: usize, from
         End::Front => list.range(next, count),
         End::Back => list.range_back(next, count),
     };
-    for element in elements {
+    elements.walk(|element| {
         reply_element(out, element);
         written += 1;
-        if out.len() - begin >= PIECE {
-            break;
-        }
-    }
+        out.len() - begin < PIECE
+    });
     written
 }
 
