@@ -14,8 +14,10 @@
 pub mod algebra;
 mod batch;
 mod probe;
+mod result;
 mod sample;
 
+pub use result::Making;
 pub use sample::Repeated;
 
 use crate::dict::{self, Dict, Full};
@@ -77,22 +79,39 @@ impl Default for Set {
 }
 
 impl Set {
-    /// An empty set in the form that suits `count` members of which `first` is the first.
-    pub fn expecting(first: &[u8], count: usize, limits: Limits, seed: u64) -> Set {
-        if count <= limits.ints && parse_i64(first).is_some() {
-            Set::Ints(Vec::new())
-        } else if count <= limits.entries {
-            Set::Packed(Vec::new())
-        } else {
-            Set::Table(Arc::new(Dict::new(seed)))
-        }
-    }
-
-    /// Makes a small set a table when `count` members to be added pass the limits by themselves.
+    /// Prepares to add `count` members of which `first` is the first: an empty set takes the form that
+    /// suits them, another becomes a table when their number passes the limits by itself.
     ///
     /// # Errors
     /// When the table cannot hold the members; the set is as it was.
-    pub fn expect(&mut self, count: usize, limits: Limits, seed: u64) -> Result<(), Full> {
+    #[inline]
+    pub fn prepare(
+        &mut self,
+        first: &[u8],
+        count: usize,
+        limits: Limits,
+        seed: u64,
+    ) -> Result<(), Full> {
+        if !self.is_empty() {
+            return self.expect(count, limits, seed);
+        }
+        let mut room = match self {
+            Set::Ints(buf) | Set::Packed(buf) => std::mem::take(buf),
+            Set::Table(_) => Vec::new(),
+        };
+        room.clear();
+        *self = if count <= limits.ints && parse_i64(first).is_some() {
+            Set::Ints(room)
+        } else if count <= limits.entries {
+            Set::Packed(room)
+        } else {
+            Set::Table(Arc::new(Dict::new(seed)))
+        };
+        Ok(())
+    }
+
+    #[inline]
+    fn expect(&mut self, count: usize, limits: Limits, seed: u64) -> Result<(), Full> {
         match self {
             Set::Ints(_) if count > limits.ints => self.make_table(seed),
             Set::Packed(_) if count > limits.entries => self.make_table(seed),
@@ -331,7 +350,7 @@ impl<'a> SetRef<'a> {
     /// Visits some members from `position` on (0 is the beginning) and returns where to go on, 0 at
     /// the end: a small set at once, a table bucket by bucket. A member that is there from the
     /// beginning of a scan to its end is visited, whatever is added and removed between the calls.
-    pub fn scan(self, position: u64, mut visit: impl FnMut(Element<'_>)) -> u64 {
+    pub fn scan(self, position: u64, mut visit: impl FnMut(Element<'a>)) -> u64 {
         match self {
             SetRef::Table(dict) => dict.scan(position, |member, _| visit(Element::Bytes(member))),
             small => {
@@ -354,6 +373,7 @@ impl<'a> SetRef<'a> {
 }
 
 /// The members of a set.
+#[derive(Clone)]
 pub enum Iter<'a> {
     /// Of integers.
     Ints(intset::Iter<'a>),

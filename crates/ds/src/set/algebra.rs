@@ -258,14 +258,3 @@ fn merge_all<'a>(sets: &[&[u8]], mut visit: impl FnMut(Element<'a>) -> bool) {
         next.extend(rests[i].next().map(|v| Reverse((v, i))));
     }
 }
-
-/// Whether Redis would compute this difference by taking the other sets' members out of a copy of
-/// the first, which shows in the form of a stored result: it is that of the copy.
-pub fn copies_first(sets: &[SetRef<'_>]) -> bool {
-    let Some(first) = sets.first() else {
-        return false;
-    };
-    let there = sets.iter().filter(|s| !s.is_empty());
-    let total: usize = there.clone().map(|s| s.len()).sum();
-    first.len() * there.count() / 2 > total
-}

@@ -2,20 +2,17 @@
 //!
 //! Invariants
 //! - Every member, or every subset of the wanted size, comes out with the same probability.
-//! - No sample copies the set: at most, the places of a pack's members or the addresses of the chosen ones are noted.
+//! - No sample copies the set: at most, the places of a pack's members are noted.
 //!
-//! Cost: without repetition, one pass over a small set or for a large share of a table, else about
-//! one and a half draws a member. Source: selection sampling, Knuth, The Art of Computer Programming, 3.4.2, algorithm S.
+//! Cost: without repetition, one pass over a small set, and what [`Dict::sample`](crate::dict::Dict::sample)
+//! costs for a table. Source: selection sampling, Knuth, The Art of Computer Programming, 3.4.2, algorithm S.
 
 use super::{Limits, Set, SetRef};
 use crate::dict::Full;
 use crate::intset;
 use crate::pack::{self, Element};
 use crate::random::Random;
-use std::collections::HashSet;
 
-/// A table is drawn from at random for up to one in this many of its members, and passed over else.
-const DRAWN_SHARE: usize = 3;
 /// Members are taken out one by one while more than one in this many stays, as in Redis; else those that stay
 /// move to a new set.
 const STAY_SHARE: usize = 5;
@@ -52,36 +49,49 @@ impl<'a> SetRef<'a> {
     }
 
     /// Visits `count` different members, or all there are.
-    pub fn distinct(self, count: usize, random: &mut Random, mut visit: impl FnMut(Element<'a>)) {
+    pub fn distinct(self, count: usize, random: &mut Random, mut visit: impl FnMut(Element<'_>)) {
         let len = self.len();
-        if count >= len {
-            self.iter().for_each(visit);
-            return;
-        }
-        let SetRef::Table(dict) = self else {
-            return select(self.iter(), len, count, random, |member, chosen| {
+        match self {
+            _ if count >= len => self.iter().for_each(visit),
+            SetRef::Table(dict) => dict.sample(random, count, |m, _| visit(Element::Bytes(m))),
+            small => select(small.iter(), len, count, random, |member, chosen| {
                 if chosen {
                     visit(member);
                 }
-            });
+            }),
+        }
+    }
+}
+
+impl SetRef<'_> {
+    /// A new set of the members that stay when `count` are taken out at random, if few stay: it may
+    /// be smaller in form, as in Redis. `None` when so many stay that the others are better taken
+    /// out one by one.
+    ///
+    /// # Errors
+    /// When a table cannot hold those that stay.
+    pub fn rest_of(
+        self,
+        count: usize,
+        random: &mut Random,
+        limits: Limits,
+        seed: u64,
+    ) -> Result<Option<Set>, Full> {
+        let stay = self.len().saturating_sub(count);
+        if stay > count / STAY_SHARE {
+            return Ok(None);
+        }
+        let mut rest = match self {
+            SetRef::Ints(_) => Set::Ints(Vec::new()),
+            SetRef::Packed(_) | SetRef::Table(_) => Set::default(),
         };
-        if count > len / DRAWN_SHARE {
-            return select(self.iter(), len, count, random, |member, chosen| {
-                if chosen {
-                    visit(member);
-                }
-            });
-        }
-        let mut seen = HashSet::with_capacity(count);
-        while seen.len() < count {
-            let Some((member, value)) = dict.random(random) else {
-                return;
-            };
-            // Two records never end at the same address, so the end of one tells it from all others.
-            if seen.insert(value.as_ptr().addr()) {
-                visit(Element::Bytes(member));
+        let (mut digits, mut outcome) = (itoa::Buffer::new(), Ok(true));
+        self.distinct(stay, random, |member| {
+            if outcome.is_ok() {
+                outcome = rest.add(member.bytes(&mut digits), limits, seed);
             }
-        }
+        });
+        outcome.map(|_| Some(rest))
     }
 }
 
@@ -129,14 +139,11 @@ impl Set {
         seed: u64,
         mut popped: impl FnMut(Element<'_>),
     ) -> Result<(), Full> {
-        let stay = self.len().saturating_sub(count);
-        if stay == 0 {
-            self.view().iter().for_each(popped);
-            *self = Set::default();
-            return Ok(());
-        }
-        if stay * STAY_SHARE <= count {
-            let rest = self.move_out(stay, random, limits, seed, &mut popped)?;
+        if let Some(rest) = self.view().rest_of(count, random, limits, seed)? {
+            super::algebra::difference(&[self.view(), rest.view()], |member| {
+                popped(member);
+                true
+            });
             *self = rest;
             return Ok(());
         }
@@ -176,39 +183,5 @@ impl Set {
             }
         }
         Ok(())
-    }
-
-    /// A new set of `stay` members; shows the others to `popped`.
-    fn move_out(
-        &self,
-        stay: usize,
-        random: &mut Random,
-        limits: Limits,
-        seed: u64,
-        popped: &mut impl FnMut(Element<'_>),
-    ) -> Result<Set, Full> {
-        let (mut rest, mut digits) = (self.empty_kin(), itoa::Buffer::new());
-        let mut outcome = Ok(());
-        self.view().distinct(stay, random, |member| {
-            if outcome.is_ok() {
-                outcome = rest
-                    .add(member.bytes(&mut digits), limits, seed)
-                    .map(|_| ());
-            }
-        });
-        outcome?;
-        super::algebra::difference(&[self.view(), rest.view()], |member| {
-            popped(member);
-            true
-        });
-        Ok(rest)
-    }
-
-    /// An empty set in the form that members which stay are moved to.
-    fn empty_kin(&self) -> Set {
-        match self {
-            Set::Ints(_) => Set::Ints(Vec::new()),
-            Set::Packed(_) | Set::Table(_) => Set::default(),
-        }
     }
 }

@@ -32,6 +32,12 @@ fn members(set: SetRef<'_>) -> Model {
     distinct
 }
 
+fn expecting(first: &[u8], count: usize, limits: Limits) -> Set {
+    let mut set = Set::default();
+    set.prepare(first, count, limits, SEED).unwrap();
+    set
+}
+
 fn limits(random: &mut Random) -> Limits {
     Limits {
         ints: random.index(40),
@@ -43,7 +49,7 @@ fn limits(random: &mut Random) -> Limits {
 fn build(members: impl IntoIterator<Item = impl AsRef<[u8]>>, limits: Limits) -> Set {
     let mut members = members.into_iter().peekable();
     let mut set = match members.peek() {
-        Some(first) => Set::expecting(first.as_ref(), 1, limits, SEED),
+        Some(first) => expecting(first.as_ref(), 1, limits),
         None => Set::default(),
     };
     for member in members {
@@ -77,7 +83,7 @@ fn it_behaves_as_a_set() {
             match random.below(12) {
                 0..6 => {
                     if set.is_empty() {
-                        set = Set::expecting(&member, 1, limits, SEED);
+                        set = expecting(&member, 1, limits);
                     }
                     let new = set.add(&member, limits, SEED).unwrap();
                     assert_eq!(new, model.insert(member), "{context}");
@@ -140,13 +146,13 @@ fn forms_change_at_the_limits() {
 
 #[test]
 fn the_number_of_members_to_come_chooses_the_form() {
-    let form = |first: &str, count| Set::expecting(first.as_bytes(), count, REDIS, SEED).encoding();
+    let form = |first: &str, count| expecting(first.as_bytes(), count, REDIS).encoding();
     assert_eq!(form("1", 512), "intset");
     assert_eq!(form("1", 513), "hashtable");
     assert_eq!(form("a", 128), "listpack");
     assert_eq!(form("a", 129), "hashtable");
     let few = Limits { ints: 0, ..REDIS };
-    assert_eq!(Set::expecting(b"1", 1, few, SEED).encoding(), "listpack");
+    assert_eq!(expecting(b"1", 1, few).encoding(), "listpack");
     for (first, count, after) in [
         ("1", 512, "intset"),
         ("1", 513, "hashtable"),
@@ -154,7 +160,7 @@ fn the_number_of_members_to_come_chooses_the_form() {
         ("a", 129, "hashtable"),
     ] {
         let mut set = build([first], REDIS);
-        set.expect(count, REDIS, SEED).unwrap();
+        set.prepare(b"1", count, REDIS, SEED).unwrap();
         assert_eq!((set.encoding(), set.len()), (after, 1));
     }
 }
@@ -284,6 +290,14 @@ fn algebra_agrees_with_std() {
         })
         .unwrap();
         check("union", std::mem::take(&mut shown), &union);
+        let making = Making {
+            limits: limits(&mut random),
+            seed: SEED,
+        };
+        let stored = |set: Result<Set, Full>| members(set.unwrap().view());
+        assert_eq!(stored(making.intersection(&views)), inter, "seed {seed}");
+        assert_eq!(stored(making.difference(&views)), diff, "seed {seed}");
+        assert_eq!(stored(making.union(&views)), union, "seed {seed}");
         let limit = random.index(30);
         for (limit, most) in [(None, usize::MAX), (Some(limit), limit)] {
             assert_eq!(
@@ -404,4 +418,51 @@ fn samples_of_any_size_are_distinct() {
     }
     assert!(SetRef::EMPTY.random(&mut random).is_none());
     assert!(SetRef::EMPTY.repeated().draw(&mut random).is_none());
+}
+
+/// The forms of stored results, as Redis 8.2.3 gives them under the same limits.
+#[test]
+fn stored_results_have_the_forms_of_redis() {
+    let limits = Limits {
+        ints: 4,
+        entries: 8,
+        value: 64,
+    };
+    let making = Making { limits, seed: SEED };
+    let numbers = |n: usize| (1..=n).map(|i| i.to_string());
+    let packed = |n: usize| {
+        let mut set = build(std::iter::once("x".to_owned()).chain(numbers(n)), limits);
+        set.remove(b"x");
+        set
+    };
+    let table = |members: &[&str]| {
+        let mut set = build(members, limits);
+        set.make_table(SEED).unwrap();
+        set
+    };
+    // Each set by itself, as union, intersection with itself, and difference from nothing.
+    for (set, forms) in [
+        (packed(3), ["intset", "intset", "intset"]),
+        (packed(5), ["hashtable", "listpack", "hashtable"]),
+        (table(&["1", "2", "3"]), ["intset", "intset", "intset"]),
+        (
+            table(&["1", "2", "3", "4", "5"]),
+            ["hashtable", "listpack", "hashtable"],
+        ),
+        (
+            table(&["x", "1", "2", "3"]),
+            ["listpack", "listpack", "listpack"],
+        ),
+    ] {
+        let view = set.view();
+        let got = [
+            making.union(&[view]).unwrap().encoding(),
+            making.intersection(&[view, view]).unwrap().encoding(),
+            making
+                .difference(&[view, SetRef::EMPTY])
+                .unwrap()
+                .encoding(),
+        ];
+        assert_eq!(got, forms, "{set:?}");
+    }
 }
