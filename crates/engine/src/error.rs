@@ -306,7 +306,7 @@ fixed! {
     COUNT_NEGATIVE = "ERR COUNT can't be negative";
     /// LPOS with a length that is none.
     MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative";
-    /// LMPOP with a count of keys that is none.
+    /// A count of keys that is none.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
     /// LMPOP with a count of elements that is none.
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
@@ -316,6 +316,16 @@ fixed! {
     NOT_QUICKLIST = "ERR Not a quicklist encoded object.";
     /// DEBUG QUICKLIST-PACKED-THRESHOLD with a size that is none.
     PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+}
+
+// Sets.
+fixed! {
+    /// More keys announced than there are arguments.
+    NUMKEYS_MANY = "ERR Number of keys can't be greater than number of args";
+    /// A LIMIT that is none.
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
+    /// An option of HSCAN given to another command.
+    NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
 }
 
 // Server.

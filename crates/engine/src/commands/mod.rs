@@ -7,6 +7,7 @@ pub mod generic;
 pub mod hash;
 pub mod list;
 pub mod server;
+pub mod set;
 pub mod string;
 
 use crate::spec::Command;
@@ -19,5 +20,6 @@ pub const FAMILIES: &[&[Command]] = &[
     hash::COMMANDS,
     list::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
     string::COMMANDS,
 ];

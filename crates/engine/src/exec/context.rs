@@ -526,6 +526,11 @@ impl WriteKeys<'_> {
         Ok(true)
     }
 
+    /// Counts changes beyond the one that replacing or removing a key counts: of its elements.
+    pub fn count_changes(&mut self, more: u64) {
+        self.changes += more;
+    }
+
     /// Overwrites the access clock of key `i`.
     pub(crate) fn set_access_clock(&mut self, i: usize, clock: u32) {
         if let Ok(t) = self.target(i)

@@ -53,6 +53,11 @@ impl<'a> Effects<'a> {
         }
     }
 
+    /// Whether anybody listens, for effects that cost something to put together.
+    pub fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// Replays `effect` instead of the request; may be called several times. Costs nothing when nobody listens.
     pub fn replace<'p>(&mut self, effect: impl IntoIterator<Item = &'p [u8]>) {
         if self.on {
