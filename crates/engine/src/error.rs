@@ -328,6 +328,39 @@ fixed! {
     NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
 }
 
+// Sorted sets.
+fixed! {
+    /// ZADD conditions that exclude each other.
+    XX_AND_NX = "ERR XX and NX options at the same time are not compatible";
+    /// ZADD conditions that exclude each other.
+    GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    /// ZADD INCR with several members.
+    INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    /// A sum of infinities.
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    /// A bound is no score.
+    SCORE_BOUND = "ERR min or max is not a float";
+    /// A bound is no member.
+    LEX_BOUND = "ERR min or max not valid string range item";
+    /// ZRANGE by rank with LIMIT.
+    LIMIT_BY_RANK = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    /// ZRANGE BYLEX WITHSCORES.
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    /// A weight is no number.
+    WEIGHT = "ERR weight value is not a float";
+    /// A COUNT is none.
+    COUNT_POSITIVE = "ERR count should be greater than 0";
+}
+
+impl CommandError {
+    /// A combination of no sorted set.
+    pub(crate) fn needs_input_key(command: &str) -> CommandError {
+        CommandError::new(format!(
+            "ERR at least 1 input key is needed for '{command}' command"
+        ))
+    }
+}
+
 // Server.
 fixed! {
     /// COMMAND GETKEYS of a command that does not exist.

@@ -9,6 +9,7 @@ pub mod list;
 pub mod server;
 pub mod set;
 pub mod string;
+pub mod zset;
 
 use crate::spec::Command;
 
@@ -22,4 +23,5 @@ pub const FAMILIES: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     string::COMMANDS,
+    zset::COMMANDS,
 ];

@@ -1,0 +1,146 @@
+//! Taking the members with the lowest or highest scores.
+
+use super::remove::remove_ranks;
+use super::reply::{self, Part, Rest};
+use crate::error::CommandError;
+use crate::exec::{STREAM_MIN, WriteCx};
+use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key, numkeys};
+use ochre_ds::int::parse_i64;
+use ochre_resp::{Protocol, Request};
+
+pub(super) const ZPOPMIN: Command = Command {
+    name: "zpopmin",
+    summary: "Removes and returns the members with the lowest scores; the set goes with its last member.",
+    since: "5.0.0",
+    group: Group::SortedSet,
+    complexity: "O(log(N)*M) where N is the number of members of the set and M of those taken.",
+    arity: -2,
+    flags: Flags::FAST,
+    categories: Categories::SORTEDSET,
+    keys: &[key(1).access(POPPED)],
+    args: &[Arg::key("key"), Arg::integer("count").optional()],
+    run: Run::Write(zpopmin),
+    ..Command::NEW
+};
+
+const POPPED: Access = Access::RW.with(Access::ACCESS).with(Access::DELETE);
+
+fn zpopmin(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    pop(cx, args, false)
+}
+
+pub(super) const ZPOPMAX: Command = Command {
+    name: "zpopmax",
+    summary: "Removes and returns the members with the highest scores; the set goes with its last member.",
+    run: Run::Write(zpopmax),
+    ..ZPOPMIN
+};
+
+fn zpopmax(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    pop(cx, args, true)
+}
+
+fn pop(cx: &mut WriteCx<'_>, args: Request<'_>, highest: bool) -> Outcome {
+    if args.len() > 3 {
+        return Err(CommandError::SYNTAX);
+    }
+    let count = match args.get(2) {
+        None => 1,
+        Some(text) => parse_i64(text)
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or(CommandError::NOT_POSITIVE)?,
+    };
+    if cx.keys.zset(0)?.is_none() || count == 0 {
+        cx.out.array(0);
+        return Ok(());
+    }
+    // One member without a count is a pair, not an array of pairs.
+    let flat = args.len() == 2 || cx.out.protocol() == Protocol::Resp2;
+    take(cx, 0, count, highest, flat)
+}
+
+/// Takes up to `count` members of the set at key `i`, and writes them flat or as pairs.
+fn take(cx: &mut WriteCx<'_>, i: usize, count: usize, highest: bool, flat: bool) -> Outcome {
+    let Some(zset) = cx.keys.zset(i)? else {
+        return Err(CommandError::UNDECLARED_KEY);
+    };
+    let len = zset.len();
+    let count = count.min(len);
+    let ranks = if highest { len - count..len } else { 0..count };
+    cx.out.array(if flat { 2 * count } else { count });
+    if count == len && count >= STREAM_MIN && flat == (cx.out.protocol() == Protocol::Resp2) {
+        let part = Part {
+            ranks,
+            reverse: highest,
+            scores: true,
+        };
+        let rest = Rest::new(zset.to_owned(), part);
+        cx.stream(Box::new(rest));
+        return cx.keys.remove(i).map(|_| ());
+    }
+    for (member, score) in zset.range(ranks.clone(), highest) {
+        if !flat {
+            cx.out.array(2);
+        }
+        reply::member(cx.out, &member);
+        cx.out.double(score);
+    }
+    remove_ranks(cx, i, ranks, len)
+}
+
+pub(super) const ZMPOP: Command = Command {
+    name: "zmpop",
+    summary: "Removes and returns members with the lowest or highest scores of the first sorted set that is there.",
+    since: "7.0.0",
+    group: Group::SortedSet,
+    complexity: "O(K) + O(M*log(N)) where K is the number of keys, N of the members of the set, and M of those taken.",
+    arity: -4,
+    categories: Categories::SORTEDSET,
+    keys: &[numkeys(1).access(POPPED)],
+    args: &[
+        Arg::integer("numkeys"),
+        Arg::key("key").multiple(),
+        Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]),
+        Arg::integer("count").token("COUNT").optional(),
+    ],
+    run: Run::Write(zmpop),
+    ..Command::NEW
+};
+
+/// A number above zero.
+fn positive(text: &[u8]) -> Option<usize> {
+    parse_i64(text)
+        .and_then(|n| usize::try_from(n).ok())
+        .filter(|n| *n > 0)
+}
+
+fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
+    let at = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
+    let word = args.get(at).ok_or(CommandError::SYNTAX)?;
+    let highest = if word.eq_ignore_ascii_case(b"MIN") {
+        false
+    } else if word.eq_ignore_ascii_case(b"MAX") {
+        true
+    } else {
+        return Err(CommandError::SYNTAX);
+    };
+    let mut count = None;
+    let mut options = args.tail(at + 1).iter();
+    while let Some(word) = options.next() {
+        if count.is_some() || !word.eq_ignore_ascii_case(b"COUNT") {
+            return Err(CommandError::SYNTAX);
+        }
+        let text = options.next().ok_or(CommandError::SYNTAX)?;
+        count = Some(positive(text).ok_or(CommandError::COUNT_POSITIVE)?);
+    }
+    for i in 0..keys {
+        if cx.keys.zset(i)?.is_some() {
+            cx.out.array(2);
+            cx.out.bulk(&args[2 + i]);
+            return take(cx, i, count.unwrap_or(1), highest, false);
+        }
+    }
+    cx.out.null_array();
+    Ok(())
+}
