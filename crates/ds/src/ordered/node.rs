@@ -369,11 +369,16 @@ impl<T> Pool<T> {
         self.free.push(id);
     }
 
-    /// Begins to load a node's first lines.
+    /// Begins to load the first `bytes` of a node, of which a search would else wait for one line after
+    /// the other. Every second line is asked for: the processor loads lines in pairs.
     #[inline]
-    pub(super) fn prefetch(&self, id: u32) {
+    pub(super) fn prefetch(&self, id: u32, bytes: usize) {
+        const PAIR: usize = 128;
         if let Some(Some(node)) = self.nodes.get(id as usize) {
-            crate::prefetch::read(std::ptr::from_ref::<T>(node).cast());
+            let start = std::ptr::from_ref::<T>(node).cast::<u8>();
+            for offset in (0..bytes).step_by(PAIR) {
+                crate::prefetch::read(start.wrapping_add(offset));
+            }
         }
     }
 

@@ -31,7 +31,7 @@ fn member_of(slot: &[u8]) -> &[u8] {
 impl Records {
     /// Bytes held from the allocator.
     pub(super) fn bytes(&self) -> usize {
-        self.arena.bytes()
+        self.arena.bytes() + self.arena.directory_bytes()
     }
 
     /// Stores a member; `None` when the arena is exhausted.

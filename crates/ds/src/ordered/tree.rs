@@ -145,6 +145,11 @@ impl<const L: usize, const B: usize> Tree<L, B> {
             rank += inner.count_before(at);
             path.push(Step { node, at });
             node = inner.child(at);
+            if path.len() == self.height {
+                self.leaves.prefetch(node, L * size_of::<f64>());
+            } else {
+                self.inners.prefetch(node, B * size_of::<f64>());
+            }
         }
         let at = self.leaves.get(node).partition(before);
         Spot {
@@ -520,7 +525,7 @@ impl<const L: usize, const B: usize> Iterator for Walk<'_, L, B> {
                 self.leaf = self.neighbour(leaf.after);
                 self.at = 0;
                 if let Some(next) = self.leaf {
-                    self.tree.leaves.prefetch(next.after);
+                    self.tree.leaves.prefetch(next.after, size_of::<Leaf<L>>());
                 }
             }
         }

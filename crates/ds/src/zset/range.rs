@@ -128,11 +128,11 @@ impl LexRange<'_> {
     }
 
     /// Whether the first and the last member leave room for the range between them.
-    fn touches(&self, buf: &[u8]) -> bool {
+    fn touches(&self, zset: ZsetRef<'_>) -> bool {
         let mut digits = itoa::Buffer::new();
-        let last = packed::pairs(buf).last();
+        let last = zset.at(zset.len().wrapping_sub(1));
         let ends_before = last.is_none_or(|(m, _)| self.is_below(m.bytes(&mut digits)));
-        let first = packed::pairs(buf).next();
+        let first = zset.at(0);
         !ends_before && first.is_some_and(|(m, _)| !self.is_above(m.bytes(&mut digits)))
     }
 }
@@ -152,26 +152,38 @@ impl ZsetRef<'_> {
                 )
             }
             ZsetRef::Tree(tree) => (
-                tree.partition_scores(|s| range.is_below(s)),
-                tree.partition_scores(|s| !range.is_above(s)),
+                match range.min {
+                    f64::NEG_INFINITY if !range.min_excluded => 0,
+                    _ => tree.partition_scores(|s| range.is_below(s)),
+                },
+                match range.max {
+                    f64::INFINITY if !range.max_excluded => tree.len(),
+                    _ => tree.partition_scores(|s| !range.is_above(s)),
+                },
             ),
         };
         start..end.max(start)
     }
 
     /// The ranks of the members in `range`. `from_end` says that the command reads backwards, which
-    /// matters only for packs whose scores differ.
+    /// matters only for packs whose scores differ. Where they differ in a tree, the ranks depend on the
+    /// tree's shape, as those of Redis depend on chance.
     pub fn ranks_by_member(self, range: &LexRange<'_>, from_end: bool) -> Range<usize> {
-        if range.is_empty() {
+        if range.is_empty() || !range.touches(self) {
             return 0..0;
         }
         match self {
-            ZsetRef::Packed(buf) if !range.touches(buf) => 0..0,
             ZsetRef::Packed(buf) if from_end => range.packed_from_end(buf),
             ZsetRef::Packed(buf) => range.packed(buf),
             ZsetRef::Tree(tree) => {
-                let start = tree.partition_members(|m| range.is_below(m));
-                let end = tree.partition_members(|m| !range.is_above(m));
+                let start = match range.min {
+                    LexBound::Least => 0,
+                    _ => tree.partition_members(|m| range.is_below(m)),
+                };
+                let end = match range.max {
+                    LexBound::Greatest => tree.len(),
+                    _ => tree.partition_members(|m| !range.is_above(m)),
+                };
                 start..end.max(start)
             }
         }
