@@ -74,11 +74,11 @@ fn collection(rng: &mut Rng) -> Vec<Vec<u8>> {
     let count = *rng.pick(&[1, 2, 5, 40, 100, 129, 200, 513, 700, 2000]);
     let longest = match count {
         0..=5 => *rng.pick(&[10, 60, 100, 20_000]),
-        0..=100 => *rng.pick(&[10, 60, 100, 2000]),
+        6..=100 => *rng.pick(&[10, 60, 100, 2000]),
         _ => *rng.pick(&[10, 60, 100]),
     };
     let name = *rng.pick(&["RPUSH", "SADD", "SADD ints", "ZADD", "HSET"]);
-    let mut words = vec![name[..4].as_bytes().to_vec(), b"k".to_vec()];
+    let mut words = vec![name.as_bytes()[..4].to_vec(), b"k".to_vec()];
     if name == "RPUSH" {
         words[0] = b"RPUSH".to_vec();
     }
