@@ -11,9 +11,9 @@
 //! first for their members. A union asks the larger sets for members of the smaller ones, and for
 //! many sets notes what it showed in a table. Questions go in batches, so that cache misses overlap.
 
-use super::SetRef;
 use super::batch::{Batch, bits};
 use super::probe::Probe;
+use super::{Iter, SetRef};
 use crate::dict::{Dict, Full};
 use crate::intset;
 use crate::pack::Element;
@@ -25,6 +25,24 @@ const COPY_COST: usize = 4;
 
 /// Visits the members of `of` that are in none of the probes (or, with `inside`, in all); whether all were.
 fn pass<'a>(
+    of: SetRef<'a>,
+    probes: &[Probe<'_>],
+    inside: bool,
+    visit: impl FnMut(Element<'a>) -> bool,
+) -> bool {
+    // The form is chosen once, not for each member.
+    match of.iter() {
+        Iter::Ints(ints) => pass_each(ints.map(Element::Int), probes, inside, visit),
+        Iter::Packed(pack) => pass_each(pack.map(|(_, m)| m), probes, inside, visit),
+        Iter::Table(dict) => {
+            let members = dict.map(|(m, _)| Element::Bytes(m));
+            pass_each(members, probes, inside, visit)
+        }
+    }
+}
+
+#[inline]
+fn pass_each<'a>(
     mut of: impl Iterator<Item = Element<'a>>,
     probes: &[Probe<'_>],
     inside: bool,
@@ -81,7 +99,7 @@ pub fn intersection<'a>(sets: &[SetRef<'a>], mut visit: impl FnMut(Element<'a>) 
         Some(ints) => merge_common(&ints, visit),
         None => {
             let probes = probes(others, smallest.len());
-            pass(smallest.iter(), &probes, true, &mut visit);
+            pass(*smallest, &probes, true, &mut visit);
         }
     }
 }
@@ -159,7 +177,7 @@ pub fn difference<'a>(sets: &[SetRef<'a>], visit: impl FnMut(Element<'a>) -> boo
             without(dict, &others, visit);
         }
         _ => {
-            pass(first.iter(), &probes(&others, first.len()), false, visit);
+            pass(*first, &probes(&others, first.len()), false, visit);
         }
     }
 }
@@ -203,7 +221,7 @@ pub fn union<'a>(
     }
     for (i, set) in sets.iter().enumerate() {
         let larger = probes(&sets[..i], set.len());
-        if !pass(set.iter(), &larger, false, &mut visit) {
+        if !pass(*set, &larger, false, &mut visit) {
             break;
         }
     }
@@ -219,14 +237,14 @@ fn union_noting<'a>(
     let Some((largest, others)) = sets.split_first() else {
         return Ok(());
     };
-    if !pass(largest.iter(), &[], false, &mut visit) {
+    if !pass(*largest, &[], false, &mut visit) {
         return Ok(());
     }
     let (mut noted, mut digits) = (Dict::new(seed), itoa::Buffer::new());
     let mut outcome = Ok(());
     for set in others {
         let probe = probes(&[*largest], set.len());
-        let goes_on = pass(set.iter(), &probe, false, |member| {
+        let goes_on = pass(*set, &probe, false, |member| {
             match noted.insert(member.bytes(&mut digits), &[]) {
                 Ok(new) => !new || visit(member),
                 Err(full) => {

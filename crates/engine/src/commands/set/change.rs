@@ -52,7 +52,7 @@ fn in_batches(
 ) -> Outcome {
     for (i, member) in members.iter().enumerate() {
         if i.is_multiple_of(AHEAD) && members.len() > 1 {
-            set.prefetch(members.iter().skip(i).take(AHEAD));
+            set.prefetch(members.tail(i).iter().take(AHEAD));
         }
         each(set, member)?;
     }

@@ -128,7 +128,7 @@ fn smismember(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
     cx.out.array(members.len());
     for (i, member) in members.iter().enumerate() {
         if i.is_multiple_of(AHEAD) && members.len() > 1 {
-            set.prefetch(members.iter().skip(i).take(AHEAD));
+            set.prefetch(members.tail(i).iter().take(AHEAD));
         }
         cx.out.integer(i64::from(set.contains(member)));
     }
