@@ -13,7 +13,7 @@ use crate::deferred::{Deferred, Deferring};
 use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::window::{Stop, WINDOW, Window};
-use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Out, Session};
+use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Held, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::{ClientClass, id};
 use ochre_resp::{Decoder, Limits, Protocol, Request};
@@ -398,7 +398,7 @@ impl Connection {
             let mut deferred = std::mem::take(&mut self.deferred);
             engine.begin_batch(&mut self.session);
             let next = deferred.run(&mut scratch.deferring, |request, bytes, ahead| {
-                let next = self.run_request(engine, request, ahead, &mut out);
+                let next = self.run_request(engine, request, ahead, &mut out, &mut Held::default());
                 if matches!(next, Some(Next::Pause)) {
                     self.query.extend_from_slice(bytes);
                 }
@@ -416,17 +416,18 @@ impl Connection {
 
     /// Executes one request. `Some` when the batch stops at it; [`Next::Pause`] means that it did not run.
     #[inline]
-    fn run_request(
+    fn run_request<'e>(
         &mut self,
-        engine: &Engine,
+        engine: &'e Engine,
         request: Request<'_>,
         ahead: Ahead,
         out: &mut Out,
+        held: &mut Held<'e>,
     ) -> Option<Next> {
         let flow = if request.is_empty() {
             Flow::Next
         } else {
-            engine.execute_ahead(&mut self.session, request, ahead, out)
+            engine.execute_ahead(&mut self.session, request, ahead, out, held)
         };
         match flow {
             Flow::Paused => return Some(Next::Pause),
@@ -450,13 +451,20 @@ impl Connection {
         at: &mut usize,
         out: &mut Out,
     ) -> Option<Next> {
-        for slot in &window.slots[..count] {
+        let mut held = Held::default();
+        let slots = &window.slots[..count];
+        for (i, slot) in slots.iter().enumerate() {
             if out.len() >= OUTPUT_HIGH_WATER {
                 self.backlog = true;
                 return Some(Next::Read);
             }
             let request = slot.decoder.request(&bytes[slot.start..slot.end]);
-            let next = self.run_request(engine, request, slot.ahead, out);
+            held.keep(
+                slots
+                    .get(i + 1)
+                    .is_some_and(|next| engine.continues(&slot.ahead, &next.ahead)),
+            );
+            let next = self.run_request(engine, request, slot.ahead, out, &mut held);
             if !matches!(next, Some(Next::Pause)) {
                 *at = slot.end;
             }

@@ -13,8 +13,8 @@ use super::session::Session;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{
-    Collection, Cut, Database, Detached, Found, Garbage, KeyHasher, Locked, Str, Stripe, Value,
-    stripe_of,
+    Collection, Cut, Database, Detached, Found, Garbage, KeyHasher, Lent, Locked, Str, Stripe,
+    Value, stripe_of,
 };
 use ochre_ds::blob::Blob;
 use ochre_ds::hash::{Hash, HashRef};
@@ -298,7 +298,7 @@ impl ReadCx<'_> {
 /// The declared keys of a command, locked, to read and change.
 pub struct WriteKeys<'a> {
     pub(crate) wide: Option<Wide>,
-    pub(crate) locked: Locked<'a>,
+    pub(crate) locked: Lent<'a>,
     pub(crate) plan: &'a mut [PlannedKey],
     pub(crate) args: ochre_resp::Request<'a>,
     pub(crate) rule: AccessRule,

@@ -18,6 +18,7 @@ pub mod context;
 mod cron;
 mod effects;
 mod gates;
+mod held;
 mod latency;
 mod lookup;
 mod memory;
@@ -36,6 +37,7 @@ pub use context::{
     SweepCx, WriteCx, WriteKeys, reply_string,
 };
 pub use effects::{Effects, Journals};
+pub use held::Held;
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
@@ -280,7 +282,8 @@ impl Engine {
         if request.is_empty() {
             return Flow::Next;
         }
-        let flow = self.execute_ahead(session, request, self.look_ahead(request), out);
+        let ahead = self.look_ahead(request);
+        let flow = self.execute_ahead(session, request, ahead, out, &mut Held::default());
         while let Some(mut producer) = session.stream.take() {
             if producer.produce(out) {
                 session.stream = Some(producer);
@@ -292,20 +295,23 @@ impl Engine {
     /// Executes a request that was looked up before; it is not empty.
     ///
     /// The rest of a large reply may be left in `session.stream`: the caller lets it be produced before
-    /// the next request.
+    /// the next request. `held` may keep a stripe for the next request.
     #[inline]
-    pub fn execute_ahead(
-        &self,
+    pub fn execute_ahead<'e>(
+        &'e self,
         session: &mut Session,
         request: Request<'_>,
         ahead: Ahead,
         out: &mut Out,
+        held: &mut Held<'e>,
     ) -> Flow {
         if self.paused.load(Relaxed) && self.stops(session, request) {
             return Flow::Paused;
         }
         let mark = out.mark();
-        if let Err(error) = self.dispatch(session, request, ahead, out) {
+        if let Err(error) = self.dispatch(session, request, ahead, out, held) {
+            // What was refused before it ran may have left the stripe.
+            *held = Held::default();
             session.stream = None;
             out.truncate(mark);
             self.fail(session, &error, out);

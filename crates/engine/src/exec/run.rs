@@ -13,6 +13,7 @@ use super::context::{
     After, CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, Wide, WriteCx, WriteKeys,
 };
 use super::effects::Effects;
+use super::held::Held;
 use super::plan::PlannedKey;
 use super::session::Session;
 use super::stats::Counter;
@@ -34,12 +35,13 @@ enum Left {
 impl Engine {
     /// Runs a command that passed its gates.
     #[inline]
-    pub(crate) fn run(
-        &self,
+    pub(crate) fn run<'e>(
+        &'e self,
         session: &mut Session,
         command: &'static Command,
         request: Request<'_>,
         out: &mut Out,
+        held: &mut Held<'e>,
     ) -> Outcome {
         let env = Env {
             engine: self,
@@ -47,8 +49,10 @@ impl Engine {
             db: session.db,
         };
         match command.run {
-            Run::Read(handler) => self.run_read(session, command, request, out, env, handler),
-            Run::Write(handler) => self.run_write(session, command, request, out, env, handler),
+            Run::Read(handler) => self.run_read(session, command, request, out, env, handler, held),
+            Run::Write(handler) => {
+                self.run_write(session, command, request, out, env, handler, held)
+            }
             Run::Session(handler) => handler(&mut SessionCx { session, out, env }, request),
             Run::Sweep(handler) => {
                 let database = self.keyspace.database(session.db);
@@ -68,21 +72,23 @@ impl Engine {
     }
 
     #[inline]
-    fn run_read(
-        &self,
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    fn run_read<'e>(
+        &'e self,
         session: &mut Session,
         command: &'static Command,
         request: Request<'_>,
         out: &mut Out,
         env: Env<'_>,
         handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
+        held: &mut Held<'e>,
     ) -> Outcome {
         // Wrong key arguments plan no key; the handler says what is wrong with them.
         let _ = session
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command);
-        let mut locked = Locked::take(&self.keyspace, &session.plan.stripes);
+        let mut locked = held.take(&self.keyspace, &session.plan.stripes);
         let mut garbage = Vec::new();
         let found = self.resolve(
             &mut locked,
@@ -112,7 +118,7 @@ impl Engine {
         };
         let outcome = handler(&mut cx, request);
         let (later, stream) = (cx.later.take(), cx.stream.take());
-        drop(locked);
+        held.give(&session.plan.stripes, locked, later.is_none());
         if stream.is_some() {
             session.stream = stream;
         }
@@ -147,16 +153,18 @@ impl Engine {
     }
 
     #[inline]
-    fn run_write(
-        &self,
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    fn run_write<'e>(
+        &'e self,
         session: &mut Session,
         command: &'static Command,
         request: Request<'_>,
         out: &mut Out,
         env: Env<'_>,
         handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
+        held: &mut Held<'e>,
     ) -> Outcome {
-        let (outcome, left) = self.write_once(session, command, request, out, env, 0, |cx| {
+        let (outcome, left) = self.write_once(session, command, request, out, env, held, 0, |cx| {
             handler(cx, request)
         });
         match left {
@@ -187,14 +195,22 @@ impl Engine {
             self.runtime
                 .long(&mut || commit = work.take().map(|work| work()));
             let Some(commit) = commit else { break };
-            let (outcome, again) =
-                self.write_once(session, command, request, out, env, attempt, |cx| {
+            let (outcome, again) = self.write_once(
+                session,
+                command,
+                request,
+                out,
+                env,
+                &mut Held::default(),
+                attempt,
+                |cx| {
                     if commit(cx)? {
                         Ok(())
                     } else {
                         handler(cx, request)
                     }
-                });
+                },
+            );
             match again {
                 Some(Left::Outside(again)) if outcome.is_ok() => work = Some(again),
                 Some(Left::After(after)) if outcome.is_ok() => {
@@ -209,13 +225,14 @@ impl Engine {
     /// Takes the locks, lets `handle` change the keys, journals its effects and releases.
     #[inline]
     #[allow(clippy::too_many_arguments)] // the parts of a command, as `run_write` has them
-    fn write_once(
-        &self,
+    fn write_once<'e>(
+        &'e self,
         session: &mut Session,
         command: &'static Command,
         request: Request<'_>,
         out: &mut Out,
         env: Env<'_>,
+        held: &mut Held<'e>,
         attempt: u32,
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> (Outcome, Option<Left>) {
@@ -225,7 +242,7 @@ impl Engine {
             .fill(command, request, session.db, &self.keyspace);
         let touch = self.rule_for(session, command);
         let rule = touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let mut locked = Locked::take(&self.keyspace, &session.plan.stripes);
+        let mut locked = held.take(&self.keyspace, &session.plan.stripes);
         let limited = self.memory.is_limited();
         let before = if limited {
             live_bytes(&locked, session.plan.stripes.len())
@@ -242,54 +259,47 @@ impl Engine {
             false,
             &mut garbage,
         );
-        let keys = WriteKeys {
-            wide: self.wide(session, env),
-            locked,
-            plan: &mut session.plan.keys,
-            args: request,
-            rule,
-            changes: 0,
-            garbage: Vec::new(),
+        let wide = self.wide(session, env);
+        let (outcome, after, changes, mut more) = {
+            let keys = WriteKeys {
+                wide,
+                locked: locked.lend(),
+                plan: &mut session.plan.keys,
+                args: request,
+                rule,
+                changes: 0,
+                garbage: Vec::new(),
+            };
+            let mut cx = WriteCx {
+                keys,
+                out,
+                env,
+                effects: Effects::new(self.journals.is_on(), request),
+                attempt,
+                outside: None,
+                later: None,
+                stream: None,
+            };
+            let outcome = handle(&mut cx);
+            if cx.effects.on && cx.keys.changes > 0 {
+                cx.effects.append(&self.journals, env.db);
+            }
+            let after = (cx.outside, cx.later, cx.stream);
+            (outcome, after, cx.keys.changes, cx.keys.garbage)
         };
-        let mut cx = WriteCx {
-            keys,
-            out,
-            env,
-            effects: Effects::new(self.journals.is_on(), request),
-            attempt,
-            outside: None,
-            later: None,
-            stream: None,
-        };
-        let outcome = handle(&mut cx);
-        if cx.effects.on && cx.keys.changes > 0 {
-            cx.effects.append(&self.journals, env.db);
-        }
-        let WriteCx {
-            keys,
-            outside,
-            later,
-            stream,
-            ..
-        } = cx;
-        let WriteKeys {
-            locked,
-            changes,
-            garbage: mut more,
-            ..
-        } = keys;
+        let (outside, later, stream) = after;
         if limited {
             self.memory
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
-        drop(locked);
+        let left = outside.map(Left::Outside).or(later.map(Left::After));
+        held.give(&session.plan.stripes, locked, left.is_none());
         if stream.is_some() {
             session.stream = stream;
         }
         session.tally.changes += changes;
         garbage.append(&mut more);
         self.discard(garbage);
-        let left = outside.map(Left::Outside).or(later.map(Left::After));
         (outcome, left)
     }
 
@@ -426,12 +436,13 @@ impl Engine {
     }
 
     /// Checks arity, gates and runs one request, writing its reply or its error.
-    pub(crate) fn dispatch(
-        &self,
+    pub(crate) fn dispatch<'e>(
+        &'e self,
         session: &mut Session,
         request: Request<'_>,
         ahead: Ahead,
         out: &mut Out,
+        held: &mut Held<'e>,
     ) -> Result<(), CommandError> {
         let entry = match ahead.entry {
             Some(entry) => entry,
@@ -440,16 +451,17 @@ impl Engine {
         session.plan.hash = ahead.hash;
         session.last_command = entry.index;
         let command = entry.command;
+        session.holds = held.is_some();
         super::gates::check(self, session, command)
             .inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {
             let mut outcome = Ok(());
             self.runtime
-                .long(&mut || outcome = self.run(session, command, request, out));
+                .long(&mut || outcome = self.run(session, command, request, out, held));
             outcome
         } else {
-            self.run(session, command, request, out)
+            self.run(session, command, request, out, held)
         };
         self.measure(session, entry, request, from, outcome.is_err());
         outcome

@@ -212,6 +212,8 @@ pub struct Session {
     pub now_ms: i64,
     /// The rest of the last reply: to be produced and sent before the next request runs.
     pub stream: Option<Box<dyn Producer>>,
+    /// A stripe is held from the request before.
+    pub(crate) holds: bool,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -244,6 +246,7 @@ impl Session {
             closing: false,
             hold_until_ms: None,
             stream: None,
+            holds: false,
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),

@@ -93,6 +93,19 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// Lends the stripes.
+    #[inline]
+    pub fn lend(&mut self) -> Lent<'_> {
+        Lent {
+            stripes: match &mut self.guards {
+                Guards::One(guard) => LentStripes::One(guard),
+                Guards::Many(guards) => {
+                    LentStripes::Many(guards.iter_mut().map(|g| &mut **g).collect())
+                }
+            },
+        }
+    }
+
     /// The stripe that was `index`-th in the list of ids.
     #[inline]
     pub fn stripe(&self, index: usize) -> &Stripe {
@@ -108,6 +121,36 @@ impl<'a> Locked<'a> {
         match &mut self.guards {
             Guards::One(guard) => guard,
             Guards::Many(guards) => &mut guards[index],
+        }
+    }
+}
+
+/// Locked stripes, lent to a handler.
+pub struct Lent<'a> {
+    stripes: LentStripes<'a>,
+}
+
+enum LentStripes<'a> {
+    One(&'a mut Stripe),
+    Many(SmallVec<[&'a mut Stripe; 8]>),
+}
+
+impl Lent<'_> {
+    /// The stripe that was `index`-th in the list of ids.
+    #[inline]
+    pub fn stripe(&self, index: usize) -> &Stripe {
+        match &self.stripes {
+            LentStripes::One(stripe) => stripe,
+            LentStripes::Many(stripes) => stripes[index],
+        }
+    }
+
+    /// The stripe that was `index`-th in the list of ids, to change it.
+    #[inline]
+    pub fn stripe_mut(&mut self, index: usize) -> &mut Stripe {
+        match &mut self.stripes {
+            LentStripes::One(stripe) => stripe,
+            LentStripes::Many(stripes) => stripes[index],
         }
     }
 }

@@ -16,7 +16,7 @@ mod object;
 mod stripe;
 mod value;
 
-pub use lock::{Cut, Locked};
+pub use lock::{Cut, Lent, Locked};
 pub use object::{Collection, Object};
 pub use stripe::{Found, Full, Stripe};
 pub use value::{Detached, Garbage, KeyHasher, Str, Value};

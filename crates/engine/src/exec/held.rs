@@ -1,0 +1,84 @@
+//! A stripe that stays locked from one request of a batch to the next, when both need nothing else.
+//!
+//! Pipelines on one key then take its lock once a window instead of once a request, and the key's
+//! memory changes cores that much less often.
+//!
+//! Invariants
+//! - A stripe is kept only for a request that was found to need exactly this stripe and little time
+//!   ([`Engine::continues`]); so nothing waits for another lock while one is kept.
+//! - It is kept for at most one window of requests, and never across an await.
+
+use super::Engine;
+use super::ahead::Ahead;
+use crate::keyspace::lock::StripeId;
+use crate::keyspace::{Keyspace, Locked, stripe_of};
+use crate::spec::{Flags, Run};
+
+/// See the module's documentation. Dropping it releases the stripe.
+#[derive(Default)]
+pub struct Held<'e> {
+    stripe: Option<(StripeId, Locked<'e>)>,
+    /// The request after the present one needs the same stripe.
+    keep: bool,
+}
+
+impl<'e> Held<'e> {
+    /// Says whether the request after the one to be executed now needs the same stripe: [`Engine::continues`].
+    #[inline]
+    pub fn keep(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    /// Whether a stripe is held.
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.stripe.is_some()
+    }
+
+    /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
+    #[inline]
+    pub(crate) fn take(&mut self, keyspace: &'e Keyspace, ids: &[StripeId]) -> Locked<'e> {
+        if let Some((id, locked)) = self.stripe.take()
+            && ids == [id]
+        {
+            return locked;
+        }
+        Locked::take(keyspace, ids)
+    }
+
+    /// Keeps the stripe for the next request, or releases all.
+    #[inline]
+    pub(crate) fn give(&mut self, ids: &[StripeId], locked: Locked<'e>, done: bool) {
+        if let [id] = ids
+            && self.keep
+            && done
+        {
+            self.stripe = Some((*id, locked));
+        }
+    }
+}
+
+impl Engine {
+    /// Whether `next` may go on under the lock of `present`, both being of one database.
+    #[inline]
+    pub fn continues(&self, present: &Ahead, next: &Ahead) -> bool {
+        let (Some(a), Some(b)) = (present.hash, next.hash) else {
+            return false;
+        };
+        stripe_of(a) == stripe_of(b)
+            && present.is_quick()
+            && next.is_quick()
+            && !self.memory.is_limited()
+    }
+}
+
+impl Ahead {
+    /// Whether the request touches its key only, and for a short time.
+    fn is_quick(&self) -> bool {
+        self.entry.is_some_and(|entry| {
+            entry.command.flags.has(Flags::FAST)
+                && !entry.command.flags.has(Flags::LONG)
+                && matches!(entry.command.run, Run::Read(_) | Run::Write(_))
+        })
+    }
+}
