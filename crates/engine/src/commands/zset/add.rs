@@ -201,6 +201,8 @@ fn zincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         if score.is_nan() {
             return Err(CommandError::SCORE_NAN);
         }
+        zset.expect(1, limits, seed)
+            .map_err(|_| CommandError::FULL)?;
         zset.insert(&args[3], score, limits, seed)
             .map_err(|_| CommandError::FULL)?;
         Ok((score, u64::from(old != Some(score))))
