@@ -206,7 +206,7 @@ fn on_copy(copy: &rules::OnCopy, key: &[u8], args: Vec<Vec<u8>>) -> Vec<Step> {
         request(&made.collect::<Vec<_>>()),
         request(&[b"OBJECT", b"ENCODING", COPIED]),
         Step::Request(args),
-        request(&[b"ZCARD", COPIED]),
+        request(&[copy.look.as_bytes(), COPIED]),
         request(&[b"DEL", COPIED]),
     ]
 }
@@ -221,11 +221,19 @@ fn thresholds(release: Release, rng: &mut Rng) -> Step {
         Release::V70 => &[][..],
         Release::V82 => peer::THRESHOLDS_72,
     };
-    let mut words: Vec<&[u8]> = vec![b"CONFIG", b"SET"];
+    let mut words: Vec<&str> = vec!["CONFIG", "SET"];
     for (name, values) in peer::THRESHOLDS.iter().chain(newer) {
-        words.extend([name.as_bytes(), rng.pick(values).as_bytes()]);
+        words.extend([*name, *rng.pick(values)]);
     }
-    request(&words)
+    // With fewer integers than members allowed, the encoding of a stored union depends on whether an integer comes first,
+    // which in the order of a table is chance.
+    let value_of = |name| 1 + words.iter().position(|w| *w == name).unwrap_or_default();
+    let (ints, members) = (value_of(peer::INTS), value_of(peer::MEMBERS));
+    let number = |at: usize| words[at].parse::<u64>().unwrap_or_default();
+    if number(ints) < number(members) {
+        words[ints] = words[members];
+    }
+    request(&words.iter().map(|w| w.as_bytes()).collect::<Vec<_>>())
 }
 
 /// Steps whose replies show the data, with those commands that Ochre has.

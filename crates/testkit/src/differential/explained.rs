@@ -17,23 +17,38 @@ const NO_SCORES: &[u8] = b"ERR One or more scores can't be converted into double
 const PACKED_ZSET: u8 = 17;
 /// And that of a large one.
 const LARGE_ZSET: u8 = 5;
+/// Those of sets.
+const LARGE_SET: u8 = 2;
+const PACKED_SET: u8 = 20;
 /// Those of hashes.
 const PACKED_HASH: u8 = 16;
 const LARGE_HASH: u8 = 4;
 
-/// Whether two replies are the same but for how their doubles are written.
-fn same_but_for_doubles(ours: &Frame, theirs: &Frame) -> bool {
+/// Whether two replies are the same but for strings that `alike` takes for the same.
+fn same_but_for(ours: &Frame, theirs: &Frame, alike: fn(&[u8], &[u8]) -> bool) -> bool {
     let all = |a: &[Frame], b: &[Frame]| {
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_but_for_doubles(a, b))
+        let mut pairs = a.iter().zip(b);
+        a.len() == b.len() && pairs.all(|(a, b)| same_but_for(a, b, alike))
     };
     match (ours, theirs) {
         (Frame::Array(a), Frame::Array(b)) | (Frame::Set(a), Frame::Set(b)) => all(a, b),
-        (Frame::Bulk(a), Frame::Bulk(b)) if a != b => {
-            let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
-            number(a).is_some_and(|n| Some(n) == number(b))
-        }
+        (Frame::Bulk(a), Frame::Bulk(b)) if a != b => alike(a, b),
         _ => ours == theirs,
     }
+}
+
+fn same_but_for_doubles(ours: &Frame, theirs: &Frame) -> bool {
+    same_but_for(ours, theirs, |a, b| {
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
+        number(a).is_some_and(|n| Some(n) == number(b))
+    })
+}
+
+fn same_but_for_zeros(ours: &Frame, theirs: &Frame) -> bool {
+    same_but_for(ours, theirs, |a, b| {
+        let zero = |text: &[u8]| text == b"0" || text == b"-0";
+        zero(a) && zero(b)
+    })
 }
 
 /// Both replies to one request.
@@ -125,6 +140,34 @@ pub const EXPLAINED: &[Explained] = &[
                 && is(d.theirs, "listpack")
         },
         reason: "since 7.2, ZADD and HSET of more elements than the limit convert even if they add fewer",
+    },
+    Explained {
+        applies: |d| {
+            d.release == Release::V82
+                && d.args[0]
+                    .first()
+                    .is_some_and(|b| b.eq_ignore_ascii_case(&b'z'))
+                && same_but_for_zeros(d.ours, d.theirs)
+        },
+        reason: "the sign of a zero score is lost in packed sorted sets, and results are packed at other moments than in Redis",
+    },
+    Explained {
+        applies: |d| {
+            let first = |f: &Frame| f.as_bytes().and_then(|b| b.first().copied());
+            let forms = (first(d.ours), first(d.theirs));
+            d.release == Release::V82
+                && d.is("dump")
+                && (forms == (Some(LARGE_SET), Some(PACKED_SET))
+                    || forms == (Some(PACKED_ZSET), Some(PACKED_ZSET)))
+        },
+        reason: "DUMP writes what Redis 7.0 loads: no packed sets, and scores as 7.0 packs them",
+    },
+    Explained {
+        applies: |d| {
+            let digest = d.is_sub("debug", "digest") || d.is_sub("debug", "digest-value");
+            d.release == Release::V82 && digest
+        },
+        reason: "8.2 writes scores into a digest in another form than 7.0 and Ochre",
     },
     Explained {
         applies: |d| {

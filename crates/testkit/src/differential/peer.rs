@@ -29,6 +29,11 @@ pub const SETTINGS: &[(&str, &str)] = &[
 /// What Ochre is told beside Redis 7.0, which has no packed sets but those of integers.
 pub const LIKE_70: &[&str] = &["CONFIG", "SET", "set-max-listpack-entries", "0"];
 
+/// The threshold of sets of integers.
+pub const INTS: &str = "set-max-intset-entries";
+/// The threshold of packed sets.
+pub const MEMBERS: &str = "set-max-listpack-entries";
+
 /// Thresholds of encodings, lowered and put back in mid-run, so that every encoding is met: (setting, values).
 /// The packed sets are of 7.2, and [`LIKE_70`] needs theirs.
 pub const THRESHOLDS: &[(&str, &[&str])] = &[
@@ -39,14 +44,14 @@ pub const THRESHOLDS: &[(&str, &[&str])] = &[
         &["-2", "-1", "-5", "1", "3", "20"],
     ),
     ("list-compress-depth", &["0", "1", "2"]),
-    ("set-max-intset-entries", &["512", "16", "3", "0"]),
+    (INTS, &["512", "16", "3", "0"]),
     ("zset-max-listpack-entries", &["128", "16", "3", "1", "0"]),
     ("zset-max-listpack-value", &["64", "64", "8", "0"]),
 ];
 
 /// The thresholds that Redis has had since 7.2.
 pub const THRESHOLDS_72: &[(&str, &[&str])] = &[
-    ("set-max-listpack-entries", &["128", "16", "3", "0"]),
+    (MEMBERS, &["128", "16", "3", "0"]),
     ("set-max-listpack-value", &["64", "64", "8", "0"]),
 ];
 
