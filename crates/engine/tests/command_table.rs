@@ -28,6 +28,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("increx", "exists", "newer than 8.2"),
     ("lmovem", "exists", "newer than 8.2"),
     ("msetex", "exists", "newer than 8.2"),
+    ("sdiffcard", "exists", "newer than 8.2"),
+    ("sunioncard", "exists", "newer than 8.2"),
 ];
 
 /// What COMMAND says of one command, by aspect. Sets are sorted and joined.

@@ -68,7 +68,8 @@ fn options(options: Request<'_>) -> Result<(Option<&[u8]>, usize), CommandError>
         }
         let value = rest.next().ok_or(CommandError::SYNTAX)?;
         if word.eq_ignore_ascii_case(b"MATCH") {
-            pattern = Some(value);
+            // compat: a star alone is no pattern, so it also takes the empty member, which it does not match.
+            pattern = Some(value).filter(|p| *p != b"*");
         } else if word.eq_ignore_ascii_case(b"COUNT") {
             let n = parse_i64(value).ok_or(CommandError::NOT_INTEGER)?;
             if n < 1 {
