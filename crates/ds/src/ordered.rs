@@ -116,17 +116,15 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
     fn gap(&self, score: f64, member: &[u8]) -> Spot {
         let records = &self.records;
         self.tree
-            .locate(|s, h| s < score || (s == score && records.member(h) < member))
+            .locate_score(score, |h| records.member(h) < member)
     }
 
     /// Where the record `handle` stands. `resolve` translates handles whose records moved.
     fn spot(&self, handle: u32, resolve: impl Fn(u32) -> u32) -> Spot {
         let records = &self.records;
         let (score, member) = (records.score(handle), records.member(handle));
-        let before = |s: f64, h: u32| {
-            s < score || (s == score && (h == handle || records.member(resolve(h)) <= member))
-        };
-        self.tree.locate(before).back()
+        let tie = |h: u32| h == handle || records.member(resolve(h)) <= member;
+        self.tree.locate_score(score, tie).back()
     }
 
     /// Adds a member or changes its score; the score it had.
@@ -249,9 +247,9 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
         Some((self.records.member(handle), score))
     }
 
-    /// How many scores `before` holds for; it must hold for all below some score and for none above it.
-    pub fn partition_scores(&self, before: impl Fn(f64) -> bool) -> usize {
-        self.tree.locate(|s, _| before(s)).rank
+    /// How many scores are below `score`, or `equal` to it. The score is not NaN.
+    pub fn count_below(&self, score: f64, equal: bool) -> usize {
+        self.tree.locate_score(score, |_| equal).rank
     }
 
     /// How many members `before` holds for; it must hold for all up to some point of the order and

@@ -169,11 +169,11 @@ fn partitions_count_what_comes_before() {
     for limit in -1..14 {
         let limit = f64::from(limit);
         assert_eq!(
-            set.partition_scores(|s| s < limit),
+            set.count_below(limit, false),
             (limit.max(0.0) as usize * 5).min(60)
         );
         assert_eq!(
-            set.partition_scores(|s| s <= limit),
+            set.count_below(limit, true),
             ((limit + 1.0).max(0.0) as usize * 5).min(60)
         );
     }

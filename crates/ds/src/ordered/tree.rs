@@ -137,21 +137,42 @@ impl<const L: usize, const B: usize> Tree<L, B> {
     /// The point before which `before` holds.
     #[inline]
     pub(super) fn locate(&self, before: impl Fn(f64, u32) -> bool) -> Spot {
+        self.search(
+            |inner| inner.descend(&before),
+            |leaf| leaf.partition(&before),
+        )
+    }
+
+    /// The point before which scores are below `score`, or equal to it where `tie` holds.
+    #[inline]
+    pub(super) fn locate_score(&self, score: f64, tie: impl Fn(u32) -> bool) -> Spot {
+        self.search(
+            |inner| inner.descend_score(score, &tie),
+            |leaf| leaf.partition_score(score, &tie),
+        )
+    }
+
+    #[inline]
+    fn search(
+        &self,
+        descend: impl Fn(&Inner<B>) -> usize,
+        partition: impl Fn(&Leaf<L>) -> usize,
+    ) -> Spot {
         let (mut node, mut rank) = (self.root, 0);
         let mut path = SmallVec::new();
         for _ in 0..self.height {
             let inner = self.inners.get(node);
-            let at = inner.descend(&before);
-            rank += inner.count_before(at);
+            let at = descend(inner);
             path.push(Step { node, at });
             node = inner.child(at);
             if path.len() == self.height {
                 self.leaves.prefetch(node, L * size_of::<f64>());
             } else {
-                self.inners.prefetch(node, B * size_of::<f64>());
+                self.inners.prefetch(node, size_of::<Inner<B>>());
             }
+            rank += inner.count_before(at);
         }
-        let at = self.leaves.get(node).partition(before);
+        let at = partition(self.leaves.get(node));
         Spot {
             path,
             leaf: node,

@@ -154,11 +154,11 @@ impl ZsetRef<'_> {
             ZsetRef::Tree(tree) => (
                 match range.min {
                     f64::NEG_INFINITY if !range.min_excluded => 0,
-                    _ => tree.partition_scores(|s| range.is_below(s)),
+                    _ => tree.count_below(range.min, range.min_excluded),
                 },
                 match range.max {
                     f64::INFINITY if !range.max_excluded => tree.len(),
-                    _ => tree.partition_scores(|s| !range.is_above(s)),
+                    _ => tree.count_below(range.max, !range.max_excluded),
                 },
             ),
         };
