@@ -262,6 +262,41 @@ pub const EXPLAINED: &[Explained] = &[
         reason: "COMMAND GETKEYS takes a command without arguments in later releases; Ochre answers as 8.2",
     },
     Explained {
+        applies: |d| {
+            let refused = d.ours.as_error() == Some(b"ERR min or max is not a float");
+            let odd = |a: &Vec<u8>| {
+                let digits = a.strip_prefix(b"(").unwrap_or(a);
+                let digits = match digits {
+                    [b'-' | b'+', rest @ ..] => rest,
+                    digits => digits,
+                };
+                digits.starts_with(b"0x")
+                    || digits.starts_with(b"0X")
+                    || digits
+                        .first()
+                        .is_some_and(|b| b.is_ascii_whitespace() || *b == 0x0B)
+            };
+            d.release == Release::V70
+                && refused
+                && d.theirs.as_error().is_none()
+                && d.args.iter().skip(2).any(odd)
+        },
+        reason: "bounds of scores with a blank before them or in hexadecimal: Redis 7.0 reads them, 8.2 and Ochre do not",
+    },
+    Explained {
+        applies: |d| {
+            let both_signs = |a: &Vec<u8>| {
+                let text = a.strip_prefix(b"(").unwrap_or(a).to_ascii_lowercase();
+                text.starts_with(b"-+inf")
+            };
+            d.release == Release::V82
+                && d.ours.as_error().is_some()
+                && d.theirs.as_error().is_none()
+                && d.args.iter().skip(2).any(both_signs)
+        },
+        reason: "Redis 8.2 takes `-+inf` for a score; 7.0 and Ochre do not",
+    },
+    Explained {
         applies: |d| d.is("lolwut") && d.ours.as_error().is_some(),
         reason: "Ochre refuses arguments of LOLWUT that its art has no use for; Redis's versions ignore them",
     },
