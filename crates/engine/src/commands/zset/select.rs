@@ -67,8 +67,9 @@ pub(super) fn score_range(min: &[u8], max: &[u8]) -> Result<ScoreRange, CommandE
 /// One end of a range of members.
 fn lex_bound(text: &[u8]) -> Result<LexBound<'_>, CommandError> {
     match text {
-        b"-" => Ok(LexBound::Least),
-        b"+" => Ok(LexBound::Greatest),
+        // compat: what follows a NUL is not looked at.
+        b"-" | [b'-', 0, ..] => Ok(LexBound::Least),
+        b"+" | [b'+', 0, ..] => Ok(LexBound::Greatest),
         [b'[', member @ ..] => Ok(LexBound::Included(member)),
         [b'(', member @ ..] => Ok(LexBound::Excluded(member)),
         _ => Err(CommandError::LEX_BOUND),
