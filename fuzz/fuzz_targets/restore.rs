@@ -267,6 +267,31 @@ fn digest(connection: &mut Connection, key: &str) -> Frame {
     line.expect("DEBUG is there")
 }
 
+/// Members and scores of a sorted set, without the sign of zero; of another type, nothing to compare: a panic.
+fn scored(connection: &mut Connection, key: &str) -> Vec<Vec<u8>> {
+    let listed = match line(connection, &format!("ZRANGE {key} 0 -1 WITHSCORES"), b"") {
+        Some(Frame::Array(of)) => of,
+        other => panic!("the same value after DUMP and RESTORE, not {other:?}"),
+    };
+    let mut words = Vec::new();
+    for frame in &listed {
+        match frame {
+            Frame::Array(pair) => words.extend(pair.iter().map(word)),
+            single => words.push(word(single)),
+        }
+    }
+    words
+}
+
+fn word(frame: &Frame) -> Vec<u8> {
+    match frame {
+        Frame::Double(0.0) => b"0".to_vec(),
+        Frame::Double(score) => score.to_string().into_bytes(),
+        Frame::Bulk(text) if text == b"-0" => b"0".to_vec(),
+        other => other.as_bytes().unwrap_or_default().to_vec(),
+    }
+}
+
 /// DUMP and RESTORE to another key must give the same value.
 fn round_trip(connection: &mut Connection) {
     let Some(Frame::Bulk(payload)) = line(connection, "DUMP k", b"") else {
@@ -275,7 +300,11 @@ fn round_trip(connection: &mut Connection) {
     let words = [b"RESTORE".to_vec(), b"copy".to_vec(), b"0".to_vec(), payload];
     let reply = call(connection, &words);
     assert!(is_ok(&reply), "what was dumped loads: {reply:?}");
-    assert_eq!(digest(connection, "k"), digest(connection, "copy"));
+    if digest(connection, "k") != digest(connection, "copy") {
+        // compat: a minus zero is kept by a large sorted set and not by a small one, and what had
+        // once been large may have become small on the way.
+        assert_eq!(scored(connection, "k"), scored(connection, "copy"));
+    }
     line(connection, "DEL copy", b"");
 }
 
