@@ -14,5 +14,6 @@ mod shared;
 mod start;
 mod stream;
 mod window;
+mod workers;
 
 pub use start::main;

@@ -239,8 +239,23 @@ fn is_refused(settings: &Settings, peer: IpAddr) -> bool {
 fn admit(shared: &Arc<Shared>, stream: Stream, endpoint: Endpoint) {
     let waker = Arc::new(TaskWaker::default());
     match shared.engine.connect(endpoint, Some(waker.clone())) {
-        Some(session) => {
-            tokio::spawn(Connection::new(shared.clone(), stream, session, waker).serve());
+        Some(mut session) => {
+            let (Some(seat), Ok(stream)) = (shared.seats.take(), stream.leave()) else {
+                return shared.engine.disconnect(&mut session);
+            };
+            let shared = shared.clone();
+            let worker = seat.worker.clone();
+            worker.spawn(async move {
+                match stream.join() {
+                    Ok(stream) => {
+                        Connection::new(shared, stream, session, waker)
+                            .serve()
+                            .await
+                    }
+                    Err(_) => shared.engine.disconnect(&mut session),
+                }
+                drop(seat);
+            });
         }
         None => {
             // The peer gets a reason if its buffer takes one; it is closed in any case.

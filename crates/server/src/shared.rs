@@ -8,4 +8,5 @@ use std::sync::Arc;
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) runtime: Arc<ServerRuntime>,
+    pub(crate) seats: crate::workers::Seats,
 }

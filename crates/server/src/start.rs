@@ -6,6 +6,7 @@ use crate::listen::{ListenError, accept_unix, bind_tcp, bind_unix};
 use crate::log::Log;
 use crate::runtime::ServerRuntime;
 use crate::shared::Shared;
+use crate::workers::Workers;
 use ochre_engine::exec::{About, Engine, Ports};
 use ochre_engine::ports::{LogLevel, Memory, SystemClock};
 use ochre_engine::settings::{Action, Invocation, Settings, id, parse_command_line, usage};
@@ -98,13 +99,8 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
     } else {
         std::thread::available_parallelism().map_or(1, usize::from)
     };
-    let built = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .thread_name("ochre-worker")
-        .enable_all()
-        .build();
-    let runtime = match built {
-        Ok(runtime) => runtime,
+    let threads = match Workers::start(workers) {
+        Ok(threads) => threads,
         Err(error) => {
             log.write(
                 LogLevel::Warning,
@@ -113,8 +109,14 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(serve(settings, log, StartFile(start_file), workers, memory));
-    runtime.shutdown_timeout(Duration::from_millis(200));
+    let code = threads.first().block_on(serve(
+        settings,
+        log,
+        StartFile(start_file),
+        &threads,
+        memory,
+    ));
+    threads.stop();
     code
 }
 
@@ -137,9 +139,10 @@ async fn serve(
     settings: Arc<Settings>,
     log: Arc<Log>,
     file: StartFile,
-    workers: usize,
+    threads: &Workers,
     memory: Arc<dyn Memory>,
 ) -> ExitCode {
+    let workers = threads.count();
     let fit = raise_fd_limit(settings.size(id::MAXCLIENTS));
     if fit < settings.size(id::MAXCLIENTS) {
         log.write(
@@ -195,6 +198,7 @@ async fn serve(
     let shared = Arc::new(Shared {
         engine: engine.clone(),
         runtime: runtime.clone(),
+        seats: threads.seats(),
     });
     // The cell was empty: it is set here only.
     let _ = applier.shared.set(Arc::downgrade(&shared));

@@ -16,7 +16,33 @@ pub(crate) enum Stream {
     Unix(UnixStream),
 }
 
+/// A socket between two workers.
+pub(crate) enum Moving {
+    /// Over TCP.
+    Tcp(std::net::TcpStream),
+    /// Over a Unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Moving {
+    /// Registers the socket with the worker that calls.
+    pub(crate) fn join(self) -> io::Result<Stream> {
+        Ok(match self {
+            Moving::Tcp(s) => Stream::Tcp(TcpStream::from_std(s)?),
+            Moving::Unix(s) => Stream::Unix(UnixStream::from_std(s)?),
+        })
+    }
+}
+
 impl Stream {
+    /// Takes the socket from the worker that accepted it.
+    pub(crate) fn leave(self) -> io::Result<Moving> {
+        Ok(match self {
+            Stream::Tcp(s) => Moving::Tcp(s.into_std()?),
+            Stream::Unix(s) => Moving::Unix(s.into_std()?),
+        })
+    }
+
     /// Reads what is there. A short read clears the readiness, so that the next poll costs no system call.
     pub(crate) fn poll_read(
         &mut self,

@@ -103,12 +103,15 @@ impl Window {
             slot.ahead = engine.look_ahead(slot.decoder.request(&bytes[slot.start..slot.end]));
         }
         if count > 1 {
-            self.slots[..count]
+            // Neighbours on one key need its lines once.
+            let mut last = None;
+            let distinct = self.slots[..count]
                 .iter()
+                .filter(move |s| std::mem::replace(&mut last, s.ahead.hash()) != s.ahead.hash());
+            distinct
+                .clone()
                 .for_each(|s| engine.prefetch_bucket(db, &s.ahead));
-            self.slots[..count]
-                .iter()
-                .for_each(|s| engine.prefetch_entry(db, &s.ahead));
+            distinct.for_each(|s| engine.prefetch_entry(db, &s.ahead));
         }
     }
 

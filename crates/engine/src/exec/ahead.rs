@@ -22,6 +22,14 @@ pub struct Ahead {
     pub(crate) hash: Option<u64>,
 }
 
+impl Ahead {
+    /// The hash of the request's only key.
+    #[inline]
+    pub fn hash(&self) -> Option<u64> {
+        self.hash
+    }
+}
+
 impl Engine {
     /// Looks a request up and hashes its key.
     #[inline]

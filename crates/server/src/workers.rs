@@ -1,0 +1,89 @@
+//! The worker threads: one Tokio runtime each, and every connection stays with the one that it was given.
+//!
+//! Invariants
+//! - A connection's socket is registered with its worker's own driver, and its task runs on no other
+//!   worker: readiness wakes exactly one thread, and no thread is woken to look for another's work.
+//! - Each runtime is of the multi-thread kind with one worker, so that long work (`block_in_place`)
+//!   hands the other connections to a fresh thread.
+//! - New connections go to the worker with the fewest.
+//!
+//! Why not one runtime for all: see `docs/decisions/0004-a-runtime-a-worker.md`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Owns the worker threads.
+pub(crate) struct Workers {
+    runtimes: Vec<Runtime>,
+}
+
+impl Workers {
+    /// Starts `count` workers, at least one.
+    pub(crate) fn start(count: usize) -> io::Result<Workers> {
+        let runtime = |_| {
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("ochre-worker")
+                .enable_all()
+                .build()
+        };
+        let runtimes = (0..count.max(1)).map(runtime).collect::<io::Result<_>>()?;
+        Ok(Workers { runtimes })
+    }
+
+    /// The worker that accepts connections and waits for signals, beside its own connections.
+    pub(crate) fn first(&self) -> &Runtime {
+        &self.runtimes[0]
+    }
+
+    /// Number of workers.
+    pub(crate) fn count(&self) -> usize {
+        self.runtimes.len()
+    }
+
+    /// Places for connections.
+    pub(crate) fn seats(&self) -> Seats {
+        let row = |r: &Runtime| {
+            let taken = Arc::new(AtomicUsize::new(0));
+            (r.handle().clone(), taken)
+        };
+        Seats(self.runtimes.iter().map(row).collect())
+    }
+
+    /// Ends all workers; tasks that do not end soon are dropped.
+    pub(crate) fn stop(self) {
+        for runtime in self.runtimes {
+            runtime.shutdown_timeout(Duration::from_millis(200));
+        }
+    }
+}
+
+/// Chooses workers for connections.
+pub(crate) struct Seats(Vec<(Handle, Arc<AtomicUsize>)>);
+
+/// A connection's place at a worker, free again when it is dropped.
+pub(crate) struct Seat {
+    pub(crate) worker: Handle,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Seats {
+    /// A place at the worker with the fewest connections. `None` when there is no worker.
+    pub(crate) fn take(&self) -> Option<Seat> {
+        let (worker, taken) = self.0.iter().min_by_key(|(_, taken)| taken.load(Relaxed))?;
+        taken.fetch_add(1, Relaxed);
+        Some(Seat {
+            worker: worker.clone(),
+            taken: taken.clone(),
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Relaxed);
+    }
+}
