@@ -452,6 +452,7 @@ impl Connection {
         out: &mut Out,
     ) -> Option<Next> {
         let mut held = Held::default();
+        let mut fetched = None;
         let slots = &window.slots[..count];
         for (i, slot) in slots.iter().enumerate() {
             if out.len() >= OUTPUT_HIGH_WATER {
@@ -467,6 +468,14 @@ impl Connection {
             let next = self.run_request(engine, request, slot.ahead, out, &mut held);
             if !matches!(next, Some(Next::Pause)) {
                 *at = slot.end;
+            }
+            if held.is_some() && fetched != slot.ahead.hash() {
+                fetched = slot.ahead.hash();
+                let same = slots[i + 1..]
+                    .iter()
+                    .take_while(|s| s.ahead.hash() == fetched)
+                    .map(|s| (s.decoder.request(&bytes[s.start..s.end]), s.ahead));
+                engine.prefetch_elements(&held, same);
             }
             if next.is_some() {
                 self.backlog = *at < bytes.len() && matches!(next, Some(Next::Read | Next::Stream));

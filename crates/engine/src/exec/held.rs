@@ -11,8 +11,12 @@
 use super::Engine;
 use super::ahead::Ahead;
 use crate::keyspace::lock::StripeId;
-use crate::keyspace::{Keyspace, Locked, stripe_of};
+use crate::keyspace::{Keyspace, Locked, Value, stripe_of};
 use crate::spec::{Flags, Run};
+use ochre_ds::hash::HashRef;
+use ochre_ds::set::SetRef;
+use ochre_ds::zset::ZsetRef;
+use ochre_resp::Request;
 
 /// See the module's documentation. Dropping it releases the stripe.
 #[derive(Default)]
@@ -31,7 +35,7 @@ impl<'e> Held<'e> {
 
     /// Whether a stripe is held.
     #[inline]
-    pub(crate) fn is_some(&self) -> bool {
+    pub fn is_some(&self) -> bool {
         self.stripe.is_some()
     }
 
@@ -80,5 +84,44 @@ impl Ahead {
                 && !entry.command.flags.has(Flags::LONG)
                 && matches!(entry.command.run, Run::Read(_) | Run::Write(_))
         })
+    }
+}
+
+impl Engine {
+    /// Asks for the memory of the elements that `requests` name, all on the key of the first, whose stripe is held.
+    ///
+    /// A hint: the waits for the elements' lines overlap when the requests run.
+    pub fn prefetch_elements<'b>(
+        &self,
+        held: &Held<'_>,
+        requests: impl Iterator<Item = (Request<'b>, Ahead)> + Clone,
+    ) {
+        let Some((_, locked)) = &held.stripe else {
+            return;
+        };
+        let elements =
+            requests
+                .clone()
+                .filter_map(|(request, ahead)| match ahead.entry?.command.element {
+                    0 => None,
+                    at => request.get(at),
+                });
+        let first = requests.clone().next();
+        let Some((hash, key)) =
+            first.and_then(|(request, ahead)| Some((ahead.hash?, request.get(1)?)))
+        else {
+            return;
+        };
+        let stripe = locked.stripe(0);
+        match stripe
+            .find(hash, key)
+            .and_then(|found| stripe.value(found.handle))
+        {
+            Some(Value::Hash(HashRef::Table(dict)) | Value::Set(SetRef::Table(dict))) => {
+                dict.prefetch_all(elements);
+            }
+            Some(Value::Zset(ZsetRef::Tree(tree))) => tree.prefetch(elements),
+            _ => {}
+        }
     }
 }

@@ -125,6 +125,9 @@ pub struct Command {
     /// Whether a request reads keys that only the data name (patterns of SORT): it then runs with every stripe of its
     /// database held, and only then may it ask for keys that it does not declare.
     pub wide: Option<fn(Request<'_>) -> bool>,
+    /// The argument that names an element of the key's collection, 0 for none: in a pipeline on one key its
+    /// memory is asked for ahead.
+    pub element: usize,
     /// The argument grammar: documentation, hints and the fuzz grammar.
     pub args: &'static [Arg],
     /// What changed since its introduction: (version, change).
@@ -154,6 +157,7 @@ impl Command {
         variable: None,
         elsewhere: None,
         wide: None,
+        element: 0,
         args: &[],
         history: &[],
         tips: &[],

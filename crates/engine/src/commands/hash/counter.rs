@@ -12,6 +12,7 @@ use ochre_resp::Request;
 
 pub(super) const HINCRBY: Command = Command {
     name: "hincrby",
+    element: 2,
     summary: "Adds to the integer in a field of a hash; no field counts as 0.",
     arity: 4,
     flags: Flags::FAST.with(Flags::DENYOOM),
@@ -47,6 +48,7 @@ fn hincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const HINCRBYFLOAT: Command = Command {
     name: "hincrbyfloat",
+    element: 2,
     summary: "Adds to the floating point number in a field of a hash; no field counts as 0.",
     since: "2.6.0",
     args: &[

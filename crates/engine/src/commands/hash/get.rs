@@ -11,6 +11,7 @@ pub(super) const AHEAD: usize = 16;
 
 pub(super) const HGET: Command = Command {
     name: "hget",
+    element: 2,
     summary: "Returns the value of one field of a hash.",
     arity: 3,
     flags: Flags::FAST,
@@ -64,6 +65,7 @@ fn hmget(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const HEXISTS: Command = Command {
     name: "hexists",
+    element: 2,
     summary: "Tells whether a hash has a field.",
     arity: 3,
     flags: Flags::FAST,
@@ -81,6 +83,7 @@ fn hexists(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const HSTRLEN: Command = Command {
     name: "hstrlen",
+    element: 2,
     summary: "Returns the length of a field's value in bytes.",
     since: "3.2.0",
     arity: 3,

@@ -16,6 +16,7 @@ const PAIRS: &[Arg] = &[
 
 pub(super) const HSET: Command = Command {
     name: "hset",
+    element: 2,
     summary: "Sets fields of a hash.",
     complexity: "O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with multiple field/value pairs.",
     arity: -4,
@@ -35,6 +36,7 @@ fn hset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const HMSET: Command = Command {
     name: "hmset",
+    element: 2,
     summary: "Sets several fields of a hash.",
     complexity: "O(N) where N is the number of fields being set.",
     history: &[],
@@ -77,6 +79,7 @@ fn set_pairs(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str) -> Result<usiz
 
 pub(super) const HSETNX: Command = Command {
     name: "hsetnx",
+    element: 2,
     summary: "Sets a field of a hash that has no such field.",
     arity: 4,
     flags: Flags::FAST.with(Flags::DENYOOM),
@@ -114,6 +117,7 @@ pub(super) fn set_one(
 
 pub(super) const HDEL: Command = Command {
     name: "hdel",
+    element: 2,
     summary: "Deletes fields of a hash, and the hash with the last one.",
     complexity: "O(N) where N is the number of fields to be removed.",
     arity: -3,

@@ -12,6 +12,7 @@ const AHEAD: usize = 32;
 
 pub(super) const SADD: Command = Command {
     name: "sadd",
+    element: 2,
     summary: "Adds members to a set, which is created if there is none.",
     complexity: "O(N) where N is the number of members to add.",
     arity: -3,
@@ -61,6 +62,7 @@ fn in_batches(
 
 pub(super) const SREM: Command = Command {
     name: "srem",
+    element: 2,
     summary: "Removes members from a set, and the set with its last member.",
     complexity: "O(N) where N is the number of members to remove.",
     arity: -3,

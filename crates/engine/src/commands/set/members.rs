@@ -92,6 +92,7 @@ fn scard(cx: &mut ReadCx<'_>, _: Request<'_>) -> Outcome {
 
 pub(super) const SISMEMBER: Command = Command {
     name: "sismember",
+    element: 2,
     summary: "Tells whether a set has a member.",
     arity: 3,
     flags: Flags::FAST,

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 pub(super) const ZADD: Command = Command {
     name: "zadd",
+    element: 3,
     summary: "Adds members to a sorted set or changes their scores; creates the set if there is none.",
     since: "1.2.0",
     group: Group::SortedSet,
@@ -175,6 +176,7 @@ fn zadd(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const ZINCRBY: Command = Command {
     name: "zincrby",
+    element: 3,
     summary: "Adds a number to a member's score; a new member begins at zero.",
     since: "1.2.0",
     group: Group::SortedSet,

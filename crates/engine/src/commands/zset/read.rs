@@ -73,6 +73,7 @@ fn count(cx: &mut ReadCx<'_>, args: Request<'_>, by: By) -> Outcome {
 
 pub(super) const ZSCORE: Command = Command {
     name: "zscore",
+    element: 2,
     summary: "Returns a member's score.",
     since: "1.2.0",
     group: Group::SortedSet,
@@ -120,6 +121,7 @@ fn zmscore(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const ZRANK: Command = Command {
     name: "zrank",
+    element: 2,
     summary: "Returns a member's place in the order of scores, from the lowest.",
     since: "2.0.0",
     group: Group::SortedSet,
@@ -144,6 +146,7 @@ fn zrank(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const ZREVRANK: Command = Command {
     name: "zrevrank",
+    element: 2,
     summary: "Returns a member's place in the order of scores, from the highest.",
     run: Run::Read(zrevrank),
     ..ZRANK

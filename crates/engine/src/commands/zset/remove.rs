@@ -8,6 +8,7 @@ use ochre_resp::Request;
 
 pub(super) const ZREM: Command = Command {
     name: "zrem",
+    element: 2,
     summary: "Removes members from a sorted set; the set goes with its last member.",
     since: "1.2.0",
     group: Group::SortedSet,
