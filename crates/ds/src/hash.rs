@@ -14,6 +14,7 @@ use crate::dict::{self, Dict};
 use crate::pack::{self, Element};
 use crate::random::Random;
 use crate::table::Position;
+use crate::unique::make_mut;
 use std::sync::Arc;
 
 pub use crate::dict::Full;
@@ -118,7 +119,7 @@ impl Hash {
                 }
             }
         }
-        Arc::make_mut(self.table(seed)?).insert(field, value)
+        make_mut(self.table(seed)?).insert(field, value)
     }
 
     /// Makes a packed hash a dictionary when `fields` more are coming than it may have in all: whether
@@ -158,7 +159,7 @@ impl Hash {
             }
             Hash::Table(dict) => match Arc::get_mut(dict) {
                 Some(dict) => dict.remove(field),
-                None => dict.contains(field) && Arc::make_mut(dict).remove(field),
+                None => dict.contains(field) && make_mut(dict).remove(field),
             },
         }
     }

@@ -26,4 +26,5 @@ pub mod set;
 pub mod slots;
 pub mod table;
 pub mod ticks;
+mod unique;
 pub mod zset;

@@ -29,6 +29,7 @@ pub use nodes::{BadNode, Node, Nodes};
 pub use tree::Removed;
 
 use crate::pack::Element;
+use crate::unique::make_mut;
 use chunk::Chunk;
 use entry::Encoded;
 use limits::FRAME;
@@ -120,7 +121,7 @@ impl List {
                     packed::insert(buf, at, &Encoded::new(value));
                 }
             }
-            List::Chunks(chunks) => Arc::make_mut(chunks).push(end, values, limits),
+            List::Chunks(chunks) => make_mut(chunks).push(end, values, limits),
         }
     }
 
@@ -143,7 +144,7 @@ impl List {
                 packed::insert(buf, at, &Encoded::of(element));
             }
             List::Chunks(chunks) => {
-                Arc::make_mut(chunks).push(end, std::iter::once(text), limits);
+                make_mut(chunks).push(end, std::iter::once(text), limits);
             }
         }
     }
@@ -203,7 +204,7 @@ impl List {
                 Some(seen)
             }
             List::Chunks(chunks) => {
-                let chunks = Arc::make_mut(chunks);
+                let chunks = make_mut(chunks);
                 chunks.pop(end, |chunk, at| chunk.get(at).map(look))?
             }
         }
@@ -248,7 +249,7 @@ impl List {
                 packed::insert(buf, pivot + usize::from(after), &Encoded::new(value));
             }
             List::Chunks(chunks) => {
-                Arc::make_mut(chunks).insert(pivot, after, value, limits);
+                make_mut(chunks).insert(pivot, after, value, limits);
             }
         }
     }
@@ -261,7 +262,7 @@ impl List {
         }
         match self {
             List::Packed(buf) => packed::replace(buf, index, &Encoded::new(value)),
-            List::Chunks(chunks) => Arc::make_mut(chunks).set(index, value, limits),
+            List::Chunks(chunks) => make_mut(chunks).set(index, value, limits),
         }
         self.settle(true, limits);
         true
@@ -274,7 +275,7 @@ impl List {
         }
         match self {
             List::Packed(buf) => packed::remove(buf, index, 1),
-            List::Chunks(chunks) => Arc::make_mut(chunks).remove(index),
+            List::Chunks(chunks) => make_mut(chunks).remove(index),
         }
         self.settle(true, limits);
         true
@@ -296,7 +297,7 @@ impl List {
                 *buf = packed::build(chunk.bytes(), chunk.count());
                 removed
             }
-            List::Chunks(chunks) => Arc::make_mut(chunks).remove_equal(value, most, backward),
+            List::Chunks(chunks) => make_mut(chunks).remove_equal(value, most, backward),
         };
         self.settle(true, limits);
         removed
@@ -310,7 +311,7 @@ impl List {
         let mut removed = Removed::default();
         if keep.is_empty() {
             if let List::Chunks(chunks) = self {
-                removed = Arc::make_mut(chunks).trim(0..0);
+                removed = make_mut(chunks).trim(0..0);
             }
             *self = List::default();
             return removed;
@@ -320,7 +321,7 @@ impl List {
                 packed::remove(buf, keep.end, len - keep.end);
                 packed::remove(buf, 0, keep.start);
             }
-            List::Chunks(chunks) => removed = Arc::make_mut(chunks).trim(keep),
+            List::Chunks(chunks) => removed = make_mut(chunks).trim(keep),
         }
         self.settle(true, limits);
         removed

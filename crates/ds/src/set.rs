@@ -24,6 +24,7 @@ use crate::dict::{self, Dict, Full};
 use crate::int::{i64_len, parse_i64};
 use crate::pack::{self, Element};
 use crate::random::Random;
+use crate::unique::make_mut;
 use crate::{intset, pack::FIRST};
 use std::sync::Arc;
 
@@ -165,7 +166,7 @@ impl Set {
                 if Arc::get_mut(dict).is_none() && dict.contains(member) {
                     return Ok(false);
                 }
-                return Arc::make_mut(dict).insert(member, &[]);
+                return make_mut(dict).insert(member, &[]);
             }
             Set::Ints(buf) => match parse_i64(member) {
                 Some(value) if intset::len(buf) < limits.ints => {
@@ -205,7 +206,7 @@ impl Set {
                 if Arc::get_mut(dict).is_none() && !dict.contains(member) {
                     return false;
                 }
-                Arc::make_mut(dict).remove(member)
+                make_mut(dict).remove(member)
             }
         }
     }

@@ -27,6 +27,7 @@ pub use sample::distinct_ranks;
 use crate::dict::Full;
 use crate::ordered::Ordered;
 use crate::pack::{self, Element};
+use crate::unique::make_mut;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -136,7 +137,7 @@ impl Zset {
             self.make_tree(seed)?;
         }
         match self {
-            Zset::Tree(tree) => Arc::make_mut(tree).insert(member, score),
+            Zset::Tree(tree) => make_mut(tree).insert(member, score),
             Zset::Packed(_) => Err(Full),
         }
     }
@@ -152,7 +153,7 @@ impl Zset {
             Zset::Tree(tree) => {
                 // Without the member there is nothing to copy a shared tree for.
                 tree.score(member)?;
-                Arc::make_mut(tree).remove(member)
+                make_mut(tree).remove(member)
             }
         }
     }
@@ -168,7 +169,7 @@ impl Zset {
                 let offset = packed::offset(buf, ranks.start);
                 pack::remove(buf, offset, 2 * count);
             }
-            Zset::Tree(tree) => Arc::make_mut(tree).remove_ranks(ranks.start, count),
+            Zset::Tree(tree) => make_mut(tree).remove_ranks(ranks.start, count),
         }
     }
 

@@ -10,6 +10,7 @@ use super::chunks::Chunks;
 use super::entry::{self, Encoded};
 use super::limits::{FRAME, Limits};
 use super::{Block, List, ListRef};
+use crate::unique::make_mut;
 use std::sync::Arc;
 
 const HEADER: usize = 6;
@@ -136,7 +137,7 @@ impl List {
 
     fn load_chunk(&mut self, chunk: Chunk) {
         if let List::Chunks(chunks) = self {
-            Arc::make_mut(chunks).append(chunk);
+            make_mut(chunks).append(chunk);
         }
     }
 

@@ -8,6 +8,7 @@
 //! Cost: O(log chunks) a lookup or change; a clone copies one node. 32 bytes a chunk beside its own.
 
 use super::chunk::Chunk;
+use crate::unique::make_mut;
 use std::mem::size_of;
 use std::ops::Range;
 use std::sync::Arc;
@@ -156,7 +157,7 @@ impl Node {
         let mut sparse = false;
         let result = match &mut part.below {
             Below::Chunk(chunk) => {
-                let chunk = Arc::make_mut(chunk);
+                let chunk = make_mut(chunk);
                 let result = work(chunk, index - first);
                 part.elements = chunk.count();
                 part.bytes = chunk_bytes(chunk);
@@ -164,7 +165,7 @@ impl Node {
             }
             Below::Node(shared) => {
                 let before = shared.own_bytes();
-                let node = Arc::make_mut(shared);
+                let node = make_mut(shared);
                 let (result, change) = node.edit(index - first, elements, work)?;
                 match change {
                     Some(change) => {
@@ -209,7 +210,7 @@ impl Node {
         let right = self.parts.remove(left + 1);
         let part = &mut self.parts[left];
         if let (Below::Node(into), Below::Node(from)) = (&mut part.below, right.below) {
-            let into = Arc::make_mut(into);
+            let into = make_mut(into);
             into.parts.append(&mut Arc::unwrap_or_clone(from).parts);
             (part.elements, part.bytes) = into.measure();
         }
@@ -226,7 +227,7 @@ impl Node {
             match &mut part.below {
                 Below::Chunk(_) if index <= first => break,
                 Below::Node(shared) if index <= end => {
-                    let node = Arc::make_mut(shared);
+                    let node = make_mut(shared);
                     let upper = node.insert(index - first, chunk);
                     (part.elements, part.bytes) = node.measure();
                     if let Some(upper) = upper {
@@ -287,7 +288,7 @@ impl Node {
             let kept = keep.start.max(first) - first..keep.end.min(end) - first;
             match &mut part.below {
                 Below::Chunk(chunk) => {
-                    let chunk = Arc::make_mut(chunk);
+                    let chunk = make_mut(chunk);
                     chunk.remove(kept.end, chunk.count() - kept.end);
                     if kept.start > 0 {
                         chunk.remove(0, kept.start);
@@ -296,7 +297,7 @@ impl Node {
                     part.bytes = chunk_bytes(chunk);
                 }
                 Below::Node(node) => {
-                    let node = Arc::make_mut(node);
+                    let node = make_mut(node);
                     node.trim(kept, removed);
                     (part.elements, part.bytes) = node.measure();
                 }

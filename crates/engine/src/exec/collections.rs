@@ -9,7 +9,7 @@
 //!   still the same; after [`ATTEMPTS`] tries it computes under the locks instead, so it always ends.
 
 use super::Engine;
-use super::context::{Expiry, Out, WriteCx, WriteKeys};
+use super::context::{Env, Expiry, Out, WriteCx, WriteKeys};
 use crate::error::CommandError;
 use crate::keyspace::{Collection, Garbage, Object};
 use crate::settings::id;
@@ -53,30 +53,58 @@ pub struct Limits {
     pub list: list::Limits,
 }
 
-impl Limits {
-    pub(super) fn of(engine: &Engine) -> Limits {
-        let settings = &engine.settings;
-        let size = |id| usize::try_from(settings.int(id)).unwrap_or(0);
+fn size(engine: &Engine, id: id::Int) -> usize {
+    usize::try_from(engine.settings.int(id)).unwrap_or(0)
+}
+
+impl Env<'_> {
+    /// How large collections may become before they leave their packed forms.
+    pub fn limits(&self) -> Limits {
         Limits {
-            hash: hash::Limits {
-                entries: size(id::HASH_MAX_LISTPACK_ENTRIES),
-                value: size(id::HASH_MAX_LISTPACK_VALUE),
-            },
-            set: set::Limits {
-                ints: size(id::SET_MAX_INTSET_ENTRIES),
-                entries: size(id::SET_MAX_LISTPACK_ENTRIES),
-                value: size(id::SET_MAX_LISTPACK_VALUE),
-            },
-            zset: zset::Limits {
-                entries: size(id::ZSET_MAX_LISTPACK_ENTRIES),
-                value: size(id::ZSET_MAX_LISTPACK_VALUE),
-            },
-            list: list::Limits {
-                size: i32::try_from(settings.int(id::LIST_MAX_LISTPACK_SIZE)).unwrap_or(-2),
-                alone_from: match engine.list_alone_from.load(Relaxed) {
-                    0 => None,
-                    bytes => Some(bytes),
-                },
+            hash: self.hash_limits(),
+            set: self.set_limits(),
+            zset: self.zset_limits(),
+            list: self.list_limits(),
+        }
+    }
+
+    /// [`Limits::hash`].
+    #[inline]
+    pub fn hash_limits(&self) -> hash::Limits {
+        hash::Limits {
+            entries: size(self.engine, id::HASH_MAX_LISTPACK_ENTRIES),
+            value: size(self.engine, id::HASH_MAX_LISTPACK_VALUE),
+        }
+    }
+
+    /// [`Limits::set`].
+    #[inline]
+    pub fn set_limits(&self) -> set::Limits {
+        set::Limits {
+            ints: size(self.engine, id::SET_MAX_INTSET_ENTRIES),
+            entries: size(self.engine, id::SET_MAX_LISTPACK_ENTRIES),
+            value: size(self.engine, id::SET_MAX_LISTPACK_VALUE),
+        }
+    }
+
+    /// [`Limits::zset`].
+    #[inline]
+    pub fn zset_limits(&self) -> zset::Limits {
+        zset::Limits {
+            entries: size(self.engine, id::ZSET_MAX_LISTPACK_ENTRIES),
+            value: size(self.engine, id::ZSET_MAX_LISTPACK_VALUE),
+        }
+    }
+
+    /// [`Limits::list`].
+    #[inline]
+    pub fn list_limits(&self) -> list::Limits {
+        let size = self.engine.settings.int(id::LIST_MAX_LISTPACK_SIZE);
+        list::Limits {
+            size: i32::try_from(size).unwrap_or(-2),
+            alone_from: match self.engine.list_alone_from.load(Relaxed) {
+                0 => None,
+                bytes => Some(bytes),
             },
         }
     }

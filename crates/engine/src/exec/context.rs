@@ -6,7 +6,7 @@
 //! - Every change goes through [`WriteKeys`], which counts it, so that the effects stage knows.
 
 use super::Engine;
-use super::collections::{Limits, Outside, Producer};
+use super::collections::{Outside, Producer};
 use super::effects::Effects;
 use super::plan::PlannedKey;
 use super::session::Session;
@@ -60,11 +60,6 @@ impl Env<'_> {
     /// The largest string in bytes (`proto-max-bulk-len`).
     pub fn bulk_max(&self) -> usize {
         self.engine.bulk_max()
-    }
-
-    /// How large collections may become before they leave their packed forms.
-    pub fn limits(&self) -> Limits {
-        Limits::of(self.engine)
     }
 
     /// The seed of the hash of large collections' elements.

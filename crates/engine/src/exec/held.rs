@@ -10,6 +10,7 @@
 
 use super::Engine;
 use super::ahead::Ahead;
+use super::plan::Plan;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Keyspace, Locked, Value, stripe_of};
 use crate::spec::{Flags, Run};
@@ -52,11 +53,12 @@ impl<'e> Held<'e> {
 
     /// Keeps the stripe for the next request, or releases all.
     #[inline]
-    pub(crate) fn give(&mut self, ids: &[StripeId], locked: Locked<'e>, done: bool) {
-        if let [id] = ids
+    pub(crate) fn give(&mut self, plan: &mut Plan, locked: Locked<'e>, done: bool) {
+        if let ([id], [key]) = (&plan.stripes[..], &plan.keys[..])
             && self.keep
             && done
         {
+            plan.last = key.found.map(|found| (key.hash, key.version, found));
             self.stripe = Some((*id, locked));
         }
     }

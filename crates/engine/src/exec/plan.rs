@@ -33,6 +33,8 @@ pub struct Plan {
     pub(crate) wide: bool,
     /// The hash of the only key, if it is known already.
     pub(crate) hash: Option<u64>,
+    /// Hash, stripe version and place of the only key of the request before, whose stripe is still held.
+    pub(crate) last: Option<(u64, u64, Found)>,
 }
 
 impl Plan {

@@ -19,7 +19,7 @@ use super::session::Session;
 use super::stats::Counter;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
-use crate::keyspace::{Cut, Garbage, Locked};
+use crate::keyspace::{Cut, Found, Garbage, Locked};
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_ds::prefetch;
 use ochre_resp::Request;
@@ -88,6 +88,7 @@ impl Engine {
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command);
+        let last = session.plan.last.take().filter(|_| held.is_some());
         let mut locked = held.take(&self.keyspace, &session.plan.stripes);
         let mut garbage = Vec::new();
         let found = self.resolve(
@@ -97,6 +98,7 @@ impl Engine {
             env.now_ms,
             rule.as_ref(),
             true,
+            last,
             &mut garbage,
         );
         if !command.flags.has(Flags::NO_STATS) {
@@ -118,7 +120,7 @@ impl Engine {
         };
         let outcome = handler(&mut cx, request);
         let (later, stream) = (cx.later.take(), cx.stream.take());
-        held.give(&session.plan.stripes, locked, later.is_none());
+        held.give(&mut session.plan, locked, later.is_none());
         if stream.is_some() {
             session.stream = stream;
         }
@@ -242,6 +244,7 @@ impl Engine {
             .fill(command, request, session.db, &self.keyspace);
         let touch = self.rule_for(session, command);
         let rule = touch.unwrap_or_else(|| self.access_rule(env.now_ms));
+        let last = session.plan.last.take().filter(|_| held.is_some());
         let mut locked = held.take(&self.keyspace, &session.plan.stripes);
         let limited = self.memory.is_limited();
         let before = if limited {
@@ -257,6 +260,7 @@ impl Engine {
             env.now_ms,
             touch.as_ref(),
             false,
+            last,
             &mut garbage,
         );
         let wide = self.wide(session, env);
@@ -293,7 +297,7 @@ impl Engine {
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
         let left = outside.map(Left::Outside).or(later.map(Left::After));
-        held.give(&session.plan.stripes, locked, left.is_none());
+        held.give(&mut session.plan, locked, left.is_none());
         if stream.is_some() {
             session.stream = stream;
         }
@@ -370,6 +374,7 @@ impl Engine {
         now_ms: i64,
         touch: Option<&AccessRule>,
         may_hide: bool,
+        last: Option<(u64, u64, Found)>,
         garbage: &mut Vec<Garbage>,
     ) -> u64 {
         let mut existing = 0;
@@ -389,7 +394,12 @@ impl Engine {
                 continue;
             };
             let stripe = locked.stripe_mut(key.guard);
-            let mut found = stripe.find(key.hash, name);
+            let again =
+                last.filter(|(hash, version, _)| (*hash, *version) == (key.hash, stripe.version));
+            let mut found = again
+                .map(|(_, _, found)| found)
+                .filter(|f| stripe.view(f.handle).is_some_and(|v| v.key() == name))
+                .or_else(|| stripe.find(key.hash, name));
             if let Some(entry) = found {
                 let expired = stripe
                     .view(entry.handle)

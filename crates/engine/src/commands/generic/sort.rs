@@ -157,7 +157,7 @@ fn answer<'k>(
 }
 
 fn sort_and_store(cx: &mut WriteCx<'_>, options: &Options<'_>) -> Outcome {
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let source = Source::of(cx.keys.value(0))?;
     let how = options.how(source.is_set());
     if options.needs_others() {

@@ -28,7 +28,7 @@ pub(super) const HINCRBY: Command = Command {
 
 fn hincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let increment = parse_i64(&args[3]).ok_or(CommandError::NOT_INTEGER)?;
-    let (limits, seed) = (cx.env.limits().hash, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.hash_limits(), cx.env.hash_seed());
     let sum = cx.keys.edit_hash(0, |hash| {
         let current = match hash.view().get(&args[2]) {
             None => 0,
@@ -65,7 +65,7 @@ fn hincrbyfloat(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if !increment.is_finite() {
         return Err(CommandError::INCREMENT_INFINITE);
     }
-    let (limits, seed) = (cx.env.limits().hash, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.hash_limits(), cx.env.hash_seed());
     let sum = cx.keys.edit_hash(0, |hash| {
         let mut digits = itoa::Buffer::new();
         let current = hash.view().get(&args[2]).unwrap_or(Element::Int(0));

@@ -59,7 +59,7 @@ fn set_pairs(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str) -> Result<usiz
     if !args.len().is_multiple_of(2) {
         return Err(wrong_arity(name));
     }
-    let (limits, seed) = (cx.env.limits().hash, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.hash_limits(), cx.env.hash_seed());
     let pairs = args.len() / 2 - 1;
     cx.keys.edit_hash(0, |hash| {
         hash.prepare(pairs, &limits, seed)?;
@@ -90,7 +90,7 @@ pub(super) const HSETNX: Command = Command {
 };
 
 fn hsetnx(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let (limits, seed) = (cx.env.limits().hash, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.hash_limits(), cx.env.hash_seed());
     let set = cx.keys.edit_hash(0, |hash| {
         if hash.view().contains(&args[2]) {
             return Ok((false, 0));

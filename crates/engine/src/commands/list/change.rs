@@ -34,7 +34,7 @@ fn lset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if cx.keys.list(0)?.is_none() {
         return Err(CommandError::NO_SUCH_KEY);
     }
-    let (index, limits) = (integer(&args[2])?, cx.env.limits().list);
+    let (index, limits) = (integer(&args[2])?, cx.env.list_limits());
     let done = cx.keys.edit_list(0, |list| {
         let encoding = list.encoding();
         let at = place(index, list.len()).unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ fn linsert(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 }
 
 fn insert(cx: &mut WriteCx<'_>, pivot: Option<usize>, after: bool, element: &[u8]) -> Outcome {
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let len = cx.keys.edit_list(0, |list| {
         let encoding = list.encoding();
         list.prepare(element.len(), 1, limits);
@@ -143,7 +143,7 @@ fn lrem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         n => usize::try_from(n).unwrap_or(usize::MAX),
     };
     let from = if count < 0 { End::Back } else { End::Front };
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let Some(list) = cx.keys.list(0)? else {
         cx.out.integer(0);
         return Ok(());
@@ -199,7 +199,7 @@ pub(super) const LTRIM: Command = Command {
 fn ltrim(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let (start, stop) = (integer(&args[2])?, integer(&args[3])?);
     if cx.keys.list(0)?.is_some() {
-        let limits = cx.env.limits().list;
+        let limits = cx.env.list_limits();
         let removed = cx.keys.edit_list(0, |list| {
             let (keep, len) = (range(start, stop, list.len()), list.len());
             let gone = (len - keep.len()) as u64;

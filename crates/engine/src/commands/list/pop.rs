@@ -70,7 +70,7 @@ fn pop_one(cx: &mut WriteCx<'_>, from: End) -> Outcome {
         cx.out.null();
         return Ok(());
     }
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let out = &mut *cx.out;
     cx.keys.edit_list(0, |list| {
         list.pop(from, limits, |element| reply_element(out, element));
@@ -98,7 +98,7 @@ fn pop_many(
     if let Some(rest) = reply_elements(cx.out, list, next, count, from) {
         cx.stream(rest);
     }
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let removed = cx
         .keys
         .edit_list(i, |list| Ok((list.trim(keep, limits), count as u64)))?;

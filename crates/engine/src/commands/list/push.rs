@@ -64,7 +64,7 @@ fn rpushx(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 }
 
 fn push(cx: &mut WriteCx<'_>, args: Request<'_>, end: End) -> Outcome {
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let added = args.len() as u64 - 2;
     let len = cx.keys.edit_list(0, |list| {
         list.push(end, args.iter().skip(2), limits);

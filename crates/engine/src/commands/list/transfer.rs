@@ -60,7 +60,7 @@ fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outc
         return Ok(());
     }
     cx.keys.list(1)?;
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let out = &mut *cx.out;
     if args[1] == args[2] {
         return cx.keys.edit_list(0, |list| {
@@ -213,7 +213,7 @@ fn lmovem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if count == 0 {
         return Ok(());
     }
-    let limits = cx.env.limits().list;
+    let limits = cx.env.list_limits();
     let keep = match from {
         End::Front => count..len,
         End::Back => 0..len - count,

@@ -25,7 +25,7 @@ pub(super) const SADD: Command = Command {
 };
 
 fn sadd(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let (limits, seed) = (cx.env.limits().set, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.set_limits(), cx.env.hash_seed());
     let members = args.tail(2);
     let added = cx.keys.edit_set(0, |set| {
         let form = set.encoding();
@@ -110,7 +110,7 @@ pub(super) const SMOVE: Command = Command {
 };
 
 fn smove(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let (limits, seed) = (cx.env.limits().set, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.set_limits(), cx.env.hash_seed());
     let (source, destination, member) = (&args[1], &args[2], &args[3]);
     let moved = match cx.keys.set(0)? {
         None => false,

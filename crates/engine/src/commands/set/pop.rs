@@ -59,7 +59,7 @@ fn spop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if count >= set.len() {
         return pop_all(cx, &args[1]);
     }
-    let (limits, seed) = (cx.env.limits().set, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.set_limits(), cx.env.hash_seed());
     let mut random = cx.env.random();
     match set.rest_of(count, &mut random, limits, seed)? {
         Some(rest) => pop_to(cx, &args[1], rest),
@@ -173,7 +173,7 @@ impl Producer for Rest {
 
 /// Takes members out where they are.
 fn pop_some(cx: &mut WriteCx<'_>, key: &[u8], count: usize, mut random: Random) -> Outcome {
-    let (limits, seed) = (cx.env.limits().set, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.set_limits(), cx.env.hash_seed());
     let mut removal = cx.effects.is_on().then(|| Removal::new(key));
     let out = &mut *cx.out;
     out.set(count);

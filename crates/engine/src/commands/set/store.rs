@@ -49,7 +49,7 @@ pub(super) const SDIFFSTORE: Command = Command {
 
 fn store(cx: &mut WriteCx<'_>, make: Make) -> Outcome {
     let making = Making {
-        limits: cx.env.limits().set,
+        limits: cx.env.set_limits(),
         seed: cx.env.hash_seed(),
     };
     let sets = sets_of(cx.keys.count(), 1, |i| cx.keys.set(i))?;

@@ -131,7 +131,7 @@ fn zadd(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let scores = (0..pairs)
         .map(|i| parse_double(&args[first + 2 * i]).ok_or(CommandError::NOT_FLOAT))
         .collect::<Result<SmallVec<[f64; 16]>, _>>()?;
-    let (limits, seed) = (cx.env.limits().zset, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.zset_limits(), cx.env.hash_seed());
     let done = cx.keys.edit_zset(0, |zset| {
         if options.present && zset.is_empty() {
             return Ok((Done::default(), 0));
@@ -196,7 +196,7 @@ pub(super) const ZINCRBY: Command = Command {
 
 fn zincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let increment = parse_double(&args[2]).ok_or(CommandError::NOT_FLOAT)?;
-    let (limits, seed) = (cx.env.limits().zset, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.zset_limits(), cx.env.hash_seed());
     let score = cx.keys.edit_zset(0, |zset: &mut Zset| {
         let old = zset.view().score(&args[3]);
         let score = old.map_or(increment, |old| old + increment);

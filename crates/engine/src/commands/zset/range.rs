@@ -196,7 +196,7 @@ fn zrangestore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         store: true,
     };
     let selection = Selection::parse(args, 3, fixed)?;
-    let (limits, seed) = (cx.env.limits().zset, cx.env.hash_seed());
+    let (limits, seed) = (cx.env.zset_limits(), cx.env.hash_seed());
     let Some(zset) = cx.keys.zset(1)? else {
         return store(cx, Zset::default());
     };

@@ -144,7 +144,7 @@ impl Job {
             operation,
             weights: options.weights,
             aggregate: options.aggregate,
-            limits: store.then(|| env.limits().zset),
+            limits: store.then(|| env.zset_limits()),
             seed: env.hash_seed(),
         }
     }
