@@ -234,6 +234,19 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
+            let wrong_type = d
+                .theirs
+                .as_error()
+                .is_some_and(|e| e.starts_with(b"WRONGTYPE"));
+            d.release == Release::V70
+                && (d.is("bitcount") || d.is("bitpos"))
+                && wrong_type
+                && d.both_fail()
+        },
+        reason: "Redis 7.0 looks at the key's type before it reads the range of BITCOUNT and BITPOS; 8.2 and Ochre read the arguments first",
+    },
+    Explained {
+        applies: |d| {
             let refused = d.ours.as_error() == Some(b"ERR syntax error");
             d.release == Release::V70
                 && d.is("bitcount")
