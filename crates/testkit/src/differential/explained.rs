@@ -20,6 +20,7 @@ const LARGE_ZSET: u8 = 5;
 /// Those of sets.
 const LARGE_SET: u8 = 2;
 const PACKED_SET: u8 = 20;
+const INTSET: u8 = 11;
 /// Those of hashes.
 const PACKED_HASH: u8 = 16;
 const LARGE_HASH: u8 = 4;
@@ -104,6 +105,52 @@ pub struct Explained {
 pub const EXPLAINED: &[Explained] = &[
     Explained {
         applies: |d| {
+            let alpha = d.args.iter().any(|a| a.eq_ignore_ascii_case(b"ALPHA"));
+            let words = |f: &Frame| match f {
+                Frame::Array(of) => {
+                    let mut words: Vec<Vec<u8>> = of
+                        .iter()
+                        .filter_map(|w| w.as_bytes().map(<[u8]>::to_vec))
+                        .collect();
+                    words.sort();
+                    words
+                }
+                _ => Vec::new(),
+            };
+            let ours = words(d.ours);
+            d.args[0].to_ascii_lowercase().starts_with(b"sort")
+                && alpha
+                && ours == words(d.theirs)
+                && ours.iter().any(|w| w.contains(&0))
+        },
+        reason: "SORT ALPHA compares up to the first NUL; what is equal so far comes in any order",
+    },
+    Explained {
+        applies: |d| {
+            let positive = |f: &Frame| {
+                let bytes = f.as_bytes().unwrap_or_default();
+                let end = bytes.len().saturating_sub(10);
+                let body = bytes[..end].iter().map(|b| if *b == 0x80 { 0 } else { *b });
+                body.collect::<Vec<u8>>()
+            };
+            d.release == Release::V70
+                && d.is("dump")
+                && d.ours.as_bytes().and_then(<[u8]>::first) == Some(&LARGE_ZSET)
+                && positive(d.ours) == positive(d.theirs)
+        },
+        reason: "what becomes a large sorted set at once was a packed one first in 7.0, which loses the sign of zero",
+    },
+    Explained {
+        applies: |d| {
+            let mut words = d.args.iter().skip(2);
+            let by = words.find(|w| w.eq_ignore_ascii_case(b"BY"));
+            let pattern = by.and_then(|_| words.next());
+            (d.is("sort") || d.is("sort_ro")) && pattern.is_some_and(|p| p.contains(&0))
+        },
+        reason: "Redis looks for the star of a BY pattern up to the first NUL, and without one does not sort; for Ochre the NUL is a byte of the pattern",
+    },
+    Explained {
+        applies: |d| {
             d.release == Release::V70
                 && d.args[0]
                     .first()
@@ -117,7 +164,7 @@ pub const EXPLAINED: &[Explained] = &[
             let first = |f: &Frame| f.as_bytes().and_then(|b| b.first().copied());
             let alike = match (first(d.ours), first(d.theirs)) {
                 (Some(ours), Some(PACKED_ZSET)) => ours == PACKED_ZSET || ours == LARGE_ZSET,
-                (Some(LARGE_HASH), Some(PACKED_HASH)) => true,
+                (Some(LARGE_HASH), Some(PACKED_HASH)) | (Some(LARGE_SET), Some(INTSET)) => true,
                 _ => false,
             };
             d.release == Release::V70 && d.is("dump") && alike
@@ -137,9 +184,9 @@ pub const EXPLAINED: &[Explained] = &[
             d.release == Release::V70
                 && d.is_sub("object", "encoding")
                 && (is(d.ours, "skiplist") || is(d.ours, "hashtable"))
-                && is(d.theirs, "listpack")
+                && (is(d.theirs, "listpack") || is(d.theirs, "intset"))
         },
-        reason: "since 7.2, ZADD and HSET of more elements than the limit convert even if they add fewer",
+        reason: "since 7.2, SADD, ZADD and HSET of more elements than the limit convert even if they add fewer",
     },
     Explained {
         applies: |d| {
