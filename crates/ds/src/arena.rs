@@ -407,6 +407,10 @@ impl Arena {
         if self.slabs.len() >= SLAB_NUMBER_MAX {
             return None;
         }
+        if self.slabs.len() == self.slabs.capacity() {
+            // An eighth at a time: half-used room would cost more than the copies.
+            self.slabs.reserve_exact((self.slabs.len() / 8).max(4));
+        }
         self.slabs.push(Slab::VACANT);
         u32::try_from(self.slabs.len() - 1).ok()
     }

@@ -155,9 +155,11 @@ fn sent(flushed: io::Result<()>) -> Next {
 }
 
 /// Returns an empty reply buffer to its thread.
-fn give_back(mut out: Out, spare: &mut Vec<Out>) {
+fn give_back(engine: &Engine, mut out: Out, spare: &mut Vec<Out>) {
     if spare.len() < SPARE_MAX {
-        out.shrink(OUTPUT_KEPT);
+        if engine.gives_reply_buffers_back() {
+            out.shrink(OUTPUT_KEPT);
+        }
         spare.push(out);
     }
 }
@@ -529,7 +531,7 @@ impl Connection {
     /// Keeps the batch's replies for the flush that follows.
     fn send(&mut self, out: Out, next: Next, spare: &mut Vec<Out>) -> Next {
         if out.is_empty() {
-            give_back(out, spare);
+            give_back(&self.shared.engine, out, spare);
             return next;
         }
         self.output = Some(out);
@@ -607,7 +609,9 @@ impl Connection {
         while let Some(mut out) = self.output.take() {
             let wrote = self.write_some(&mut out);
             if out.is_empty() {
-                SCRATCH.with_borrow_mut(|s| give_back(out, &mut s.spare));
+                SCRATCH.with_borrow_mut(|s| {
+                    give_back(&self.shared.engine, out, &mut s.spare);
+                });
                 self.account();
                 self.soft_limit_since_ms = None;
                 return wrote.map(drop);

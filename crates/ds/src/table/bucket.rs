@@ -125,10 +125,15 @@ fn match_bytes(bytes: &[u8; 16], wanted: u8) -> u32 {
         .fold(0, |mask, (i, b)| mask | (u32::from(*b == wanted) << i))
 }
 
-/// Adds an empty bucket to a chunk. A table's first chunk starts with one bucket and doubles, so that a small table stays small.
+/// Adds an empty bucket to a chunk. A table's first chunk starts with one bucket and grows by doubling, then by
+/// an eighth of a chunk, so that a small table stays small.
 pub(super) fn push_bucket(chunk: &mut Vec<Bucket>, first: bool) {
     if chunk.len() == chunk.capacity() {
-        let more = if first { chunk.len().max(1) } else { CHUNK };
+        let more = if first {
+            chunk.len().clamp(1, CHUNK / 8)
+        } else {
+            CHUNK
+        };
         chunk.reserve_exact(more.min(CHUNK.saturating_sub(chunk.len()).max(1)));
     }
     chunk.push(Bucket::EMPTY);

@@ -124,6 +124,12 @@ pub struct Engine {
     pub active_expire: AtomicBool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: AtomicBool,
+    /// DEBUG REPLYBUFFER RESIZING.
+    pub reply_buffers_resize: AtomicBool,
+    /// DEBUG REPLYBUFFER PEAK-RESET-TIME is not NEVER.
+    pub reply_buffers_reset: AtomicBool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub scripts_run_denied: AtomicBool,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD in bytes, 0 when it was not set.
     pub list_alone_from: AtomicUsize,
     /// Unix milliseconds when the engine started.
@@ -197,6 +203,9 @@ impl Engine {
             pause: Mutex::new(None),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
+            reply_buffers_resize: AtomicBool::new(true),
+            reply_buffers_reset: AtomicBool::new(true),
+            scripts_run_denied: AtomicBool::new(false),
             list_alone_from: AtomicUsize::new(0),
             started_ms,
             startup_memory,
@@ -219,6 +228,17 @@ impl Engine {
     /// A generator for one command's random choices, another one each time.
     pub(crate) fn random(&self) -> ochre_ds::random::Random {
         ochre_ds::random::Random::new(self.randoms.fetch_add(1, Relaxed))
+    }
+
+    /// Whether reply buffers that grew large are given back at the end of a batch.
+    #[inline]
+    pub fn gives_reply_buffers_back(&self) -> bool {
+        self.reply_buffers_resize.load(Relaxed) && self.reply_buffers_reset.load(Relaxed)
+    }
+
+    /// Whether a script may run `command`.
+    pub fn is_allowed_in_scripts(&self, command: &crate::spec::Command) -> bool {
+        !command.flags.has(crate::spec::Flags::NOSCRIPT) || self.scripts_run_denied.load(Relaxed)
     }
 
     /// The largest string in bytes.

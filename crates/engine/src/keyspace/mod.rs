@@ -147,12 +147,15 @@ pub struct Keyspace {
 impl Keyspace {
     /// A keyspace of `databases` empty databases.
     pub fn new(databases: usize, seed: u64) -> Keyspace {
-        Keyspace {
+        let keyspace = Keyspace {
             databases: (0..databases).map(|_| OnceLock::new()).collect(),
             hasher: KeyHasher::new(seed),
             seed,
             cut: Mutex::new(()),
-        }
+        };
+        // The first database is the one that everybody uses.
+        keyspace.database(0);
+        keyspace
     }
 
     /// The hasher of all keys.

@@ -120,6 +120,20 @@ const TOOLS: &[Tool] = &[
         pause_cron,
     ),
     tool(
+        "REPLYBUFFER",
+        (2, 2),
+        "PEAK-RESET-TIME <NEVER|RESET|milliseconds> | RESIZING <0|1>",
+        "Whether large reply buffers are given back: NEVER and 0 keep them, all else gives them back with the batch.",
+        reply_buffer,
+    ),
+    tool(
+        "SET-DISABLE-DENY-SCRIPTS",
+        (1, 1),
+        "<0|1>",
+        "Lets scripts run the commands that are denied to them.",
+        set_disable_deny_scripts,
+    ),
+    tool(
         "POPULATE",
         (1, 3),
         "<count> [<prefix>] [<size>]",
@@ -214,6 +228,31 @@ fn error(_: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
 fn log(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let text = format!("DEBUG LOG: {}", args[0].escape_ascii());
     cx.env.engine.runtime.log(LogLevel::Warning, &text);
+    cx.out.ok();
+    Ok(())
+}
+
+fn reply_buffer(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    let engine = cx.env.engine;
+    let (what, value) = (&args[0], &args[1]);
+    if what.eq_ignore_ascii_case(b"RESIZING") {
+        engine.reply_buffers_resize.store(switch(value), Relaxed);
+    } else if what.eq_ignore_ascii_case(b"PEAK-RESET-TIME") {
+        let never = value.eq_ignore_ascii_case(b"NEVER");
+        if !never && !value.eq_ignore_ascii_case(b"RESET") {
+            ochre_ds::int::parse_i64(value).ok_or(CommandError::NOT_INTEGER)?;
+        }
+        engine.reply_buffers_reset.store(!never, Relaxed);
+    } else {
+        return Err(CommandError::subcommand_syntax("DEBUG", b"replybuffer"));
+    }
+    cx.out.ok();
+    Ok(())
+}
+
+fn set_disable_deny_scripts(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    let engine = cx.env.engine;
+    engine.scripts_run_denied.store(switch(&args[0]), Relaxed);
     cx.out.ok();
     Ok(())
 }
