@@ -154,6 +154,13 @@ impl CommandError {
         CommandError::quoting("ERR No such user '", name, "'")
     }
 
+    /// A command that a connection in RESP2 may not use while it listens.
+    pub fn subscribed(name: &str) -> CommandError {
+        CommandError::new(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        ))
+    }
+
     /// A subcommand with too many arguments, found by its handler.
     pub fn subcommand_syntax(container: &str, word: &[u8]) -> CommandError {
         let after = format!("'. Try {container} HELP.");

@@ -7,7 +7,7 @@
 //!   both are read into and written from buffers of the thread.
 //! - Replies waiting to be sent stop the reading of further requests at [`OUTPUT_HIGH_WATER`].
 //!
-//! Limits: `client-query-buffer-limit`, `client-output-buffer-limit normal`, and those of the decoder.
+//! Limits: `client-query-buffer-limit`, `client-output-buffer-limit`, and those of the decoder.
 
 use crate::deferred::{Deferred, Deferring};
 use crate::shared::Shared;
@@ -125,6 +125,8 @@ enum Next {
     Flush,
     /// The rest of a large reply is to be produced and sent.
     Stream,
+    /// Messages wait in the outbox.
+    Messages,
     /// CLIENT PAUSE is in force.
     Pause,
     End(End),
@@ -218,6 +220,10 @@ impl Connection {
                     sent(self.flush().await)
                 }
                 Next::Stream => sent(self.stream_reply().await),
+                Next::Messages => {
+                    self.take_messages();
+                    Next::Flush
+                }
                 Next::Pause => self.wait_for_pause().await,
                 Next::End(end) => {
                     if matches!(end, End::AfterReplies) {
@@ -247,6 +253,9 @@ impl Connection {
             self.waker.register(cx);
             if self.session.client.is_killed() {
                 return Poll::Ready(Next::End(End::Quiet));
+            }
+            if self.session.client.outbox.is_pending() {
+                return Poll::Ready(Next::Messages);
             }
         }
         outcome
@@ -529,7 +538,13 @@ impl Connection {
     }
 
     /// Keeps the batch's replies for the flush that follows.
-    fn send(&mut self, out: Out, next: Next, spare: &mut Vec<Out>) -> Next {
+    fn send(&mut self, mut out: Out, next: Next, spare: &mut Vec<Out>) -> Next {
+        if self.session.client.outbox.is_pending() {
+            self.session
+                .client
+                .outbox
+                .drain(&mut out, OUTPUT_HIGH_WATER);
+        }
         if out.is_empty() {
             give_back(&self.shared.engine, out, spare);
             return next;
@@ -539,6 +554,16 @@ impl Connection {
             Next::Read if self.session.hold_until_ms.is_none() => Next::Flush,
             other => other,
         }
+    }
+
+    /// Encodes messages that wait, as many as fit.
+    fn take_messages(&mut self) {
+        let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
+        self.session
+            .client
+            .outbox
+            .drain(&mut out, OUTPUT_HIGH_WATER);
+        self.output = Some(out);
     }
 
     /// Writes what the socket takes, at most [`WRITE_TURN`] bytes. Whether the socket takes more.
@@ -567,13 +592,17 @@ impl Connection {
         Ok(true)
     }
 
-    /// Whether unsent replies exceed `client-output-buffer-limit normal`.
+    /// Whether unsent replies exceed `client-output-buffer-limit` of the connection's class.
     fn over_limit(&mut self, out: &Out) -> bool {
-        let limit = self
-            .shared
-            .engine
-            .settings
-            .buffer_limit(ClientClass::Normal);
+        let limit =
+            self.shared
+                .engine
+                .settings
+                .buffer_limit(if self.session.client.is_subscriber() {
+                    ClientClass::PubSub
+                } else {
+                    ClientClass::Normal
+                });
         let len = out.len() as u64;
         let hard = limit.hard_bytes > 0 && len >= limit.hard_bytes;
         let soft = limit.soft_bytes > 0 && len >= limit.soft_bytes;

@@ -330,7 +330,7 @@ fn start_cron(engine: Arc<Engine>) -> CronThread {
     CronThread(stop, thread)
 }
 
-/// Closes connections that were idle for longer than `timeout`.
+/// Closes connections that were idle for longer than `timeout`; those that wait for something are not idle.
 fn close_idle(engine: &Engine) {
     use std::sync::atomic::Ordering::Relaxed;
     let timeout_ms = engine.settings.int(id::TIMEOUT).saturating_mul(1000);
@@ -339,7 +339,8 @@ fn close_idle(engine: &Engine) {
     }
     let now_ms = engine.clock.unix_ms();
     for client in engine.clients.list() {
-        if !client.paused.load(Relaxed) && now_ms - client.active_ms.load(Relaxed) > timeout_ms {
+        let waits = client.paused.load(Relaxed) || client.is_subscriber();
+        if !waits && now_ms - client.active_ms.load(Relaxed) > timeout_ms {
             engine.runtime.log(LogLevel::Verbose, "Closing idle client");
             client.kill();
         }

@@ -5,50 +5,64 @@
 //! no lock is held here.
 
 use super::Engine;
+use super::lookup::Entry;
 use super::session::Session;
 use crate::error::CommandError;
-use crate::spec::{Command, Flags};
+use crate::spec::Flags;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A check: the engine, who asks, and what for.
-type Gate = fn(&Engine, &Session, &Command) -> Result<(), CommandError>;
+type Gate = fn(&Engine, &Session, &Entry) -> Result<(), CommandError>;
 
 /// The gates in order.
-pub(crate) const GATES: &[(&str, Gate)] = &[("authentication", authentication), ("memory", memory)];
+pub(crate) const GATES: &[(&str, Gate)] = &[
+    ("authentication", authentication),
+    ("memory", memory),
+    ("context", context),
+];
 
 /// Runs every gate.
 #[inline]
-pub(crate) fn check(
-    engine: &Engine,
-    session: &Session,
-    command: &Command,
-) -> Result<(), CommandError> {
+pub(crate) fn check(engine: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
     GATES
         .iter()
-        .try_for_each(|(_, gate)| gate(engine, session, command))
+        .try_for_each(|(_, gate)| gate(engine, session, entry))
 }
 
 pub(super) fn authentication(
     engine: &Engine,
     session: &Session,
-    command: &Command,
+    entry: &Entry,
 ) -> Result<(), CommandError> {
     // Without a password everybody is in, also who came while there was one.
-    if session.authenticated || command.flags.has(Flags::NO_AUTH) || !engine.needs_password() {
+    if session.authenticated || entry.command.flags.has(Flags::NO_AUTH) || !engine.needs_password()
+    {
         Ok(())
     } else {
         Err(CommandError::NO_AUTH)
     }
 }
 
-fn memory(engine: &Engine, session: &Session, command: &Command) -> Result<(), CommandError> {
+fn memory(engine: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
     // Making room takes locks. Who holds a stripe began when there was no limit.
     if session.holds || !engine.memory.is_limited() {
         return Ok(());
     }
     let enough = engine.make_room();
-    if enough || !command.flags.has(Flags::DENYOOM) {
+    if enough || !entry.command.flags.has(Flags::DENYOOM) {
         Ok(())
     } else {
         Err(CommandError::OOM)
     }
+}
+
+/// In RESP2 a connection that listens cannot tell a reply from a message.
+fn context(_: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
+    if session.subscriptions.is_empty()
+        || session.client.protocol.load(Relaxed) != 2
+        || entry.command.flags.has(Flags::SUBSCRIBED)
+    {
+        return Ok(());
+    }
+    Err(CommandError::subscribed(&entry.full_name()))
 }

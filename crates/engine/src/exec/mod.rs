@@ -22,7 +22,9 @@ mod held;
 mod latency;
 mod lookup;
 mod memory;
+mod outbox;
 mod plan;
+mod pubsub;
 mod rates;
 mod reclaim;
 mod run;
@@ -41,7 +43,9 @@ pub use held::Held;
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
+pub use outbox::{Outbox, Push};
 pub use plan::{Plan, PlannedKey};
+pub use pubsub::{Kind, PubSub, Subscriptions};
 pub use rates::{Rate, Rates};
 pub use reclaim::Reclaimer;
 pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
@@ -98,6 +102,8 @@ pub struct Engine {
     pub rates: Rates,
     /// The connections.
     pub clients: Clients,
+    /// Who listens to which channel.
+    pub pubsub: PubSub,
     /// Readers of the effects stream.
     pub journals: Journals,
     /// SLOWLOG.
@@ -189,6 +195,7 @@ impl Engine {
             stats,
             rates: Rates::default(),
             clients: Clients::default(),
+            pubsub: PubSub::default(),
             journals: Journals::default(),
             slowlog: SlowLog::default(),
             latency: LatencyMonitor::default(),
@@ -269,6 +276,8 @@ impl Engine {
     /// Ends a connection.
     pub fn disconnect(&self, session: &mut Session) {
         session.tally.flush(&self.stats);
+        session.unsubscribe_all(self);
+        session.client.outbox.clear();
         self.clients.leave(session.client.id);
     }
 
@@ -467,7 +476,7 @@ impl Engine {
             return false;
         };
         let command = entry.command;
-        if gates::authentication(self, session, command).is_err() {
+        if gates::authentication(self, session, &entry).is_err() {
             // What is refused anyway is refused at once.
             return false;
         }

@@ -462,7 +462,7 @@ impl Engine {
         session.last_command = entry.index;
         let command = entry.command;
         session.holds = held.is_some();
-        super::gates::check(self, session, command)
+        super::gates::check(self, session, &entry)
             .inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {

@@ -6,14 +6,18 @@
 //! - Counters in [`Client`] are written by the task once per batch, never per command.
 
 use super::collections::Producer;
+use super::outbox::Outbox;
 use super::plan::Plan;
+use super::pubsub::Subscriptions;
 use super::stats::Tally;
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 
 /// The words a connection may be described by (CLIENT SETNAME, CLIENT SETINFO, AUTH).
 #[derive(Clone, Debug, Default)]
@@ -79,6 +83,10 @@ pub struct Client {
     pub output_cap: AtomicU64,
     /// Waits for CLIENT PAUSE to end.
     pub paused: AtomicBool,
+    /// Channels, patterns and shard channels that it listens to.
+    pub subscriptions: [AtomicUsize; 3],
+    /// Messages that answer none of its requests.
+    pub outbox: Outbox,
     killed: AtomicBool,
     waker: Mutex<Option<Arc<dyn Waker>>>,
 }
@@ -88,6 +96,11 @@ impl Client {
     pub fn kill(&self) {
         self.killed.store(true, Relaxed);
         self.wake();
+    }
+
+    /// Whether it listens to anything.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
     }
 
     /// Whether it was asked to close.
@@ -144,6 +157,8 @@ impl Clients {
             output_len: AtomicU64::new(0),
             output_cap: AtomicU64::new(0),
             paused: AtomicBool::new(false),
+            subscriptions: Default::default(),
+            outbox: Outbox::default(),
             killed: AtomicBool::new(false),
             waker: Mutex::new(waker),
         });
@@ -214,6 +229,8 @@ pub struct Session {
     pub stream: Option<Box<dyn Producer>>,
     /// A stripe is held from the request before.
     pub(crate) holds: bool,
+    /// What it listens to.
+    pub subscriptions: Subscriptions,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -247,6 +264,7 @@ impl Session {
             hold_until_ms: None,
             stream: None,
             holds: false,
+            subscriptions: Subscriptions::default(),
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),

@@ -60,6 +60,8 @@ flags! {
 impl Flags {
     /// No flag.
     pub const NONE: Flags = Flags(0);
+    /// Internal: allowed in RESP2 to a connection that listens to channels.
+    pub const SUBSCRIBED: Flags = Flags(1 << 23);
     /// Internal: may run for long, so the runtime must let other connections of the worker move on.
     pub const LONG: Flags = Flags(1 << 24);
     /// Internal: a cut that changes no key (DEBUG, introspection).

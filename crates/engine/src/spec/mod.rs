@@ -69,6 +69,8 @@ pub enum Group {
     Hash,
     /// Sorted sets.
     SortedSet,
+    /// Publish/subscribe.
+    PubSub,
 }
 
 impl Group {
@@ -84,6 +86,7 @@ impl Group {
             Group::Set => "set",
             Group::Hash => "hash",
             Group::SortedSet => "sorted-set",
+            Group::PubSub => "pubsub",
         }
     }
 }

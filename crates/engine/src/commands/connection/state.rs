@@ -29,7 +29,7 @@ pub(super) const PING: Command = Command {
     summary: "Shows that the server is alive; repeats a message if one is given.",
     group: Group::Connection,
     arity: -1,
-    flags: Flags::FAST,
+    flags: Flags::FAST.with(Flags::SUBSCRIBED),
     categories: Categories::CONNECTION,
     args: &[Arg::string("message").optional()],
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
@@ -38,6 +38,16 @@ pub(super) const PING: Command = Command {
 };
 
 fn ping(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    if args.len() <= 2
+        && !cx.session.subscriptions.is_empty()
+        && cx.out.protocol() == Protocol::Resp2
+    {
+        // A listening connection takes only what looks like a message.
+        cx.out.array(2);
+        cx.out.bulk(b"pong");
+        cx.out.bulk(args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match args.len() {
         1 => cx.out.simple("PONG"),
         2 => cx.out.bulk(&args[1]),
@@ -51,7 +61,7 @@ pub(super) const QUIT: Command = Command {
     summary: "Closes the connection once its replies are sent.",
     group: Group::Connection,
     arity: -1,
-    flags: ALWAYS,
+    flags: ALWAYS.with(Flags::SUBSCRIBED),
     categories: Categories::CONNECTION,
     deprecated: Some(Deprecation {
         since: "7.2.0",
@@ -73,7 +83,7 @@ pub(super) const RESET: Command = Command {
     since: "6.2.0",
     group: Group::Connection,
     arity: 1,
-    flags: ALWAYS,
+    flags: ALWAYS.with(Flags::SUBSCRIBED),
     categories: Categories::CONNECTION,
     run: Run::Session(reset),
     ..Command::NEW
@@ -82,6 +92,8 @@ pub(super) const RESET: Command = Command {
 /// What CLIENT SETINFO said stays: it describes the program, not the use of the connection.
 fn reset(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     let session = &mut *cx.session;
+    session.unsubscribe_all(cx.env.engine);
+    session.client.outbox.drain(cx.out, usize::MAX);
     session.authenticated = !cx.env.engine.needs_password();
     session.select(0);
     session.set_no_touch(false);

@@ -129,7 +129,7 @@ impl<'a> Filter<'a> {
         let age = now_ms / 1000 - client.created_ms / 1000;
         let endpoint = &client.endpoint;
         self.id.is_none_or(|id| client.id == id)
-            && self.class.is_none_or(|class| class == Class::OF_ALL)
+            && self.class.is_none_or(|class| class == Class::of(client))
             && self.addr.is_none_or(|a| endpoint.addr.as_bytes() == a)
             && self.laddr.is_none_or(|a| endpoint.laddr.as_bytes() == a)
             && self.age.is_none_or(|least| age >= least)

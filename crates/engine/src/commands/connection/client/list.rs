@@ -4,7 +4,7 @@
 //! - Names cannot break a line: they were checked when they were set.
 //! - Byte and command counts of others are those of the end of their last batch.
 //!
-//! Fields of what does not exist yet are constant: no subscriptions, transactions, redirections, or I/O threads.
+//! Fields of what does not exist yet are constant: no transactions, redirections, or I/O threads.
 
 use super::{ANY_STATE, Class, SUBCOMMAND};
 use crate::error::CommandError;
@@ -85,12 +85,13 @@ fn list(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let describer = Describer::new(cx, args);
     let mut text = Vec::new();
     if args.len() == 2 || (args.len() == 4 && is("TYPE")) {
-        let class = args.get(3).map_or(Ok(Class::OF_ALL), Class::parse)?;
-        if class == Class::OF_ALL {
-            let open = clients.list();
-            for client in open.iter().filter(|c| !c.is_killed()) {
-                describer.line(client, &mut text);
-            }
+        let class = args.get(3).map(Class::parse).transpose()?;
+        let open = clients.list();
+        let wanted = |c: &&std::sync::Arc<Client>| {
+            !c.is_killed() && class.is_none_or(|class| class == Class::of(c))
+        };
+        for client in open.iter().filter(wanted) {
+            describer.line(client, &mut text);
         }
     } else if args.len() > 3 && is("ID") {
         for id in args.tail(3).iter() {
@@ -150,7 +151,11 @@ impl<'a> Describer<'a> {
         f.number(" idle", self.seconds_since(idle_ms));
         f.text(" flags", &flags(client));
         f.count(" db", u64::from(client.db.load(Relaxed)));
-        f.text(" sub", b"0 psub=0 ssub=0 multi=-1 watch=0");
+        let [channels, patterns, shards] = &client.subscriptions;
+        f.count(" sub", channels.load(Relaxed) as u64);
+        f.count(" psub", patterns.load(Relaxed) as u64);
+        f.count(" ssub", shards.load(Relaxed) as u64);
+        f.text(" multi", b"-1 watch=0");
         f.count(" qbuf", waiting);
         f.count(" qbuf-free", query.saturating_sub(waiting));
         f.count(" argv-mem", args);
@@ -158,8 +163,10 @@ impl<'a> Describer<'a> {
         f.count(" rbs", output);
         f.count(" rbp", unsent);
         f.count(" obl", unsent);
-        f.text(" oll", b"0 omem=0");
-        f.count(" tot-mem", fixed as u64 + query + output + args);
+        let messages = client.outbox.bytes() as u64;
+        f.text(" oll", b"0");
+        f.count(" omem", messages);
+        f.count(" tot-mem", fixed as u64 + query + output + messages + args);
         f.text(" events", if unsent > 0 { b"rw" } else { b"r" });
         f.text(" cmd", self.command(client, asks).as_bytes());
         f.text(" user", client.user.lock().as_bytes());
@@ -193,6 +200,7 @@ impl<'a> Describer<'a> {
 /// The letters of the field `flags`.
 fn flags(client: &Client) -> Vec<u8> {
     let letters = [
+        (b'P', client.is_subscriber()),
         (b'b', client.paused.load(Relaxed)),
         (b'U', client.endpoint.unix),
         (b'e', client.no_evict.load(Relaxed)),

@@ -9,7 +9,7 @@ mod mode;
 mod pause;
 
 use crate::error::CommandError;
-use crate::exec::SessionCx;
+use crate::exec::{Client, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_resp::Request;
 
@@ -91,8 +91,14 @@ enum Class {
 }
 
 impl Class {
-    /// Every connection is a normal one until there are subscriptions and replication.
-    const OF_ALL: Class = Class::Normal;
+    /// A connection's class; there are no replicas and primaries yet.
+    fn of(client: &Client) -> Class {
+        if client.is_subscriber() {
+            Class::PubSub
+        } else {
+            Class::Normal
+        }
+    }
 
     fn parse(word: &[u8]) -> Result<Class, CommandError> {
         const WORDS: [(&[u8], Class); 5] = [

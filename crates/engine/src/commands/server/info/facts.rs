@@ -168,6 +168,7 @@ fn databases(engine: &Engine) -> Vec<DatabaseFacts> {
 pub(super) struct ClientFacts {
     pub(super) connected: u64,
     pub(super) paused: u64,
+    pub(super) subscribers: u64,
     /// Bytes of all buffers.
     pub(super) buffers: u64,
     /// The largest query buffer.
@@ -184,7 +185,8 @@ impl ClientFacts {
             let output = client.output_cap.load(Relaxed);
             facts.connected += 1;
             facts.paused += u64::from(client.paused.load(Relaxed));
-            facts.buffers += query + output;
+            facts.subscribers += u64::from(client.is_subscriber());
+            facts.buffers += query + output + client.outbox.bytes() as u64;
             facts.largest_in = facts.largest_in.max(query);
             facts.largest_out = facts.largest_out.max(output);
         }

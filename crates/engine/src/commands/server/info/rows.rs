@@ -61,7 +61,7 @@ pub(super) const CLIENTS: &[Row] = &[
     // compat: clients held by CLIENT PAUSE count as blocked.
     ("blocked_clients", |f| Count(f.clients().paused)),
     ("tracking_clients", NONE),
-    ("pubsub_clients", NONE),
+    ("pubsub_clients", |f| Count(f.clients().subscribers)),
     ("watching_clients", NONE),
     ("clients_in_timeout_table", NONE),
     ("total_watched_keys", NONE),
@@ -244,9 +244,15 @@ pub(super) const STATS: &[Row] = &[
     ("current_eviction_exceeded_time", NONE),
     ("keyspace_hits", |f| f.counter(Counter::KeyspaceHits)),
     ("keyspace_misses", |f| f.counter(Counter::KeyspaceMisses)),
-    ("pubsub_channels", NONE),
-    ("pubsub_patterns", NONE),
-    ("pubsubshard_channels", NONE),
+    ("pubsub_channels", |f| {
+        Count(f.engine.pubsub.counts().0 as u64)
+    }),
+    ("pubsub_patterns", |f| {
+        Count(f.engine.pubsub.counts().1 as u64)
+    }),
+    ("pubsubshard_channels", |f| {
+        Count(f.engine.pubsub.counts().2 as u64)
+    }),
     ("latest_fork_usec", NONE),
     ("total_forks", NONE),
     ("migrate_cached_sockets", NONE),
