@@ -417,6 +417,78 @@ async def pipelines(c, t):
     got = await get(p.execute(raise_on_error=False))
     t.judge("pipeline with an error", got[0] is True and isinstance(got[1], redis.ResponseError) and got[2] == "text", got)
 
+async def collections(c, t):
+    """Lists, hashes, sets and sorted sets, small ones and large ones."""
+    eq = t.eq
+    many = [f"m{i:05}" for i in range(3000)]
+    await eq(4, c.rpush, "li", "a", "b", "c", "d")
+    await eq(["b", "c"], c.lrange, "li", 1, 2)
+    await eq("d", c.rpop, "li")
+    await eq(["a", "b"], c.lpop, "li", 2)
+    await eq(2, c.lpush, "li", "z")
+    await eq("z", c.lmove, "li", "li2", "LEFT", "RIGHT")
+    await eq(["li2", ["z"]], c.lmpop, 2, "nothing", "li2", direction="LEFT")
+    await eq(3000, c.rpush, "big:li", *many)
+    await eq(many[1500], c.lindex, "big:li", 1500)
+    await eq(many, c.lrange, "big:li", 0, -1)
+    await eq(2, c.hset, "ha", mapping={"f": "1", "g": "2"})
+    await eq({"f": "1", "g": "2"}, c.hgetall, "ha")
+    await eq(["1", None], c.hmget, "ha", ["f", "none"])
+    await eq(5, c.hincrby, "ha", "f", 4)
+    await eq(3000, c.hset, "big:ha", mapping={m: m[1:] for m in many})
+    await eq({m: m[1:] for m in many}, c.hgetall, "big:ha")
+    got = {f for f, _ in [x async for x in aiter_of(c.hscan_iter("big:ha"))]}
+    t.judge("hscan_iter", got == set(many), len(got))
+    await eq(3, c.sadd, "se", "1", "2", "x")
+    await eq({"1", "2", "x"}, c.smembers, "se")
+    await eq(3000, c.sadd, "big:se", *many)
+    await eq(set(many), c.smembers, "big:se")
+    await eq(3, c.sadd, "few", "m00001", "m00002", "no")
+    await eq(2, c.sinterstore, "both", "big:se", "few")
+    await eq({"m00001", "m00002"}, c.smembers, "both")
+    await eq(lambda got: got in set(many), c.spop, "big:se")
+    await eq(2999, c.scard, "big:se")
+    await eq(2, c.zadd, "zs", {"a": 1, "b": 2.5})
+    await eq(2.5, c.zscore, "zs", "b")
+    pairs = lambda of: [tuple(p) for p in of]
+    await eq(lambda got: pairs(got) == [("a", 1.0), ("b", 2.5)], c.zrange, "zs", 0, -1, withscores=True)
+    await eq(3000, c.zadd, "big:zs", {m: i for i, m in enumerate(many)})
+    await eq(1234, c.zrank, "big:zs", "m01234")
+    await eq(many[10:13], c.zrange, "big:zs", 10, 12, byscore=True)
+    await eq(lambda got: pairs(got) == [("m02999", 2999.0)], c.zpopmax, "big:zs")
+    await eq(3, c.rpush, "nums", "10", "2", "1")
+    await eq(["1", "2", "10"], c.sort, "nums")
+
+async def aiter_of(iterator):
+    """Goes through an iterator or an asynchronous one."""
+    if hasattr(iterator, "__aiter__"):
+        async for item in iterator:
+            yield item
+    else:
+        for item in iterator:
+            yield item
+
+async def messages(c, other, t):
+    """Publish/subscribe: by name and by pattern, and what is said of it."""
+    p = other.pubsub(ignore_subscribe_messages=True)
+    await get(p.subscribe("news"))
+    await get(p.psubscribe("n*"))
+    for _ in range(100):  # until both have been confirmed
+        await get(p.get_message(timeout=0.05))
+        if await get(c.pubsub_numpat()) == 1 and dict(await get(c.pubsub_numsub("news"))).get("news") == 1:
+            break
+    await t.eq(2, c.publish, "news", "hello")
+    await t.eq(0, c.publish, "other", "nobody")
+    got = []
+    for _ in range(100):
+        message = await get(p.get_message(timeout=0.1))
+        if message:
+            got.append((message["type"], message["data"]))
+        if len(got) == 2:
+            break
+    t.judge("messages", got == [("message", "hello"), ("pmessage", "hello")], got)
+    await get(p.aclose() if hasattr(p, "aclose") else p.close())
+
 async def suite(make, t, protocol):
     """`make(decode, single)` opens a client."""
     c, raw, other = await make(True, False), await make(False, False), await make(True, True)
@@ -438,8 +510,11 @@ async def suite(make, t, protocol):
     await dumps(c, raw, t)
     await connection(latin, t, has, other, protocol)
     await pipelines(c, t)
+    await collections(c, t)
+    messenger = await make(True, False)
+    await messages(c, messenger, t)
     await server(c, t, has)
-    for client in (c, raw, other, latin):
+    for client in (c, raw, other, latin, messenger):
         await get(client.aclose() if hasattr(client, "aclose") else client.close())
 
 def threads(host, port, t):
