@@ -481,8 +481,11 @@ impl Engine {
             return false;
         }
         // As in Redis, nothing gets through a pause of everything: not even CLIENT UNPAUSE.
-        let stopped =
-            !pause.writes_only || command.is_write() || command.flags.has(Flags::MAY_REPLICATE);
+        let stopped = !pause.writes_only
+            || command.is_write()
+            || command
+                .flags
+                .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES));
         session.client.paused.store(stopped, Relaxed);
         stopped
     }

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 const PARTS: usize = 64;
 
 type Listeners = BTreeMap<u64, Arc<Client>>;
+type Part = Mutex<HashMap<Vec<u8>, Listeners>>;
 
 /// Kinds of subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +39,7 @@ pub enum Kind {
 
 /// Names and their listeners.
 struct Names {
-    parts: Box<[Mutex<HashMap<Vec<u8>, Listeners>>]>,
+    parts: Box<[Part]>,
     hasher: RandomState,
     len: AtomicUsize,
 }
@@ -54,7 +55,7 @@ impl Default for Names {
 }
 
 impl Names {
-    fn part(&self, name: &[u8]) -> &Mutex<HashMap<Vec<u8>, Listeners>> {
+    fn part(&self, name: &[u8]) -> &Part {
         // Lossless: below PARTS.
         &self.parts[(self.hasher.hash_one(name) % PARTS as u64) as usize]
     }

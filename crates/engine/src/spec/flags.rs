@@ -60,6 +60,8 @@ flags! {
 impl Flags {
     /// No flag.
     pub const NONE: Flags = Flags(0);
+    /// Internal: stopped by a pause of writes although it writes no key (PUBLISH reaches replicas).
+    pub const WITH_WRITES: Flags = Flags(1 << 22);
     /// Internal: allowed in RESP2 to a connection that listens to channels.
     pub const SUBSCRIBED: Flags = Flags(1 << 23);
     /// Internal: may run for long, so the runtime must let other connections of the worker move on.

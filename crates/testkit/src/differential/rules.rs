@@ -392,6 +392,8 @@ mod tests {
             "lset l 4294967296 x",
             "zadd z 5e-324 m",
             "zcount z -+inf 5",
+            "zadd z -0 m",
+            "lrem l -9223372036854775808 m",
         ] {
             assert!(is_read_differently(&words(line)), "{line}");
         }
@@ -401,7 +403,7 @@ mod tests {
             "lset l -1 x",
             "hset h 0x10 1",
             "zadd z 0 (",
-            "zadd z -0 m",
+            "zincrby z -0 m",
         ] {
             assert!(!is_read_differently(&words(line)), "{line}");
         }

@@ -12,7 +12,7 @@ pub(super) const PUBLISH: Command = Command {
     group: Group::PubSub,
     complexity: "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
     arity: 3,
-    flags: ALWAYS.with(Flags::FAST).with(Flags::MAY_REPLICATE),
+    flags: ALWAYS.with(Flags::FAST).with(Flags::WITH_WRITES),
     categories: Categories::PUBSUB,
     args: &[Arg::string("channel"), Arg::string("message")],
     run: Run::Session(publish),
