@@ -455,7 +455,8 @@ async def collections(c, t):
     await eq(3000, c.zadd, "big:zs", {m: i for i, m in enumerate(many)})
     await eq(1234, c.zrank, "big:zs", "m01234")
     await eq(many[10:13], c.zrange, "big:zs", 10, 12, byscore=True)
-    await eq(lambda got: pairs(got) == [("m02999", 2999.0)], c.zpopmax, "big:zs")
+    # One pair, by itself or in a list.
+    await eq(lambda got: list(got if len(got) == 2 else got[0]) == ["m02999", 2999.0], c.zpopmax, "big:zs")
     await eq(3, c.rpush, "nums", "10", "2", "1")
     await eq(["1", "2", "10"], c.sort, "nums")
 

@@ -154,3 +154,54 @@ impl Outbox {
         *self.waiting.lock() = Waiting::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ochre_resp::Protocol;
+
+    fn message(text: &str) -> Arc<Push> {
+        Arc::new(Push::Message {
+            channel: b"c".to_vec(),
+            payload: text.as_bytes().to_vec(),
+            shard: false,
+        })
+    }
+
+    const LIMIT: BufferLimit = BufferLimit {
+        hard_bytes: 400,
+        soft_bytes: 150,
+        soft_seconds: 2,
+    };
+
+    #[test]
+    fn messages_leave_in_order_and_in_the_connections_protocol() {
+        let outbox = Outbox::default();
+        assert!(outbox.put(message("1"), 0, LIMIT, 0) && outbox.put(message("2"), 0, LIMIT, 0));
+        assert!(outbox.is_pending());
+        let mut out = Out::new(Protocol::Resp2);
+        outbox.drain(&mut out, 1);
+        assert!(outbox.is_pending(), "there was room for one only");
+        outbox.drain(&mut out, usize::MAX);
+        let frame = |n| format!("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n{n}\r\n");
+        assert_eq!(out.as_slice(), Some((frame(1) + &frame(2)).as_bytes()));
+        assert!(!outbox.is_pending() && outbox.bytes() == 0);
+    }
+
+    #[test]
+    fn who_does_not_keep_up_is_refused() {
+        let outbox = Outbox::default();
+        assert!(outbox.put(message("1"), 0, LIMIT, 0));
+        assert!(
+            !outbox.put(message("2"), 400, LIMIT, 0),
+            "unsent replies count"
+        );
+        let outbox = Outbox::default();
+        let put = |at_ms| outbox.put(message("x"), 100, LIMIT, at_ms);
+        assert!(put(0), "over the soft limit, for no time yet");
+        assert!(put(1900));
+        assert!(!put(2100), "for longer than it may");
+        outbox.drain(&mut Out::new(Protocol::Resp3), usize::MAX);
+        assert!(put(2200), "the time begins anew");
+    }
+}

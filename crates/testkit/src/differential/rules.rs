@@ -56,6 +56,7 @@ const ORDER: &str = "the order of a hash table is not specified";
 const ITSELF: &str = "describes the server itself";
 const ENDS: &str = "ends or silences the connection, or stops the server";
 const TABLE: &str = "in the order of a hash table, if it is one";
+const MESSAGES: &str = "answers with as many messages as it has names";
 const MEMORY: &str = "depends on the layout of memory";
 
 const SORT: Rule = rule("sort", Kind::Exact, "");
@@ -132,6 +133,13 @@ pub const RULES: &[Rule] = &[
         Kind::Skip,
         "stops, fills or reports on the server",
     ),
+    rule("subscribe", Kind::Skip, MESSAGES),
+    rule("psubscribe", Kind::Skip, MESSAGES),
+    rule("ssubscribe", Kind::Skip, MESSAGES),
+    rule("unsubscribe", Kind::Skip, MESSAGES),
+    rule("punsubscribe", Kind::Skip, MESSAGES),
+    rule("sunsubscribe", Kind::Skip, MESSAGES),
+    rule("pubsub|help", Kind::ShapeOnly, "our own words"),
     rule("wait", Kind::Skip, "waits for replicas"),
     rule("waitaof", Kind::Skip, "waits for replicas"),
     rule("monitor", Kind::Skip, ENDS),
