@@ -79,6 +79,8 @@ pub trait Runtime: Send + Sync {
     fn log(&self, level: LogLevel, message: &str);
     /// Runs `work`, which may take long, letting other connections of this worker move on meanwhile.
     fn long(&self, work: &mut dyn FnMut());
+    /// Called now and then in the middle of long work, while no lock is held: lets other threads of the machine go first.
+    fn breathe(&self) {}
     /// Begins an orderly stop of the server: no new connections, then exit. Returns at once.
     fn shutdown(&self);
     /// Resource usage of the process: user and system CPU seconds, of the process and of its waited-for children.

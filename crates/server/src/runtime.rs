@@ -43,6 +43,11 @@ impl Runtime for ServerRuntime {
         }
     }
 
+    fn breathe(&self) {
+        // A thread that waits for this core would else wait for the rest of this one's slice, some milliseconds.
+        std::thread::yield_now();
+    }
+
     fn shutdown(&self) {
         self.stop.send_replace(true);
     }

@@ -148,6 +148,7 @@ fn keys(cx: &mut SweepCx<'_>, args: Request<'_>) -> Outcome {
         if cursor == Cursor::START {
             break;
         }
+        cx.env.engine.runtime.breathe();
     }
     cx.out.insert(mark, Aggregate::Array, count);
     Ok(())
