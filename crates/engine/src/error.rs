@@ -25,6 +25,13 @@ impl CommandError {
         CommandError::new([before.as_bytes(), printed(word), after.as_bytes()].concat())
     }
 
+    /// EXEC was refused for a reason of its own.
+    pub(crate) fn exec_aborted(reason: &CommandError) -> CommandError {
+        let text = reason.text();
+        let reason = text.strip_prefix(b"ERR ").unwrap_or(text);
+        CommandError::new([b"EXECABORT Transaction discarded because of: ", reason].concat())
+    }
+
     /// The text, code included. Bytes, as it may repeat what a client sent.
     pub fn text(&self) -> &[u8] {
         &self.0
@@ -86,6 +93,26 @@ fixed! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// An offset is out of range.
     OFFSET = "ERR offset is out of range";
+}
+
+// Transactions and blocking.
+fixed! {
+    /// MULTI within MULTI.
+    MULTI_NESTED = "ERR MULTI calls can not be nested";
+    /// WATCH within MULTI.
+    WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
+    /// EXEC without MULTI.
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    /// DISCARD without MULTI.
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+    /// EXEC after a request was refused.
+    EXEC_ABORTED = "EXECABORT Transaction discarded because of previous errors.";
+    /// A command that a transaction may not contain.
+    NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
+    /// CLIENT UNBLOCK with ERROR.
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A unit lacked a stripe that another one held for too long.
+    UNIT_CONFLICT = "ERR undeclared key is in use by another script or transaction, declare it in KEYS";
 }
 
 // Connections.

@@ -2,7 +2,7 @@
 //!
 //! The engine calls these while it holds stripe locks only where a contract says so.
 
-use ochre_resp::Request;
+use ochre_resp::{Request, RequestBuf};
 
 /// Time. Called once per batch of requests, not per command.
 pub trait Clock: Send + Sync {
@@ -94,6 +94,13 @@ pub trait Runtime: Send + Sync {
 pub trait Journal: Send + Sync {
     /// One effect on database `db`: a deterministic command.
     fn append(&self, db: usize, effect: Request<'_>);
+    /// The effects of a transaction or script, each with its database, none of which is to be replayed without the
+    /// others. A reader whose replay could end in their middle frames them by MULTI and EXEC.
+    fn append_all(&self, effects: &[(usize, RequestBuf)]) {
+        for (db, effect) in effects {
+            self.append(*db, effect.as_request());
+        }
+    }
 }
 
 /// Wakes a connection's task: it looks at its client's kill and pause flags.

@@ -1,6 +1,6 @@
 //! What transcripts cannot show of DUMP, RESTORE, OBJECT and bitmaps: effects, policies, limits, large values.
 
-use ochre_engine::keyspace::{Str, Value};
+use ochre_engine::keyspace::{Str, Stripes, Value};
 use ochre_engine::ports::Journal;
 use ochre_engine::serial::{self, digest};
 use ochre_resp::{Frame, Protocol, Request, RequestBuf};
@@ -159,7 +159,10 @@ fn the_digest_of_a_data_set_is_that_of_redis() {
     let mut c = server.connect(Protocol::Resp2);
     let sum = |server: &InProcess| {
         let now = ochre_engine::ports::Clock::unix_ms(&*server.clock);
-        digest::hex(&digest::dataset_digest(&server.engine.keyspace, now))
+        digest::hex(&digest::dataset_digest(
+            &Stripes::free(&server.engine.keyspace),
+            now,
+        ))
     };
     assert_eq!(sum(&server), "0".repeat(40));
     for (db, key, value, ttl) in [
@@ -183,8 +186,8 @@ fn the_digest_of_a_data_set_is_that_of_redis() {
             false,
         ));
     }
-    let database = server.engine.keyspace.used(5).expect("a used database");
-    assert_eq!(digest::database_sum(database, 0), large);
+    let stripes = Stripes::free(&server.engine.keyspace);
+    assert_eq!(digest::database_sum(&stripes, 5, 0), large);
     // What has expired is not there, whether it was removed yet or not.
     server.advance(1000);
     assert_ne!(sum(&server), "5e0688f0084126cfe7483e42e6abccf46dbb250d");

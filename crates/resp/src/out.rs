@@ -101,6 +101,19 @@ impl<S: AsRef<[u8]>> Out<S> {
         self.protocol = protocol;
     }
 
+    /// Appends what another writer gathered, of which nothing was sent; large payloads stay by reference.
+    pub fn append(&mut self, mut other: Self) {
+        debug_assert!(other.start == 0 && other.shared_sent == 0);
+        let base = self.buf.len();
+        self.buf.append(&mut other.buf);
+        self.shared_len += other.shared_len;
+        let moved = other.shared.drain(..).map(|s| Shared {
+            at: s.at + base,
+            payload: s.payload,
+        });
+        self.shared.extend(moved);
+    }
+
     /// The simple string `OK`.
     #[inline]
     pub fn ok(&mut self) {

@@ -13,7 +13,7 @@ use crate::deferred::{Deferred, Deferring};
 use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::window::{Stop, WINDOW, Window};
-use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Held, Out, Session};
+use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Held, Out, Session, Waited};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::{ClientClass, id};
 use ochre_resp::{Decoder, Limits, Protocol, Request};
@@ -45,6 +45,10 @@ const QUERY_STEP: usize = 16 * 1024;
 const QUERY_STEP_MAX: usize = 256 * 1024;
 /// How often a peer over its soft output limit that reads nothing is looked at.
 const SOFT_LIMIT_CHECK: Duration = Duration::from_secs(1);
+/// How long a request that found a stripe busy waits before it is tried again.
+const BUSY_RETRY: Duration = Duration::from_millis(1);
+/// A timer's longest time; a longer wait is several of them.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// How long the last replies of a closing connection may take to leave.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -129,7 +133,18 @@ enum Next {
     Messages,
     /// CLIENT PAUSE is in force.
     Pause,
+    /// The request is to be tried again soon.
+    PutOff,
+    /// The client waits for keys.
+    Block,
     End(End),
+}
+
+impl Next {
+    /// Whether the request did not run and is to be tried again.
+    fn keeps_request(&self) -> bool {
+        matches!(self, Next::Pause | Next::PutOff)
+    }
 }
 
 /// Lets the connections that are ready now have their turn.
@@ -225,6 +240,8 @@ impl Connection {
                     Next::Flush
                 }
                 Next::Pause => self.wait_for_pause().await,
+                Next::PutOff => self.wait_for_stripe().await,
+                Next::Block => sent(self.wait_for_keys().await),
                 Next::End(end) => {
                     if matches!(end, End::AfterReplies) {
                         // The peer may not read any more; its problem then.
@@ -410,7 +427,7 @@ impl Connection {
             engine.begin_batch(&mut self.session);
             let next = deferred.run(&mut scratch.deferring, |request, bytes, ahead| {
                 let next = self.run_request(engine, request, ahead, &mut out, &mut Held::default());
-                if matches!(next, Some(Next::Pause)) {
+                if next.as_ref().is_some_and(Next::keeps_request) {
                     self.query.extend_from_slice(bytes);
                 }
                 next
@@ -442,11 +459,15 @@ impl Connection {
         };
         match flow {
             Flow::Paused => return Some(Next::Pause),
+            Flow::PutOff => return Some(Next::PutOff),
             Flow::Close => return Some(Next::End(End::AfterReplies)),
             Flow::Next => {}
         }
         if self.session.stream.is_some() {
             return Some(Next::Stream);
+        }
+        if self.session.blocked.is_some() {
+            return Some(Next::Block);
         }
         (self.session.hold_until_ms.is_some() || self.session.client.is_killed())
             .then_some(Next::Read)
@@ -477,7 +498,7 @@ impl Connection {
                     .is_some_and(|next| engine.continues(&slot.ahead, &next.ahead)),
             );
             let next = self.run_request(engine, request, slot.ahead, out, &mut held);
-            if !matches!(next, Some(Next::Pause)) {
+            if !next.as_ref().is_some_and(Next::keeps_request) {
                 *at = slot.end;
             }
             if held.is_some() && fetched != slot.ahead.hash() {
@@ -489,7 +510,8 @@ impl Connection {
                 engine.prefetch_elements(&held, same);
             }
             if next.is_some() {
-                self.backlog = *at < bytes.len() && matches!(next, Some(Next::Read | Next::Stream));
+                self.backlog = *at < bytes.len()
+                    && matches!(next, Some(Next::Read | Next::Stream | Next::Block));
                 return next;
             }
         }
@@ -692,6 +714,64 @@ impl Connection {
         }
         self.session.client.paused.store(false, Relaxed);
         Next::Read
+    }
+
+    /// Lets who holds the stripe go on, then tries the held request again.
+    async fn wait_for_stripe(&mut self) -> Next {
+        self.backlog = true;
+        if self.flush().await.is_err() {
+            return Next::End(End::Quiet);
+        }
+        tokio::time::sleep(BUSY_RETRY).await;
+        Next::Read
+    }
+
+    /// Waits until a blocking command is served, its time has passed or the peer left, and sends its reply.
+    ///
+    /// Messages that come meanwhile are sent; further requests are kept.
+    async fn wait_for_keys(&mut self) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let engine = &*shared.engine;
+        // Before the first look, so that no wake-up falls between; it may never have waited for anything before.
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            Poll::Ready(())
+        })
+        .await;
+        loop {
+            self.flush().await?;
+            let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
+            let waited = engine.poll_wait(&mut self.session, &mut out);
+            self.session
+                .client
+                .outbox
+                .drain(&mut out, OUTPUT_HIGH_WATER);
+            let messages = !out.is_empty();
+            self.output = Some(out);
+            let until_ms = match waited {
+                Waited::Over => {
+                    engine.end_batch(&mut self.session);
+                    next_turn().await;
+                    return self.flush().await;
+                }
+                _ if self.session.client.is_killed() => {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+                _ if messages => continue,
+                Waited::Soon => {
+                    tokio::time::sleep(BUSY_RETRY).await;
+                    continue;
+                }
+                Waited::Until(until_ms) => until_ms,
+            };
+            let rest = until_ms.map_or(LONGEST_WAIT, |until_ms| {
+                let rest = until_ms.saturating_sub(engine.clock.unix_ms());
+                Duration::from_millis(u64::try_from(rest).unwrap_or(0)).min(LONGEST_WAIT)
+            });
+            if let Ok(true) = tokio::time::timeout(rest, self.woken_or_closed()).await {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
     }
 
     /// Keeps the present reply back until `until_ms`, or for ever.

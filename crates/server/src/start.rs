@@ -339,7 +339,8 @@ fn close_idle(engine: &Engine) {
     }
     let now_ms = engine.clock.unix_ms();
     for client in engine.clients.list() {
-        let waits = client.paused.load(Relaxed) || client.is_subscriber();
+        let waits =
+            client.paused.load(Relaxed) || client.is_subscriber() || client.waiter.lock().is_some();
         if !waits && now_ms - client.active_ms.load(Relaxed) > timeout_ms {
             engine.runtime.log(LogLevel::Verbose, "Closing idle client");
             client.kill();

@@ -172,6 +172,9 @@ impl WriteKeys<'_> {
         self.discard(edited.garbage);
         let (result, changes) = edited.result?;
         self.changes += changes;
+        if let Some(key) = self.plan.get_mut(i) {
+            key.changed |= changes > 0;
+        }
         Ok(result)
     }
 

@@ -6,6 +6,7 @@
 //! - Every change goes through [`WriteKeys`], which counts it, so that the effects stage knows.
 
 use super::Engine;
+use super::blocking::{Block, Nothing};
 use super::collections::{Outside, Producer};
 use super::effects::Effects;
 use super::plan::PlannedKey;
@@ -13,7 +14,7 @@ use super::session::Session;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{
-    Collection, Cut, Database, Detached, Found, Garbage, KeyHasher, Lent, Locked, Str, Stripe,
+    Collection, Cut, Detached, Found, Garbage, KeyHasher, Lent, Locked, Str, Stripe, Stripes,
     Value, stripe_of,
 };
 use ochre_ds::blob::Blob;
@@ -174,7 +175,7 @@ macro_rules! reading {
         fn any(&self, name: &[u8]) -> Option<(&Stripe, Found)> {
             let wide = self.wide?;
             let hash = wide.hasher.hash(name);
-            let stripe = self.locked.stripe(stripe_of(hash));
+            let stripe = self.locked.stripe(wide.base + stripe_of(hash));
             let found = stripe.find(hash, name)?;
             let expires_at = stripe.view(found.handle)?.expires_at();
             (expires_at.is_none_or(|at| at > wide.now_ms)).then_some((stripe, found))
@@ -234,6 +235,8 @@ macro_rules! reading {
 pub(crate) struct Wide {
     pub(crate) hasher: KeyHasher,
     pub(crate) now_ms: i64,
+    /// Where the database's stripes begin among those that are locked.
+    pub(crate) base: usize,
 }
 
 /// The declared keys of a command, locked for reading.
@@ -443,7 +446,16 @@ impl WriteKeys<'_> {
         let (found, bytes) = t.stripe.string_mut(hash, found, len)?;
         // The version moved if the entry did; the next access then looks it up again.
         key.found = Some(found);
+        key.changed = true;
         Ok(bytes)
+    }
+
+    /// Takes back that lending the string at key `i` by [`Self::string_mut`] was a change: the bytes are the same.
+    pub fn left_as_it_was(&mut self, i: usize) {
+        self.changes -= 1;
+        if let Some(key) = self.plan.get_mut(i) {
+            key.changed = false;
+        }
     }
 
     /// The bytes that key `i` has now, if it is absent or too small a string to become `len` bytes in
@@ -486,6 +498,7 @@ impl WriteKeys<'_> {
             drop(t.stripe.remove(t.key.hash, found));
             t.key.found = None;
             t.key.version = t.stripe.version;
+            t.key.changed = true;
         }
         Ok(true)
     }
@@ -502,6 +515,7 @@ impl WriteKeys<'_> {
         let garbage = t.stripe.remove(t.key.hash, found);
         t.key.found = None;
         t.key.version = t.stripe.version;
+        t.key.changed = true;
         self.changed(garbage);
         Ok(true)
     }
@@ -581,6 +595,7 @@ impl Target<'_> {
     pub(super) fn settle(self, found: Found) {
         self.key.found = Some(found);
         self.key.version = self.stripe.version;
+        self.key.changed = true;
     }
 }
 
@@ -599,9 +614,22 @@ pub struct WriteCx<'a> {
     pub(crate) outside: Option<Outside>,
     pub(crate) later: Option<After>,
     pub(crate) stream: Option<Box<dyn Producer>>,
+    pub(crate) block: Option<Block>,
 }
 
 impl WriteCx<'_> {
+    /// Waits for one of the keys that the request does not add to: the handler found nothing, changed nothing and
+    /// replied nothing, and the request is run again when one of them has changed to the type that the command awaits.
+    ///
+    /// `deadline_ms` is in Unix milliseconds, `None` for ever. In a transaction or script nothing is
+    /// waited for; the reply is `nothing`, as when the time has passed.
+    pub fn block(&mut self, deadline_ms: Option<i64>, nothing: Nothing) {
+        self.block = Some(Block {
+            deadline_ms,
+            nothing,
+        });
+    }
+
     /// Computes the reply after the stripes are released, and sends it piece by piece: where the request only reads.
     pub fn later_stream(&mut self, work: LaterStream) {
         self.later = Some(After::Stream(work));
@@ -616,12 +644,14 @@ pub struct SessionCx<'a> {
     pub out: &'a mut Out,
     /// Time, database, settings.
     pub env: Env<'a>,
+    /// All stripes, for commands that are declared to look at the keyspace.
+    pub stripes: Stripes<'a>,
 }
 
 /// What a `Sweep` handler gets: one database, stripe after stripe.
 pub struct SweepCx<'a> {
-    /// The session's database.
-    pub database: &'a Database,
+    /// All stripes; `env.db` is the session's database.
+    pub stripes: Stripes<'a>,
     /// The connection's state.
     pub session: &'a mut Session,
     /// The reply.
@@ -631,9 +661,9 @@ pub struct SweepCx<'a> {
 }
 
 /// What a `Cut` handler gets: every stripe, held.
-pub struct CutCx<'a> {
+pub struct CutCx<'a, 'e> {
     /// All stripes of all databases in use.
-    pub cut: Cut<'a>,
+    pub cut: Cut<'e>,
     /// The connection's state.
     pub session: &'a mut Session,
     /// The reply.

@@ -7,7 +7,7 @@ use super::Engine;
 use super::stats::Counter;
 use crate::keyspace::evict::evict_one;
 use crate::keyspace::expire::{self, Slice};
-use crate::keyspace::{Cursor, STRIPES};
+use crate::keyspace::{Cursor, STRIPES, Stripes};
 use crate::settings::id;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ impl Engine {
             self.expire_cycle(&mut cron, period);
         }
         self.compact_cycle(&mut cron);
-        self.poll_memory();
+        self.poll_memory(&Stripes::free(&self.keyspace));
         if self.memory.is_over() {
             drop(cron);
             self.make_room();
@@ -68,9 +68,13 @@ impl Engine {
                 continue;
             };
             let mut done = Slice::default();
-            cron.expire_at = expire::slice(database, cron.expire_at, now_ms, &mut done, |key| {
-                self.expired(db, key)
-            });
+            cron.expire_at = expire::slice(
+                database,
+                cron.expire_at,
+                now_ms,
+                &mut done,
+                |stripe, key| self.expired(stripe, db, key),
+            );
             self.discard(std::mem::take(&mut done.garbage));
             if cron.expire_at == Cursor::START {
                 cron.expire_db = (db + 1) % self.keyspace.count();
@@ -118,9 +122,14 @@ impl Engine {
         let rule = self.access_rule(self.clock.unix_ms());
         for _ in 0..EVICTIONS_MAX {
             let start = self.memory.next_stripe();
-            let evicted = evict_one(&self.keyspace, policy, samples, &rule, start, |db, e| {
-                self.journal_removal(db, &e.key)
-            });
+            let evicted = evict_one(
+                &self.keyspace,
+                policy,
+                samples,
+                &rule,
+                start,
+                |stripe, db, e| self.removed(stripe, db, &e.key),
+            );
             let Some(evicted) = evicted else {
                 return !self.memory.is_over();
             };

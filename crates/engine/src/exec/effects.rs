@@ -35,6 +35,13 @@ impl Journals {
             reader.append(db, effect);
         }
     }
+
+    /// The effects of a unit, which belong together.
+    pub(crate) fn append_all(&self, effects: &[(usize, RequestBuf)]) {
+        for reader in self.readers.read().iter() {
+            reader.append_all(effects);
+        }
+    }
 }
 
 /// What one command wants replayed.
@@ -73,6 +80,14 @@ impl<'a> Effects<'a> {
             Some(effects) => effects
                 .iter()
                 .for_each(|e| journals.append(db, e.as_request())),
+        }
+    }
+
+    /// Keeps what is to be replayed for the end of the unit.
+    pub(crate) fn keep(self, db: usize, kept: &mut Vec<(usize, RequestBuf)>) {
+        match self.instead {
+            None => kept.push((db, self.verbatim.to_buf())),
+            Some(effects) => kept.extend(effects.into_iter().map(|e| (db, e))),
         }
     }
 }

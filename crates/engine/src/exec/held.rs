@@ -11,6 +11,7 @@
 use super::Engine;
 use super::ahead::Ahead;
 use super::plan::Plan;
+use super::unit::Unit;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Keyspace, Locked, Value, stripe_of};
 use crate::spec::{Flags, Run};
@@ -25,6 +26,17 @@ pub struct Held<'e> {
     stripe: Option<(StripeId, Locked<'e>)>,
     /// The request after the present one needs the same stripe.
     keep: bool,
+    /// The unit that the requests are part of.
+    pub(crate) unit: Option<Box<Unit<'e>>>,
+}
+
+/// Why a request did not get its stripes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// Somebody has held one of them for longer than a request waits: to be tried again later.
+    Busy,
+    /// The unit that the request is part of does not hold one of them.
+    Undeclared,
 }
 
 impl<'e> Held<'e> {
@@ -42,18 +54,29 @@ impl<'e> Held<'e> {
 
     /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
     #[inline]
-    pub(crate) fn take(&mut self, keyspace: &'e Keyspace, ids: &[StripeId]) -> Locked<'e> {
+    pub(crate) fn take(
+        &mut self,
+        keyspace: &'e Keyspace,
+        plan: &mut Plan,
+        db: usize,
+    ) -> Result<Locked<'e>, Refused> {
         if let Some((id, locked)) = self.stripe.take()
-            && ids == [id]
+            && plan.stripes[..] == [id]
         {
-            return locked;
+            return Ok(locked);
         }
-        Locked::take(keyspace, ids)
+        if let Some(unit) = &mut self.unit {
+            return unit.lend(plan, db);
+        }
+        Locked::take(keyspace, &plan.stripes).ok_or(Refused::Busy)
     }
 
     /// Keeps the stripe for the next request, or releases all.
     #[inline]
     pub(crate) fn give(&mut self, plan: &mut Plan, locked: Locked<'e>, done: bool) {
+        if let Some(unit) = &mut self.unit {
+            return unit.take_back(locked);
+        }
         if let ([id], [key]) = (&plan.stripes[..], &plan.keys[..])
             && self.keep
             && done

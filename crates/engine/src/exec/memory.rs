@@ -7,7 +7,7 @@
 //! Invariant: with no limit set, a command pays one relaxed load.
 
 use super::Engine;
-use crate::keyspace::STRIPES;
+use crate::keyspace::{STRIPES, Stripes};
 use crate::ports::{Memory, MemoryFigures};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -80,15 +80,11 @@ impl MemoryLimit {
 
 impl Engine {
     /// Asks the allocator anew.
-    pub(crate) fn poll_memory(&self) {
+    pub(crate) fn poll_memory(&self, stripes: &Stripes<'_>) {
         let figures = self.memory.figures();
-        let slack: usize = (0..self.keyspace.count())
-            .filter_map(|i| self.keyspace.used(i))
-            .map(|d| {
-                (0..STRIPES)
-                    .map(|s| d.stripe(s).slack_bytes())
-                    .sum::<usize>()
-            })
+        let slack: usize = (0..stripes.databases())
+            .flat_map(|db| (0..STRIPES).map(move |i| (db, i)))
+            .filter_map(|(db, i)| stripes.with(db, i, |stripe| stripe.slack_bytes()))
             .sum();
         let used = figures.allocated.saturating_sub(slack as u64);
         self.memory

@@ -13,12 +13,14 @@
 //! through `ports`.
 
 mod ahead;
+mod blocking;
 mod collections;
 pub mod context;
 mod cron;
 mod effects;
 mod gates;
 mod held;
+mod interest;
 mod latency;
 mod lookup;
 mod memory;
@@ -31,8 +33,11 @@ mod run;
 mod session;
 mod slowlog;
 mod stats;
+mod transaction;
+mod unit;
 
 pub use ahead::Ahead;
+pub use blocking::{Nothing, Unblock, Waited, Waiter};
 pub use collections::{Commit, Limits, OUTSIDE_MIN, Outside, Producer, STREAM_MIN};
 pub use context::{
     CutCx, Env, Expiry, LATER_MIN, Later, LaterStream, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx,
@@ -51,10 +56,12 @@ pub use reclaim::Reclaimer;
 pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
 pub use slowlog::{SlowLog, SlowLogEntry};
 pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
+pub use transaction::Transaction;
+pub use unit::{Missed, UnitCx};
 
 use crate::error::CommandError;
-use crate::keyspace::Keyspace;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
+use crate::keyspace::{Keyspace, Stripes};
 use crate::ports::{Clock, Memory, Runtime, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use ochre_ds::ticks;
@@ -145,6 +152,8 @@ pub struct Engine {
     cron: Mutex<cron::Cron>,
     /// Generators handed out so far, and the seed of the next one with it.
     randoms: AtomicU64,
+    /// Clients that wait in blocking commands.
+    pub blocked: AtomicUsize,
     /// Changes since the last save point; there is none yet, so since the start.
     pub changes: AtomicI64,
 }
@@ -175,6 +184,8 @@ pub enum Flow {
     Close,
     /// CLIENT PAUSE is in force: nothing was done; try the same request again when it ended.
     Paused,
+    /// A stripe is held by somebody for long: nothing was done; try the same request again soon.
+    PutOff,
 }
 
 impl Engine {
@@ -218,17 +229,18 @@ impl Engine {
             startup_memory,
             cron: Mutex::default(),
             randoms: AtomicU64::new(ports.seed),
+            blocked: AtomicUsize::new(0),
             changes: AtomicI64::new(0),
         };
-        engine.settings_changed();
+        engine.settings_changed(&Stripes::free(&engine.keyspace));
         engine
     }
 
     /// Takes over what the settings say about memory. Called after every change of settings.
-    pub fn settings_changed(&self) {
+    pub(crate) fn settings_changed(&self, stripes: &Stripes<'_>) {
         self.memory.set_limit(self.settings.size(id::MAXMEMORY));
         if self.memory.is_limited() {
-            self.poll_memory();
+            self.poll_memory(stripes);
         }
     }
 
@@ -275,6 +287,8 @@ impl Engine {
 
     /// Ends a connection.
     pub fn disconnect(&self, session: &mut Session) {
+        self.stop_waiting(session);
+        self.unwatch(session);
         session.tally.flush(&self.stats);
         session.unsubscribe_all(self);
         session.client.outbox.clear();
@@ -312,7 +326,12 @@ impl Engine {
             return Flow::Next;
         }
         let ahead = self.look_ahead(request);
-        let flow = self.execute_ahead(session, request, ahead, out, &mut Held::default());
+        let flow = loop {
+            let flow = self.execute_ahead(session, request, ahead, out, &mut Held::default());
+            if flow != Flow::PutOff {
+                break flow;
+            }
+        };
         while let Some(mut producer) = session.stream.take() {
             if producer.produce(out) {
                 session.stream = Some(producer);
@@ -343,6 +362,9 @@ impl Engine {
             *held = Held::default();
             session.stream = None;
             out.truncate(mark);
+            if std::mem::take(&mut session.put_off) {
+                return Flow::PutOff;
+            }
             self.fail(session, &error, out);
         }
         if session.reply_mode != ReplyMode::On {
@@ -485,7 +507,15 @@ impl Engine {
             || command.is_write()
             || command
                 .flags
-                .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES));
+                .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES))
+            || matches!(command.run, crate::spec::Run::Unit(_))
+                && session.transaction.as_ref().is_some_and(|t| {
+                    t.has(
+                        Flags::WRITE
+                            .with(Flags::MAY_REPLICATE)
+                            .with(Flags::WITH_WRITES),
+                    )
+                });
         session.client.paused.store(stopped, Relaxed);
         stopped
     }

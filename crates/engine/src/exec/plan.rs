@@ -7,7 +7,7 @@
 
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Found, Keyspace, STRIPES, stripe_of};
-use crate::spec::{Begin, Command, Find, InvalidKeys};
+use crate::spec::{Access, Begin, Command, Find, InvalidKeys};
 use ochre_resp::Request;
 
 /// One key of a request.
@@ -22,6 +22,10 @@ pub struct PlannedKey {
     /// What the last lookup found, and the stripe's version then.
     pub(crate) found: Option<Found>,
     pub(crate) version: u64,
+    /// Whether the command changed the key.
+    pub(crate) changed: bool,
+    /// What the declaration says is done with it.
+    pub(crate) access: Access,
 }
 
 /// The keys and stripes of one request. Reused by a session, so that planning allocates nothing.
@@ -31,6 +35,8 @@ pub struct Plan {
     pub(crate) stripes: Vec<StripeId>,
     /// Whether every stripe of the session's database is in it.
     pub(crate) wide: bool,
+    /// Where the stripes of a wide plan begin among those that are locked.
+    pub(crate) base: usize,
     /// The hash of the only key, if it is known already.
     pub(crate) hash: Option<u64>,
     /// Hash, stripe version and place of the only key of the request before, whose stripe is still held.
@@ -55,13 +61,15 @@ impl Plan {
         self.keys.clear();
         self.stripes.clear();
         self.wide = false;
+        self.base = 0;
         if let [spec] = command.keys
             && let (Begin::Index(at), Find::Range { last: 0, .. }) = (spec.begin, spec.find)
             && command.elsewhere.is_none()
             && command.wide.is_none()
         {
             if let Some(key) = args.get(at) {
-                self.add(at, self.hash.unwrap_or_else(|| hasher.hash(key)), db);
+                let hash = self.hash.unwrap_or_else(|| hasher.hash(key));
+                self.add(at, hash, db, spec.access);
                 self.stripes.push(self.keys[0].id);
             }
             return Ok(());
@@ -90,7 +98,7 @@ impl Plan {
         for spec in command.keys {
             spec.positions(args, &mut |at| {
                 if let Some(key) = args.get(at) {
-                    self.add(at, hasher.hash(key), db);
+                    self.add(at, hasher.hash(key), db, spec.access);
                 }
             })?;
         }
@@ -98,13 +106,13 @@ impl Plan {
             && db < keyspace.count()
             && let Some(key) = args.get(arg)
         {
-            self.add(arg, hasher.hash(key), db);
+            self.add(arg, hasher.hash(key), db, Access::RW.with(Access::INSERT));
         }
         Ok(())
     }
 
     #[inline]
-    fn add(&mut self, arg: usize, hash: u64, db: usize) {
+    fn add(&mut self, arg: usize, hash: u64, db: usize, access: Access) {
         let id = StripeId::new(db, stripe_of(hash));
         self.keys.push(PlannedKey {
             arg,
@@ -113,6 +121,8 @@ impl Plan {
             guard: 0,
             found: None,
             version: u64::MAX,
+            changed: false,
+            access,
         });
     }
 
@@ -123,6 +133,21 @@ impl Plan {
         for key in &mut self.keys {
             key.guard = self.stripes.binary_search(&key.id).unwrap_or(0);
         }
+    }
+
+    /// Names the stripes of a request in `found`, without locking any.
+    pub(crate) fn stripes_of(
+        &mut self,
+        command: &Command,
+        args: Request<'_>,
+        db: usize,
+        keyspace: &Keyspace,
+        found: &mut Vec<StripeId>,
+    ) {
+        self.hash = None;
+        // Wrong key arguments name no key, and no stripe.
+        let _ = self.fill(command, args, db, keyspace);
+        found.extend_from_slice(&self.stripes);
     }
 
     /// Gives memory of an unusually large request back.
@@ -146,7 +171,7 @@ mod tests {
     fn a_large_request_leaves_no_memory_behind() {
         let mut plan = Plan::default();
         for i in 0..100_000u64 {
-            plan.add(0, i << 40, 0);
+            plan.add(0, i << 40, 0, Access::RO);
         }
         plan.arrange();
         plan.shrink();

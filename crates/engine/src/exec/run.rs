@@ -8,21 +8,24 @@
 
 use super::Engine;
 use super::ahead::Ahead;
-use super::collections::Outside;
+use super::blocking::Block;
+use super::collections::{Outside, Producer};
 use super::context::{
     After, CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, Wide, WriteCx, WriteKeys,
 };
 use super::effects::Effects;
-use super::held::Held;
-use super::plan::PlannedKey;
+use super::held::{Held, Refused};
+use super::interest::Ready;
+use super::plan::{Plan, PlannedKey};
 use super::session::Session;
 use super::stats::Counter;
+use super::unit::UnitCx;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
-use crate::keyspace::{Cut, Found, Garbage, Locked};
+use crate::keyspace::{Cut, Found, Garbage, Locked, Stripe, Stripes};
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_ds::prefetch;
-use ochre_resp::Request;
+use ochre_resp::{Request, RequestBuf};
 
 /// What a `Write` handler leaves to be done after the release.
 enum Left {
@@ -30,6 +33,37 @@ enum Left {
     Outside(Outside),
     /// And nothing else.
     After(After),
+}
+
+/// How a `Write` handler is run.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct How {
+    /// The rule to record accesses by, if they are to be recorded.
+    pub(crate) touch: Option<AccessRule>,
+    /// What the request before found of the same key; see [`Plan::last`].
+    pub(crate) last: Option<(u64, u64, Found)>,
+    /// How often the request was tried already.
+    pub(crate) attempt: u32,
+    /// Effects are kept for the end of the unit.
+    pub(crate) in_unit: bool,
+}
+
+/// What a `Write` handler did.
+pub(crate) struct Applied {
+    pub(crate) outcome: Outcome,
+    /// Changes made, to be counted.
+    pub(crate) changes: u64,
+    /// To be dropped after the release.
+    pub(crate) garbage: Vec<Garbage>,
+    /// The rest of the reply.
+    pub(crate) stream: Option<Box<dyn Producer>>,
+    /// It found nothing and wants to wait.
+    pub(crate) block: Option<Block>,
+    /// Changed keys that somebody waits for.
+    pub(crate) ready: Vec<Ready>,
+    left: Option<Left>,
+    /// What is to be replayed, if it is not in the journal yet.
+    effects: Vec<(usize, RequestBuf)>,
 }
 
 impl Engine {
@@ -53,21 +87,71 @@ impl Engine {
             Run::Write(handler) => {
                 self.run_write(session, command, request, out, env, handler, held)
             }
-            Run::Session(handler) => handler(&mut SessionCx { session, out, env }, request),
-            Run::Sweep(handler) => {
-                let database = self.keyspace.database(session.db);
-                handler(
-                    &mut SweepCx {
-                        database,
-                        session,
-                        out,
-                        env,
-                    },
-                    request,
-                )
+            Run::Session(handler) => {
+                let stripes = if command.flags.has(Flags::KEYSPACE) {
+                    match self.stripes(held) {
+                        Ok(stripes) => stripes,
+                        Err(refused) => return Err(self.refuse(session, refused)),
+                    }
+                } else {
+                    Stripes::free(&self.keyspace)
+                };
+                let mut cx = SessionCx {
+                    session,
+                    out,
+                    env,
+                    stripes,
+                };
+                handler(&mut cx, request)
             }
-            Run::Cut(handler) => self.run_cut(session, request, out, env, handler),
+            Run::Sweep(handler) => {
+                let stripes = match self.stripes(held) {
+                    Ok(stripes) => stripes,
+                    Err(refused) => return Err(self.refuse(session, refused)),
+                };
+                let mut cx = SweepCx {
+                    stripes,
+                    session,
+                    out,
+                    env,
+                };
+                handler(&mut cx, request)
+            }
+            Run::Cut(handler) => self.run_cut(session, request, out, env, handler, held),
+            Run::Unit(handler) => {
+                let nested = held.unit.is_some();
+                if !nested {
+                    *held = Held::default();
+                }
+                let mut cx = UnitCx {
+                    session,
+                    out,
+                    env,
+                    held,
+                    nested,
+                };
+                let outcome = handler(&mut cx, request);
+                cx.release();
+                outcome
+            }
             Run::Container => Err(super::lookup::wrong_arity(command.name)),
+        }
+    }
+
+    /// The stripes as a command over whole databases sees them.
+    fn stripes<'h>(&'h self, held: &'h mut Held<'_>) -> Result<Stripes<'h>, Refused> {
+        match &mut held.unit {
+            None => Ok(Stripes::free(&self.keyspace)),
+            Some(unit) => unit.cut_mut().map(Stripes::of_cut),
+        }
+    }
+
+    /// What a request returns that did not get its stripes; in a unit, the unit knows more.
+    #[cold]
+    fn refuse(&self, session: &mut Session, refused: Refused) -> CommandError {
+        match refused {
+            Refused::Busy => self.put_off(session),
+            Refused::Undeclared => CommandError::UNDECLARED_KEY,
         }
     }
 
@@ -89,7 +173,10 @@ impl Engine {
             .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command);
         let last = session.plan.last.take().filter(|_| held.is_some());
-        let mut locked = held.take(&self.keyspace, &session.plan.stripes);
+        let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
+            Ok(locked) => locked,
+            Err(refused) => return Err(self.refuse(session, refused)),
+        };
         let mut garbage = Vec::new();
         let found = self.resolve(
             &mut locked,
@@ -106,7 +193,7 @@ impl Engine {
             session.tally.misses += session.plan.keys.len() as u64 - found;
         }
         let keys = ReadKeys {
-            wide: self.wide(session, env),
+            wide: self.wide(&session.plan, env),
             locked: &locked,
             plan: &session.plan.keys,
             args: request,
@@ -147,10 +234,11 @@ impl Engine {
 
     /// What looking up undeclared keys takes, if the plan covers them.
     #[inline]
-    fn wide(&self, session: &Session, env: Env<'_>) -> Option<Wide> {
-        session.plan.wide.then(|| Wide {
+    fn wide(&self, plan: &Plan, env: Env<'_>) -> Option<Wide> {
+        plan.wide.then(|| Wide {
             hasher: self.keyspace.hasher(),
             now_ms: env.now_ms,
+            base: plan.base,
         })
     }
 
@@ -243,79 +331,161 @@ impl Engine {
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let touch = self.rule_for(session, command);
-        let rule = touch.unwrap_or_else(|| self.access_rule(env.now_ms));
         let last = session.plan.last.take().filter(|_| held.is_some());
-        let mut locked = held.take(&self.keyspace, &session.plan.stripes);
-        let limited = self.memory.is_limited();
+        let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
+            Ok(locked) => locked,
+            Err(refused) => return (Err(self.refuse(session, refused)), None),
+        };
+        // A unit counts its memory at its end.
+        let limited = self.memory.is_limited() && !session.in_unit;
         let before = if limited {
             live_bytes(&locked, session.plan.stripes.len())
         } else {
             0
         };
-        let mut garbage = Vec::new();
-        self.resolve(
+        let mut plan = std::mem::take(&mut session.plan);
+        let mut applied = self.apply(
             &mut locked,
-            &mut session.plan.keys,
+            &mut plan,
             request,
-            env.now_ms,
-            touch.as_ref(),
-            false,
-            last,
-            &mut garbage,
+            out,
+            env,
+            How {
+                touch,
+                last,
+                attempt: if session.in_unit { u32::MAX } else { attempt },
+                in_unit: session.in_unit,
+            },
+            handle,
         );
-        let wide = self.wide(session, env);
-        let (outcome, after, changes, mut more) = {
-            let keys = WriteKeys {
-                wide,
-                locked: locked.lend(),
-                plan: &mut session.plan.keys,
-                args: request,
-                rule,
-                changes: 0,
-                garbage: Vec::new(),
-            };
-            let mut cx = WriteCx {
-                keys,
-                out,
-                env,
-                effects: Effects::new(self.journals.is_on(), request),
-                attempt,
-                outside: None,
-                later: None,
-                stream: None,
-            };
-            let outcome = handle(&mut cx);
-            if cx.effects.on && cx.keys.changes > 0 {
-                cx.effects.append(&self.journals, env.db);
-            }
-            let after = (cx.outside, cx.later, cx.stream);
-            (outcome, after, cx.keys.changes, cx.keys.garbage)
-        };
-        let (outside, later, stream) = after;
+        session.plan = plan;
         if limited {
             self.memory
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
-        let left = outside.map(Left::Outside).or(later.map(Left::After));
-        held.give(&mut session.plan, locked, left.is_none());
-        if stream.is_some() {
-            session.stream = stream;
+        if let Some(block) = applied.block.take().filter(|_| applied.outcome.is_ok()) {
+            if session.in_unit {
+                block.nothing.write(out);
+            } else {
+                self.wait(session, command, request, &mut locked, block);
+            }
         }
-        session.tally.changes += changes;
-        garbage.append(&mut more);
-        self.discard(garbage);
-        (outcome, left)
+        session.tally.changes += applied.changes;
+        if applied.stream.is_some() {
+            session.stream = applied.stream;
+        }
+        if let Some(unit) = &mut held.unit {
+            unit.wrote |= applied.changes > 0;
+            unit.effects.append(&mut applied.effects);
+            unit.ready.append(&mut applied.ready);
+        } else if !applied.ready.is_empty() {
+            let mut ids = session.plan.stripes.to_vec();
+            self.serve(session, &mut locked, &mut ids, applied.ready);
+        }
+        held.give(&mut session.plan, locked, applied.left.is_none());
+        self.discard(applied.garbage);
+        (applied.outcome, applied.left)
     }
 
-    fn run_cut(
+    /// Runs a handler on locked stripes, which the plan's keys are counted in: removes expired keys before, journals
+    /// and tells who is interested after. `handle` is the handler.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    pub(crate) fn apply(
         &self,
+        locked: &mut Locked<'_>,
+        plan: &mut Plan,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        how: How,
+        handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
+    ) -> Applied {
+        let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
+        let mut garbage = Vec::new();
+        self.resolve(
+            locked,
+            &mut plan.keys,
+            request,
+            env.now_ms,
+            how.touch.as_ref(),
+            false,
+            how.last,
+            &mut garbage,
+        );
+        let wide = self.wide(plan, env);
+        let keys = WriteKeys {
+            wide,
+            locked: locked.lend(),
+            plan: &mut plan.keys,
+            args: request,
+            rule,
+            changes: 0,
+            garbage,
+        };
+        let mut cx = WriteCx {
+            keys,
+            out,
+            env,
+            effects: Effects::new(self.journals.is_on(), request),
+            attempt: how.attempt,
+            outside: None,
+            later: None,
+            stream: None,
+            block: None,
+        };
+        let outcome = handle(&mut cx);
+        let changes = cx.keys.changes;
+        let mut kept = Vec::new();
+        if cx.effects.on && changes > 0 {
+            if how.in_unit {
+                cx.effects.keep(env.db, &mut kept);
+            } else {
+                cx.effects.append(&self.journals, env.db);
+            }
+        }
+        let (outside, later) = (cx.outside.map(Left::Outside), cx.later.map(Left::After));
+        let (stream, block, garbage) = (cx.stream, cx.block, cx.keys.garbage);
+        let mut ready = Vec::new();
+        if changes > 0 {
+            for key in plan.keys.iter().filter(|key| key.changed) {
+                let stripe = locked.stripe(key.guard);
+                if stripe.interest.is_some()
+                    && let Some(name) = request.get(key.arg)
+                {
+                    self.key_changed(stripe, key, name, &mut ready);
+                }
+            }
+        }
+        Applied {
+            outcome,
+            changes,
+            garbage,
+            stream,
+            block,
+            ready,
+            left: outside.or(later),
+            effects: kept,
+        }
+    }
+
+    fn run_cut<'e>(
+        &'e self,
         session: &mut Session,
         request: Request<'_>,
         out: &mut Out,
         env: Env<'_>,
-        handler: fn(&mut CutCx<'_>, Request<'_>) -> Outcome,
+        handler: fn(&mut CutCx<'_, 'e>, Request<'_>) -> Outcome,
+        held: &mut Held<'e>,
     ) -> Outcome {
-        let cut = Cut::take(&self.keyspace);
+        let taken = match &mut held.unit {
+            None => Cut::take(&self.keyspace).ok_or(Refused::Busy),
+            Some(unit) => unit.take_cut(),
+        };
+        let cut = match taken {
+            Ok(cut) => cut,
+            Err(refused) => return Err(self.refuse(session, refused)),
+        };
         let mut cx = CutCx {
             cut,
             session,
@@ -326,27 +496,44 @@ impl Engine {
             background: true,
         };
         let outcome = handler(&mut cx, request);
-        if cx.changes > 0 && self.journals.is_on() {
-            self.journals.append(env.db, request);
-        }
         let CutCx {
-            cut,
+            mut cut,
             session,
             changes,
-            garbage,
+            mut garbage,
             background,
             ..
         } = cx;
-        drop(cut);
+        let ready = if changes > 0 {
+            self.ready_in(&mut cut)
+        } else {
+            Vec::new()
+        };
+        let mut locked = Locked::everything(cut);
+        if let Some(unit) = &mut held.unit {
+            if changes > 0 && self.journals.is_on() {
+                unit.effects.push((env.db, request.to_buf()));
+            }
+            unit.wrote |= changes > 0;
+            unit.ready.extend(ready);
+            unit.take_back(locked);
+        } else {
+            if changes > 0 && self.journals.is_on() {
+                self.journals.append(env.db, request);
+            }
+            if !ready.is_empty() {
+                self.serve(session, &mut locked, &mut Vec::new(), ready);
+            }
+            drop(locked);
+        }
         session.tally.changes += changes;
         if background {
             self.reclaimer.stripes(garbage);
         } else {
-            let mut garbage = garbage;
             self.runtime.long(&mut || garbage.clear());
         }
-        if self.memory.is_limited() {
-            self.poll_memory();
+        if self.memory.is_limited() && !session.in_unit {
+            self.poll_memory(&Stripes::free(&self.keyspace));
         }
         outcome
     }
@@ -407,7 +594,7 @@ impl Engine {
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
                     garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(key.id.database(), name);
+                    self.expired(stripe, key.id.database(), name);
                     found = None;
                 } else if expired {
                     found = None;
@@ -425,13 +612,16 @@ impl Engine {
     }
 
     /// Counts and journals a key that was removed because its time had come. The stripe is locked.
-    pub(crate) fn expired(&self, db: usize, key: &[u8]) {
+    pub(crate) fn expired(&self, stripe: &Stripe, db: usize, key: &[u8]) {
         self.stats.add(Counter::ExpiredKeys, 1);
-        self.journal_removal(db, key);
+        self.removed(stripe, db, key);
     }
 
-    /// Journals the removal of a key. The stripe is locked.
-    pub(crate) fn journal_removal(&self, db: usize, key: &[u8]) {
+    /// Journals that a key was removed though no request asked for it, and tells who is interested. The stripe is locked.
+    pub(crate) fn removed(&self, stripe: &Stripe, db: usize, key: &[u8]) {
+        if let Some(interest) = &stripe.interest {
+            interest.touch(key);
+        }
         if self.journals.is_on() {
             let effect = ochre_resp::RequestBuf::new([b"DEL".as_slice(), key]);
             self.journals.append(db, effect.as_request());
@@ -456,14 +646,31 @@ impl Engine {
     ) -> Result<(), CommandError> {
         let entry = match ahead.entry {
             Some(entry) => entry,
-            None => self.lookup.find(request)?,
+            None => match self.lookup.find(request) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let name = request.get(0).unwrap_or_default();
+                    let entry = self.lookup.command(name);
+                    return Err(self.refused(session, entry, error));
+                }
+            },
         };
         session.plan.hash = ahead.hash;
         session.last_command = entry.index;
         let command = entry.command;
         session.holds = held.is_some();
-        super::gates::check(self, session, &entry)
-            .inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
+        if let Err(error) = super::gates::check(self, session, &entry) {
+            session.tally.rejected(&self.stats, entry.index);
+            return Err(self.refused(session, Some(entry), error));
+        }
+        if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
+            if self.queue(session, entry, request) {
+                out.simple("QUEUED");
+            } else {
+                session.closing = true;
+            }
+            return Ok(());
+        }
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {
             let mut outcome = Ok(());

@@ -5,11 +5,14 @@
 //! - Only the connection's task has the session; everything that CLIENT LIST shows of others is in [`Client`].
 //! - Counters in [`Client`] are written by the task once per batch, never per command.
 
+use super::blocking::Waiter;
 use super::collections::Producer;
+use super::interest::Watches;
 use super::outbox::Outbox;
 use super::plan::Plan;
 use super::pubsub::Subscriptions;
 use super::stats::Tally;
+use super::transaction::Transaction;
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
 use parking_lot::Mutex;
@@ -83,6 +86,12 @@ pub struct Client {
     pub output_cap: AtomicU64,
     /// Waits for CLIENT PAUSE to end.
     pub paused: AtomicBool,
+    /// Requests queued since MULTI, `u32::MAX` for no transaction, and their bytes.
+    pub queued: AtomicU32,
+    /// Bytes queued since MULTI.
+    pub queued_bytes: AtomicU64,
+    /// What it waits for in a blocking command.
+    pub waiter: Mutex<Option<Arc<Waiter>>>,
     /// Channels, patterns and shard channels that it listens to.
     pub subscriptions: [AtomicUsize; 3],
     /// Messages that answer none of its requests.
@@ -101,6 +110,11 @@ impl Client {
     /// Whether it listens to anything.
     pub fn is_subscriber(&self) -> bool {
         self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
+    }
+
+    pub(crate) fn show_queue(&self, requests: u32, bytes: u64) {
+        self.queued.store(requests, Relaxed);
+        self.queued_bytes.store(bytes, Relaxed);
     }
 
     /// Whether it was asked to close.
@@ -157,6 +171,9 @@ impl Clients {
             output_len: AtomicU64::new(0),
             output_cap: AtomicU64::new(0),
             paused: AtomicBool::new(false),
+            queued: AtomicU32::new(u32::MAX),
+            queued_bytes: AtomicU64::new(0),
+            waiter: Mutex::default(),
             subscriptions: Default::default(),
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
@@ -227,8 +244,20 @@ pub struct Session {
     pub now_ms: i64,
     /// The rest of the last reply: to be produced and sent before the next request runs.
     pub stream: Option<Box<dyn Producer>>,
-    /// A stripe is held from the request before.
+    /// A stripe is held from the request before, or by the unit that the request is part of.
     pub(crate) holds: bool,
+    /// The present request is part of a unit.
+    pub(crate) in_unit: bool,
+    /// The present request found a stripe busy and did nothing.
+    pub(crate) put_off: bool,
+    /// What was queued since MULTI.
+    pub transaction: Option<Box<Transaction>>,
+    /// Keys of WATCH.
+    pub(crate) watches: Option<Box<Watches>>,
+    /// The client waits for keys: its connection asks [`Engine::poll_wait`] until that is over, and reads nothing meanwhile.
+    ///
+    /// [`Engine::poll_wait`]: super::Engine::poll_wait
+    pub blocked: Option<Arc<Waiter>>,
     /// What it listens to.
     pub subscriptions: Subscriptions,
     pub(crate) plan: Plan,
@@ -264,6 +293,11 @@ impl Session {
             hold_until_ms: None,
             stream: None,
             holds: false,
+            in_unit: false,
+            put_off: false,
+            transaction: None,
+            watches: None,
+            blocked: None,
             subscriptions: Subscriptions::default(),
             plan: Plan::default(),
             tally: Tally::default(),

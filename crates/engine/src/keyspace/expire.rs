@@ -25,7 +25,7 @@ pub(crate) fn slice(
     cursor: Cursor,
     now_ms: i64,
     done: &mut Slice,
-    mut removed: impl FnMut(&[u8]),
+    mut removed: impl FnMut(&super::Stripe, &[u8]),
 ) -> Cursor {
     database.step(cursor, |stripe, mut position: Position| {
         if stripe.volatile_len() == 0 {
@@ -48,7 +48,7 @@ pub(crate) fn slice(
             if let Some(found) = stripe.find(hash, &key) {
                 done.garbage.push(stripe.remove(hash, found));
                 done.expired += 1;
-                removed(&key);
+                removed(stripe, &key);
             }
         }
         position

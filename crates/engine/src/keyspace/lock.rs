@@ -8,13 +8,27 @@
 //! - A plan that failed [`ATTEMPTS`] times takes the same permit and waits as a cut does, so that a
 //!   request of very many keys is not put off for ever; it gives the permit back once it has its stripes.
 //! - Stripes are named by (database, stripe) pairs; the same pair is locked once.
+//! - A request waits for [`PATIENCE`] at most: who holds a stripe for longer (a script, a long
+//!   transaction) must not stop the other connections of the waiting worker. The request is then
+//!   tried again later.
 
-use super::{Keyspace, STRIPES, Stripe};
-use parking_lot::MutexGuard;
+use super::{Cursor, Database, Keyspace, STRIPES, Stripe};
+use ochre_ds::table::Position;
+use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::time::Duration;
 
 /// How often a plan tries to get its stripes without waiting.
 const ATTEMPTS: usize = 32;
+/// How long a request waits for a stripe before it is put off.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
+
+/// Waits for a stripe that is locked, as long as a request may.
+#[cold]
+fn wait<'a>(mutex: &'a Mutex<Stripe>) -> Option<MutexGuard<'a, Stripe>> {
+    mutex.try_lock_for(PATIENCE)
+}
 
 /// A database and a stripe in it, as one number that sorts by both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -39,6 +53,33 @@ impl StripeId {
     }
 }
 
+/// Locked stripes by their place in the list of ids that they were taken by.
+trait Indexed {
+    fn at(&self, index: usize) -> &Stripe;
+    fn at_mut(&mut self, index: usize) -> &mut Stripe;
+}
+
+impl Indexed for Vec<MutexGuard<'_, Stripe>> {
+    fn at(&self, index: usize) -> &Stripe {
+        &self[index]
+    }
+
+    fn at_mut(&mut self, index: usize) -> &mut Stripe {
+        &mut self[index]
+    }
+}
+
+/// The stripes of a cut are counted through its databases, in the order in which it holds them.
+impl Indexed for Cut<'_> {
+    fn at(&self, index: usize) -> &Stripe {
+        &self.databases[index / STRIPES].1[index % STRIPES]
+    }
+
+    fn at_mut(&mut self, index: usize) -> &mut Stripe {
+        &mut self.databases[index / STRIPES].1[index % STRIPES]
+    }
+}
+
 /// The stripes that one command holds, in ascending order.
 pub struct Locked<'a> {
     guards: Guards<'a>,
@@ -48,28 +89,35 @@ pub struct Locked<'a> {
 enum Guards<'a> {
     One(MutexGuard<'a, Stripe>),
     Many(Vec<MutexGuard<'a, Stripe>>),
+    All(Cut<'a>),
 }
 
 impl<'a> Locked<'a> {
-    /// Takes the stripes of `ids`, which are sorted and unique.
+    /// Takes the stripes of `ids`, which are sorted and unique. `None` when one of them stayed locked for
+    /// longer than a request waits; then none is held.
     #[inline]
-    pub fn take(keyspace: &'a Keyspace, ids: &[StripeId]) -> Locked<'a> {
+    pub fn take(keyspace: &'a Keyspace, ids: &[StripeId]) -> Option<Locked<'a>> {
         if let [id] = ids {
-            return Locked {
-                guards: Guards::One(keyspace.database(id.database()).mutex(id.stripe()).lock()),
+            let mutex = keyspace.database(id.database()).mutex(id.stripe());
+            let guard = match mutex.try_lock() {
+                Some(guard) => guard,
+                None => wait(mutex)?,
             };
+            return Some(Locked {
+                guards: Guards::One(guard),
+            });
         }
         Self::take_many(keyspace, ids)
     }
 
-    fn take_many(keyspace: &'a Keyspace, ids: &[StripeId]) -> Locked<'a> {
+    fn take_many(keyspace: &'a Keyspace, ids: &[StripeId]) -> Option<Locked<'a>> {
         let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
         let mut first = 0;
         'again: for _ in 0..ATTEMPTS {
             let mut held: SmallVec<[Option<MutexGuard<'a, Stripe>>; 8]> =
                 ids.iter().map(|_| None).collect();
             if let Some(id) = ids.get(first) {
-                held[first] = Some(mutex(id).lock());
+                held[first] = Some(wait(mutex(id))?);
             }
             for (i, id) in ids.iter().enumerate() {
                 if i == first {
@@ -83,14 +131,77 @@ impl<'a> Locked<'a> {
                     }
                 }
             }
-            return Locked {
+            return Some(Locked {
                 guards: Guards::Many(held.into_iter().flatten().collect()),
-            };
+            });
         }
-        let _permit = keyspace.cut.lock();
+        let _permit = keyspace.cut.try_lock_for(PATIENCE)?;
+        let all: Option<Vec<_>> = ids.iter().map(|id| wait(mutex(id))).collect();
+        Some(Locked {
+            guards: Guards::Many(all?),
+        })
+    }
+
+    /// Every stripe, as a cut holds them.
+    pub(crate) fn everything(cut: Cut<'a>) -> Locked<'a> {
         Locked {
-            guards: Guards::Many(ids.iter().map(|id| mutex(id).lock()).collect()),
+            guards: Guards::All(cut),
         }
+    }
+
+    /// The cut, if every stripe is held.
+    pub(crate) fn cut_mut(&mut self) -> Option<&mut Cut<'a>> {
+        match &mut self.guards {
+            Guards::All(cut) => Some(cut),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::cut_mut`], to look at.
+    pub(crate) fn cut(&self) -> Option<&Cut<'a>> {
+        match &self.guards {
+            Guards::All(cut) => Some(cut),
+            _ => None,
+        }
+    }
+
+    /// The cut, if every stripe is held; else the stripes as they were.
+    pub(crate) fn into_cut(self) -> Result<Cut<'a>, Locked<'a>> {
+        match self.guards {
+            Guards::All(cut) => Ok(cut),
+            guards => Err(Locked { guards }),
+        }
+    }
+
+    /// Adds a stripe if nobody has it; its index is the number of those held before. Never waits.
+    pub(crate) fn try_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
+        let mutex = keyspace.database(id.database()).mutex(id.stripe());
+        let Some(guard) = mutex.try_lock() else {
+            return false;
+        };
+        self.add(guard);
+        true
+    }
+
+    /// As [`Self::try_add`], but waits as long as a request may.
+    pub(crate) fn wait_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
+        let Some(guard) = wait(keyspace.database(id.database()).mutex(id.stripe())) else {
+            return false;
+        };
+        self.add(guard);
+        true
+    }
+
+    fn add(&mut self, guard: MutexGuard<'a, Stripe>) {
+        self.guards = match std::mem::replace(&mut self.guards, Guards::Many(Vec::new())) {
+            Guards::One(first) => Guards::Many(vec![first, guard]),
+            Guards::Many(mut guards) => {
+                guards.push(guard);
+                Guards::Many(guards)
+            }
+            // Every stripe is there already.
+            all @ Guards::All(_) => all,
+        };
     }
 
     /// Lends the stripes.
@@ -99,9 +210,8 @@ impl<'a> Locked<'a> {
         Lent {
             stripes: match &mut self.guards {
                 Guards::One(guard) => LentStripes::One(guard),
-                Guards::Many(guards) => {
-                    LentStripes::Many(guards.iter_mut().map(|g| &mut **g).collect())
-                }
+                Guards::Many(guards) => LentStripes::Many(guards),
+                Guards::All(cut) => LentStripes::Many(cut),
             },
         }
     }
@@ -112,6 +222,7 @@ impl<'a> Locked<'a> {
         match &self.guards {
             Guards::One(guard) => guard,
             Guards::Many(guards) => &guards[index],
+            Guards::All(cut) => cut.at(index),
         }
     }
 
@@ -121,6 +232,7 @@ impl<'a> Locked<'a> {
         match &mut self.guards {
             Guards::One(guard) => guard,
             Guards::Many(guards) => &mut guards[index],
+            Guards::All(cut) => cut.at_mut(index),
         }
     }
 }
@@ -132,7 +244,7 @@ pub struct Lent<'a> {
 
 enum LentStripes<'a> {
     One(&'a mut Stripe),
-    Many(SmallVec<[&'a mut Stripe; 8]>),
+    Many(&'a mut (dyn Indexed + 'a)),
 }
 
 impl Lent<'_> {
@@ -141,7 +253,7 @@ impl Lent<'_> {
     pub fn stripe(&self, index: usize) -> &Stripe {
         match &self.stripes {
             LentStripes::One(stripe) => stripe,
-            LentStripes::Many(stripes) => stripes[index],
+            LentStripes::Many(stripes) => stripes.at(index),
         }
     }
 
@@ -150,9 +262,120 @@ impl Lent<'_> {
     pub fn stripe_mut(&mut self, index: usize) -> &mut Stripe {
         match &mut self.stripes {
             LentStripes::One(stripe) => stripe,
-            LentStripes::Many(stripes) => stripes[index],
+            LentStripes::Many(stripes) => stripes.at_mut(index),
         }
     }
+}
+
+/// The stripes as commands over whole databases see them: locked one at a time, or held already by the
+/// unit that the command is part of.
+pub struct Stripes<'a> {
+    keyspace: &'a Keyspace,
+    held: Option<RefCell<&'a mut (dyn Everything + 'a)>>,
+}
+
+/// What holds every stripe.
+trait Everything {
+    /// `None` for a database that nobody used when the stripes were taken: it is empty.
+    fn get(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe>;
+    fn hold(&mut self, database: usize, stripe: usize) -> &mut Stripe;
+}
+
+impl Everything for Cut<'_> {
+    fn get(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe> {
+        let (_, stripes) = self.databases.iter_mut().find(|(i, _)| *i == database)?;
+        stripes.get_mut(stripe).map(|guard| &mut **guard)
+    }
+
+    fn hold(&mut self, database: usize, stripe: usize) -> &mut Stripe {
+        let base = self.base(database);
+        self.at_mut(base + stripe)
+    }
+}
+
+impl<'a> Stripes<'a> {
+    /// Stripes that nobody holds yet.
+    #[inline]
+    pub fn free(keyspace: &'a Keyspace) -> Stripes<'a> {
+        Stripes {
+            keyspace,
+            held: None,
+        }
+    }
+
+    /// Stripes that a cut holds.
+    pub(crate) fn of_cut(cut: &'a mut Cut<'_>) -> Stripes<'a> {
+        Stripes {
+            keyspace: cut.keyspace,
+            held: Some(RefCell::new(cut)),
+        }
+    }
+
+    /// Number of databases, used or not.
+    pub fn databases(&self) -> usize {
+        self.keyspace.count()
+    }
+
+    /// Lends a stripe; `None` for a database that was never used. `work` must not ask for another stripe.
+    pub fn with<R>(
+        &self,
+        database: usize,
+        stripe: usize,
+        work: impl FnOnce(&mut Stripe) -> R,
+    ) -> Option<R> {
+        match &self.held {
+            None => {
+                let database = self.keyspace.used(database)?;
+                Some(work(&mut database.stripe(stripe)))
+            }
+            Some(held) => held.borrow_mut().get(database, stripe).map(work),
+        }
+    }
+
+    /// As [`Self::with`]; a database that was never used is allocated.
+    pub(crate) fn with_new<R>(
+        &self,
+        database: usize,
+        stripe: usize,
+        work: impl FnOnce(&mut Stripe) -> R,
+    ) -> R {
+        match &self.held {
+            None => work(&mut self.keyspace.database(database).stripe(stripe)),
+            Some(held) => work(held.borrow_mut().hold(database, stripe)),
+        }
+    }
+
+    /// Lends the stripe under `cursor` with the position in it, and returns where to go on.
+    ///
+    /// `step` gives back the next position in the stripe, 0 when it is done with it.
+    pub(crate) fn step(
+        &self,
+        database: usize,
+        cursor: Cursor,
+        step: impl FnOnce(&mut Stripe, Position) -> Position,
+    ) -> Cursor {
+        let (index, position) = cursor.parts();
+        match self.with(database, index, |stripe| step(stripe, position)) {
+            None => Cursor::START,
+            Some(0) => Cursor::at(index + 1, 0),
+            Some(next) => Cursor::at(index, next),
+        }
+    }
+
+    /// Number of keys of a database, expired ones that were not removed yet included.
+    pub fn len(&self, database: usize) -> usize {
+        (0..STRIPES)
+            .filter_map(|i| self.with(database, i, |stripe| stripe.len()))
+            .sum()
+    }
+}
+
+fn lock_all(database: &Database) -> Option<Vec<MutexGuard<'_, Stripe>>> {
+    let lock = |s| {
+        let mutex = database.mutex(s);
+        mutex.try_lock().or_else(|| wait(mutex))
+    };
+    (0..STRIPES).map(lock).collect()
 }
 
 /// Every stripe of the databases in use, held together.
@@ -164,19 +387,28 @@ pub struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// Waits for every stripe of every database in use.
-    pub fn take(keyspace: &'a Keyspace) -> Cut<'a> {
-        let permit = keyspace.cut.lock();
-        let lock_all = |i: usize| {
-            let database = keyspace.used(i)?;
-            Some((i, (0..STRIPES).map(|s| database.mutex(s).lock()).collect()))
-        };
-        let databases = (0..keyspace.count()).filter_map(lock_all).collect();
-        Cut {
+    /// Waits for every stripe of every database in use. `None` when one of them, or another cut, stayed
+    /// locked for longer than a request waits; then none is held, so that a long unit delays the cut alone.
+    pub fn take(keyspace: &'a Keyspace) -> Option<Cut<'a>> {
+        let permit = keyspace.cut.try_lock_for(PATIENCE)?;
+        let mut databases = Vec::new();
+        for i in 0..keyspace.count() {
+            if let Some(database) = keyspace.used(i) {
+                databases.push((i, lock_all(database)?));
+            }
+        }
+        Some(Cut {
             databases,
             keyspace,
             _permit: permit,
-        }
+        })
+    }
+
+    /// Where the stripes of a database begin in the count of all stripes held; it is held from now on.
+    pub(crate) fn base(&mut self, database: usize) -> usize {
+        self.hold(database);
+        let at = self.databases.iter().position(|(i, _)| *i == database);
+        at.unwrap_or(0) * STRIPES
     }
 
     /// The keyspace that is held.
@@ -221,6 +453,12 @@ impl<'a> Cut<'a> {
         let (low, high) = self.databases.split_at_mut(a.max(b));
         for (x, y) in low[a.min(b)].1.iter_mut().zip(high[0].1.iter_mut()) {
             std::mem::swap(&mut **x, &mut **y);
+            let (x, y) = (&mut **x, &mut **y);
+            std::mem::swap(&mut x.interest, &mut y.interest);
+            let gone_or_come = |key: &[u8]| [&*x, &*y].iter().any(|stripe| stripe.has(key));
+            for interest in [&x.interest, &y.interest].into_iter().flatten() {
+                interest.touch_where(gone_or_come);
+            }
         }
     }
 }
@@ -247,17 +485,20 @@ mod tests {
                             break;
                         }
                         let at = (step * 7 + thread) % (STRIPES - 1);
-                        drop(Locked::take(keyspace, &all[at..at + 1 + step % 2]));
+                        let ids = &all[at..at + 1 + step % 2];
+                        assert!(Locked::take(keyspace, ids).is_some());
                     }
                 });
             }
             let plans = scope.spawn(|| {
                 for _ in 0..200 {
                     let locked = Locked::take(&keyspace, &all);
-                    assert!(locked.stripe(STRIPES - 1).is_empty());
+                    assert!(locked.is_some_and(|l| l.stripe(STRIPES - 1).is_empty()));
                 }
             });
-            let cuts: usize = (0..50).map(|_| Cut::take(&keyspace).used().count()).sum();
+            let cuts: usize = (0..50)
+                .filter_map(|_| Some(Cut::take(&keyspace)?.used().count()))
+                .sum();
             let planned = plans.join();
             stop.store(true, Relaxed);
             assert!(planned.is_ok() && cuts == 50);

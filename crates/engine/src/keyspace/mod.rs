@@ -11,12 +11,13 @@ pub(crate) mod access;
 pub(crate) mod entry;
 pub(crate) mod evict;
 pub(crate) mod expire;
+pub(crate) mod interest;
 pub(crate) mod lock;
 mod object;
 mod stripe;
 mod value;
 
-pub use lock::{Cut, Lent, Locked};
+pub use lock::{Cut, Lent, Locked, Stripes};
 pub use object::{Collection, Object};
 pub use stripe::{Found, Full, Stripe};
 pub use value::{Detached, Garbage, KeyHasher, Str, Value};
@@ -142,6 +143,8 @@ pub struct Keyspace {
     seed: u64,
     /// Held by the one cut at a time; taken while holding no stripe.
     cut: Mutex<()>,
+    /// Held by the unit that waits for a further stripe while it holds others; only tried, never waited for.
+    pub(crate) reaching: Mutex<()>,
 }
 
 impl Keyspace {
@@ -152,6 +155,7 @@ impl Keyspace {
             hasher: KeyHasher::new(seed),
             seed,
             cut: Mutex::new(()),
+            reaching: Mutex::new(()),
         };
         // The first database is the one that everybody uses.
         keyspace.database(0);

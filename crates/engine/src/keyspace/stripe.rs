@@ -14,6 +14,7 @@ mod objects;
 
 use super::access::AccessRule;
 use super::entry::{self, Kind, Outside, Spec, View};
+use super::interest::Interest;
 use super::object::Object;
 use super::value::{Detached, DetachedValue, Garbage, KeyHasher, Str};
 use ochre_ds::arena::{self, Arena, Handle};
@@ -51,6 +52,8 @@ pub struct Stripe {
     hasher: KeyHasher,
     /// Counts structural changes: a `Found` from before one must be looked up again.
     pub(crate) version: u64,
+    /// Who wants to know of changes; it belongs to the place, not to its contents.
+    pub(crate) interest: Option<Box<Interest>>,
 }
 
 impl Stripe {
@@ -67,14 +70,19 @@ impl Stripe {
             random: seed | 1,
             hasher,
             version: 0,
+            interest: None,
         }
     }
 
     /// Empties the stripe and returns what was in it.
     pub fn take(&mut self) -> Stripe {
+        if let Some(interest) = &self.interest {
+            interest.touch_where(|key| self.has(key));
+        }
         let mut empty = Stripe::new(self.hasher, self.random);
         empty.epoch = self.epoch;
         empty.version = self.version + 1;
+        empty.interest = self.interest.take();
         std::mem::replace(self, empty)
     }
 
@@ -138,6 +146,11 @@ impl Stripe {
         self.table
             .find(hash, same)
             .map(|(place, handle)| Found { place, handle })
+    }
+
+    /// Whether there is an entry for `key`, expired or not.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        self.find(self.hasher.hash(key), key).is_some()
     }
 
     #[inline]

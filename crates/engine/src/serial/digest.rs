@@ -12,7 +12,7 @@
 //! Source: checked against DEBUG DIGEST of Redis 7.0.15. (8.2.3 writes some scores otherwise, the rest is equal.)
 
 use super::value::sum_value;
-use crate::keyspace::{Cursor, Database, Detached, Keyspace, Stripe, Value};
+use crate::keyspace::{Cursor, Detached, Stripe, Stripes, Value};
 use sha1::{Digest, Sha1};
 
 /// Twenty bytes, written as forty hexadecimal digits.
@@ -182,20 +182,20 @@ pub fn hex(sum: &Sum) -> String {
 ///
 /// A sweep: locks one stripe at a time for one step, so the caller must hold none. Exact only while nothing
 /// changes. Long: hashes every byte of the data set, large values outside the locks.
-pub fn dataset_digest(keyspace: &Keyspace, now_ms: i64) -> Sum {
-    combine((0..keyspace.count()).filter_map(|index| {
-        let database = keyspace.used(index)?;
-        Some((u32::try_from(index).ok()?, database_sum(database, now_ms)))
+pub fn dataset_digest(stripes: &Stripes<'_>, now_ms: i64) -> Sum {
+    combine((0..stripes.databases()).filter_map(|index| {
+        let sum = database_sum(stripes, index, now_ms);
+        Some((u32::try_from(index).ok()?, sum))
     }))
 }
 
 /// The sum over one database; see [`dataset_digest`].
-pub fn database_sum(database: &Database, now_ms: i64) -> DatabaseSum {
+pub fn database_sum(stripes: &Stripes<'_>, db: usize, now_ms: i64) -> DatabaseSum {
     let mut sum = DatabaseSum::default();
     let mut large: Vec<(Vec<u8>, Detached)> = Vec::new();
     let mut cursor = Cursor::START;
     loop {
-        cursor = database.step(cursor, |stripe: &mut Stripe, position| {
+        cursor = stripes.step(db, cursor, |stripe: &mut Stripe, position| {
             stripe.scan(position, |handle, view| {
                 let expires_at = view.expires_at();
                 if expires_at.is_some_and(|at| at <= now_ms) {

@@ -60,6 +60,12 @@ flags! {
 impl Flags {
     /// No flag.
     pub const NONE: Flags = Flags(0);
+    /// Internal: runs at once in a transaction instead of being queued.
+    pub const UNQUEUED: Flags = Flags(1 << 20);
+    /// Internal: ends a transaction also when it is refused (EXEC).
+    pub const ENDS_TRANSACTION: Flags = Flags(1 << 29);
+    /// Internal: takes no declared key, but looks at the keyspace: a unit that contains it holds everything.
+    pub const KEYSPACE: Flags = Flags(1 << 21);
     /// Internal: stopped by a pause of writes although it writes no key (PUBLISH reaches replicas).
     pub const WITH_WRITES: Flags = Flags(1 << 22);
     /// Internal: allowed in RESP2 to a connection that listens to channels.
@@ -78,7 +84,7 @@ impl Flags {
     pub const ALWAYS_TOUCH: Flags = Flags(1 << 30);
 
     /// Internal: of no use to applications, which `COMMAND DOCS` says.
-    pub const SYSTEM: Flags = Flags(1 << 30);
+    pub const SYSTEM: Flags = Flags(1 << 31);
 
     /// Both sets together.
     pub const fn with(self, other: Flags) -> Flags {

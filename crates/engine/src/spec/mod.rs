@@ -22,7 +22,7 @@ pub use help::help;
 pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys, unknown};
 
 use crate::error::CommandError;
-use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, WriteCx};
+use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, UnitCx, WriteCx};
 use ochre_resp::Request;
 
 /// What every handler returns: the reply is written through the context, an error replaces it.
@@ -43,7 +43,9 @@ pub enum Run {
     /// Visits a whole database, stripe after stripe, holding one at a time.
     Sweep(fn(&mut SweepCx<'_>, Request<'_>) -> Outcome),
     /// Takes every stripe, does work in proportion to their number, and lets go.
-    Cut(fn(&mut CutCx<'_>, Request<'_>) -> Outcome),
+    Cut(fn(&mut CutCx<'_, '_>, Request<'_>) -> Outcome),
+    /// Runs other requests, with stripes held from the first to the last.
+    Unit(fn(&mut UnitCx<'_, '_>, Request<'_>) -> Outcome),
     /// Has subcommands only.
     Container,
 }
@@ -71,6 +73,10 @@ pub enum Group {
     SortedSet,
     /// Publish/subscribe.
     PubSub,
+    /// Several commands as one.
+    Transactions,
+    /// Scripts and functions.
+    Scripting,
 }
 
 impl Group {
@@ -87,6 +93,8 @@ impl Group {
             Group::Hash => "hash",
             Group::SortedSet => "sorted-set",
             Group::PubSub => "pubsub",
+            Group::Transactions => "transactions",
+            Group::Scripting => "scripting",
         }
     }
 }
@@ -128,9 +136,13 @@ pub struct Command {
     /// Whether a request reads keys that only the data name (patterns of SORT): it then runs with every stripe of its
     /// database held, and only then may it ask for keys that it does not declare.
     pub wide: Option<fn(Request<'_>) -> bool>,
+    /// The database that a request selects for those after it, where a transaction is planned.
+    pub selects: Option<fn(Request<'_>) -> Option<usize>>,
     /// The argument that names an element of the key's collection, 0 for none: in a pipeline on one key its
     /// memory is asked for ahead.
     pub element: usize,
+    /// The type (as TYPE names it) that a blocking command waits for: who changes one of its keys to it runs the request again.
+    pub awaits: Option<&'static str>,
     /// The argument grammar: documentation, hints and the fuzz grammar.
     pub args: &'static [Arg],
     /// What changed since its introduction: (version, change).
@@ -160,7 +172,9 @@ impl Command {
         variable: None,
         elsewhere: None,
         wide: None,
+        selects: None,
         element: 0,
+        awaits: None,
         args: &[],
         history: &[],
         tips: &[],

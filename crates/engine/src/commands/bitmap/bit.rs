@@ -32,10 +32,15 @@ fn setbit(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         b"1" => 1,
         _ => return Err(CommandError::BIT_VALUE),
     };
-    let bytes = cx.keys.string_mut(0, bytes_for(offset)?)?;
+    let len = bytes_for(offset)?;
+    let reaches = cx.keys.string(0)?.is_some_and(|old| old.len() >= len);
+    let bytes = cx.keys.string_mut(0, len)?;
     let before = bits::get_unsigned(bytes, offset, 1);
     if !bits::set_unsigned(bytes, offset, 1, value) {
         return Err(CommandError::BIT_OFFSET);
+    }
+    if reaches && before == value {
+        cx.keys.left_as_it_was(0);
     }
     cx.out.integer(i64::from(before == 1));
     Ok(())

@@ -61,7 +61,7 @@ pub(super) const QUIT: Command = Command {
     summary: "Closes the connection once its replies are sent.",
     group: Group::Connection,
     arity: -1,
-    flags: ALWAYS.with(Flags::SUBSCRIBED),
+    flags: ALWAYS.with(Flags::SUBSCRIBED).with(Flags::UNQUEUED),
     categories: Categories::CONNECTION,
     deprecated: Some(Deprecation {
         since: "7.2.0",
@@ -83,7 +83,7 @@ pub(super) const RESET: Command = Command {
     since: "6.2.0",
     group: Group::Connection,
     arity: 1,
-    flags: ALWAYS.with(Flags::SUBSCRIBED),
+    flags: ALWAYS.with(Flags::SUBSCRIBED).with(Flags::UNQUEUED),
     categories: Categories::CONNECTION,
     run: Run::Session(reset),
     ..Command::NEW
@@ -92,6 +92,7 @@ pub(super) const RESET: Command = Command {
 /// What CLIENT SETINFO said stays: it describes the program, not the use of the connection.
 fn reset(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     let session = &mut *cx.session;
+    cx.env.engine.end_transaction(session);
     session.unsubscribe_all(cx.env.engine);
     session.client.outbox.drain(cx.out, usize::MAX);
     session.authenticated = !cx.env.engine.needs_password();
@@ -117,6 +118,7 @@ pub(super) const SELECT: Command = Command {
     flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST),
     categories: Categories::CONNECTION,
     args: &[Arg::integer("index")],
+    selects: Some(|args| usize::try_from(ochre_ds::int::parse_i64(args.get(1)?)?).ok()),
     run: Run::Session(select),
     ..Command::NEW
 };

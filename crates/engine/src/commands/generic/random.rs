@@ -8,7 +8,7 @@
 //! Cost: one lock per stripe for the lengths, one more per draw.
 
 use crate::exec::SweepCx;
-use crate::keyspace::{Database, STRIPES, Stripe};
+use crate::keyspace::{STRIPES, Stripe, Stripes};
 use crate::spec::{Categories, Command, Group, Outcome, Run};
 use ochre_ds::arena::Handle;
 use ochre_ds::table::position_of;
@@ -40,14 +40,17 @@ pub(super) const RANDOMKEY: Command = Command {
 };
 
 fn randomkey(cx: &mut SweepCx<'_>, _: Request<'_>) -> Outcome {
+    let db = cx.env.db;
     let mut lens = [0; STRIPES];
     let mut place = 0;
     for (i, len) in lens.iter_mut().enumerate() {
-        let mut stripe = cx.database.stripe(i);
-        *len = stripe.len() as u64;
-        if *len > 0 {
-            place ^= wide_random(&mut stripe);
-        }
+        let looked = cx.stripes.with(db, i, |stripe| {
+            let len = stripe.len() as u64;
+            (len, if len > 0 { wide_random(stripe) } else { 0 })
+        });
+        let (keys, random) = looked.unwrap_or_default();
+        *len = keys;
+        place ^= random;
     }
     let total: u64 = lens.iter().sum();
     if total == 0 {
@@ -57,19 +60,20 @@ fn randomkey(cx: &mut SweepCx<'_>, _: Request<'_>) -> Outcome {
     let mut name = None;
     for _ in 0..DRAWS {
         let index = stripe_at(&lens, place % total);
-        let mut stripe = cx.database.stripe(index);
-        name = draw(&mut stripe, cx.env.now_ms);
+        let drawn = cx.stripes.with(db, index, |stripe| {
+            (draw(stripe, cx.env.now_ms), wide_random(stripe))
+        });
+        (name, place) = drawn.unwrap_or_default();
         if name.is_some() {
             break;
         }
-        place = wide_random(&mut stripe);
     }
     if name.is_none() {
         let (start, now_ms) = (stripe_at(&lens, place % total), cx.env.now_ms);
         cx.env
             .engine
             .runtime
-            .long(&mut || name = first_living(cx.database, start, now_ms));
+            .long(&mut || name = first_living(&cx.stripes, db, start, now_ms));
     }
     match name {
         Some(name) => cx.out.bulk(&name),
@@ -120,22 +124,23 @@ fn draw(stripe: &mut Stripe, now_ms: i64) -> Option<Vec<u8>> {
 }
 
 /// The first living key from the stripe `start` on.
-fn first_living(database: &Database, start: usize, now_ms: i64) -> Option<Vec<u8>> {
+fn first_living(stripes: &Stripes<'_>, db: usize, start: usize, now_ms: i64) -> Option<Vec<u8>> {
     for i in 0..STRIPES {
         let mut position = 0;
         loop {
-            let stripe = database.stripe((start + i) % STRIPES);
             let mut name = None;
-            for _ in 0..SLICE {
-                position = stripe.scan(position, |_, view| {
-                    if name.is_none() && view.expires_at().is_none_or(|at| at > now_ms) {
-                        name = Some(view.key().to_vec());
+            stripes.with(db, (start + i) % STRIPES, |stripe| {
+                for _ in 0..SLICE {
+                    position = stripe.scan(position, |_, view| {
+                        if name.is_none() && view.expires_at().is_none_or(|at| at > now_ms) {
+                            name = Some(view.key().to_vec());
+                        }
+                    });
+                    if position == 0 || name.is_some() {
+                        break;
                     }
-                });
-                if position == 0 || name.is_some() {
-                    break;
                 }
-            }
+            });
             if name.is_some() {
                 return name;
             }

@@ -10,7 +10,7 @@
 
 use crate::error::CommandError;
 use crate::exec::{Env, SweepCx};
-use crate::keyspace::{Cursor, Database, stripe_of};
+use crate::keyspace::{Cursor, Stripes, stripe_of};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_ds::glob::{glob_match, is_literal, literal_prefix};
 use ochre_ds::int::parse_i64;
@@ -78,7 +78,7 @@ impl Names {
 ///
 /// The pattern's literal beginning is all that is compared while the stripe is held.
 fn slice(
-    database: &Database,
+    (stripes, db): (&Stripes<'_>, usize),
     cursor: Cursor,
     now_ms: i64,
     wanted: Wanted<'_>,
@@ -88,7 +88,7 @@ fn slice(
     let prefix = wanted.pattern.map_or(&[][..], literal_prefix);
     let mut visited = 0;
     names.clear();
-    let next = database.step(cursor, |stripe, mut position| {
+    let next = stripes.step(db, cursor, |stripe, mut position| {
         if stripe.is_empty() {
             return 0;
         }
@@ -128,7 +128,7 @@ pub(super) const KEYS: Command = Command {
 fn keys(cx: &mut SweepCx<'_>, args: Request<'_>) -> Outcome {
     let pattern = &args[1];
     if is_literal(pattern) {
-        let there = is_there(cx.database, &cx.env, pattern);
+        let there = is_there(&cx.stripes, &cx.env, pattern);
         cx.out.array(usize::from(there));
         if there {
             cx.out.bulk(pattern);
@@ -140,7 +140,14 @@ fn keys(cx: &mut SweepCx<'_>, args: Request<'_>) -> Outcome {
     let (mut cursor, mut names) = (Cursor::START, Names::default());
     loop {
         let now_ms = cx.env.now_ms;
-        (cursor, _) = slice(cx.database, cursor, now_ms, wanted, SLICE, &mut names);
+        (cursor, _) = slice(
+            (&cx.stripes, cx.env.db),
+            cursor,
+            now_ms,
+            wanted,
+            SLICE,
+            &mut names,
+        );
         for name in names.iter().filter(|n| wanted.names(n)) {
             cx.out.bulk(name);
             count += 1;
@@ -155,13 +162,15 @@ fn keys(cx: &mut SweepCx<'_>, args: Request<'_>) -> Outcome {
 }
 
 /// Whether a key is there and its time has not come.
-fn is_there(database: &Database, env: &Env<'_>, name: &[u8]) -> bool {
+fn is_there(stripes: &Stripes<'_>, env: &Env<'_>, name: &[u8]) -> bool {
     let hash = env.engine.keyspace.hasher().hash(name);
-    let stripe = database.stripe(stripe_of(hash));
-    stripe
-        .find(hash, name)
-        .and_then(|found| stripe.view(found.handle))
-        .is_some_and(|view| view.expires_at().is_none_or(|at| at > env.now_ms))
+    let there = stripes.with(env.db, stripe_of(hash), |stripe| {
+        stripe
+            .find(hash, name)
+            .and_then(|found| stripe.view(found.handle))
+            .is_some_and(|view| view.expires_at().is_none_or(|at| at > env.now_ms))
+    });
+    there.unwrap_or(false)
 }
 
 pub(super) const SCAN: Command = Command {
@@ -241,7 +250,14 @@ fn visit(cx: &mut SweepCx<'_>, start: Cursor, wanted: Wanted<'_>, count: usize) 
     let (mut names, mut found) = (Names::default(), Vec::new());
     loop {
         let visited;
-        (cursor, visited) = slice(cx.database, cursor, cx.env.now_ms, wanted, left, &mut names);
+        (cursor, visited) = slice(
+            (&cx.stripes, cx.env.db),
+            cursor,
+            cx.env.now_ms,
+            wanted,
+            left,
+            &mut names,
+        );
         left = left.saturating_sub(visited);
         if names.iter().any(|n| wanted.names(n)) {
             found.push(std::mem::take(&mut names));

@@ -31,7 +31,7 @@ pub(super) const WAIT: Command = Command {
 fn wait(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let replicas = parse_i64(&args[1]).ok_or(CommandError::NOT_INTEGER)?;
     let until = deadline(&args[2], cx.env.now_ms)?;
-    if replicas > 0 {
+    if replicas > 0 && !cx.session.in_unit {
         cx.session.hold_until_ms = Some(until);
     }
     cx.out.integer(0);
@@ -68,7 +68,7 @@ fn waitaof(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     if local > 0 {
         return Err(CommandError::WAITAOF_DISABLED);
     }
-    if replicas > 0 {
+    if replicas > 0 && !cx.session.in_unit {
         cx.session.hold_until_ms = Some(until);
     }
     cx.out.array(2);

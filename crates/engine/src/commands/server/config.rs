@@ -72,7 +72,11 @@ const SET: Command = Command {
     complexity: "O(N) when N is the number of configuration parameters provided",
     arity: -4,
     // Some settings are secrets. The hook may rebind listeners.
-    flags: SUB.flags.with(Flags::SECRET).with(Flags::LONG),
+    flags: SUB
+        .flags
+        .with(Flags::SECRET)
+        .with(Flags::LONG)
+        .with(Flags::KEYSPACE),
     args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
     history: &[("7.0.0", "Changes several settings at once.")],
     tips: EVERYWHERE,
@@ -93,7 +97,7 @@ fn set(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         .settings
         .set(&pairs, origin, &*engine.apply)
         .map_err(|e| CommandError::config_set(&e))?;
-    engine.settings_changed();
+    engine.settings_changed(&cx.stripes);
     cx.out.ok();
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) const DBSIZE: Command = Command {
 };
 
 fn dbsize(cx: &mut SweepCx<'_>, _: Request<'_>) -> Outcome {
-    let len = cx.database.len();
+    let len = cx.stripes.len(cx.env.db);
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -61,17 +61,17 @@ pub(super) const FLUSHDB: Command = Command {
     ..FLUSH
 };
 
-fn flushall(cx: &mut CutCx<'_>, args: Request<'_>) -> Outcome {
+fn flushall(cx: &mut CutCx<'_, '_>, args: Request<'_>) -> Outcome {
     let databases: Vec<usize> = cx.cut.used().collect();
     empty(cx, args, &databases)
 }
 
-fn flushdb(cx: &mut CutCx<'_>, args: Request<'_>) -> Outcome {
+fn flushdb(cx: &mut CutCx<'_, '_>, args: Request<'_>) -> Outcome {
     let database = cx.env.db;
     empty(cx, args, &[database])
 }
 
-fn empty(cx: &mut CutCx<'_>, args: Request<'_>, databases: &[usize]) -> Outcome {
+fn empty(cx: &mut CutCx<'_, '_>, args: Request<'_>, databases: &[usize]) -> Outcome {
     cx.background = match (args.get(1), args.len()) {
         (None, _) => cx.env.engine.settings.flag(id::LAZYFREE_LAZY_USER_FLUSH),
         (Some(word), 2) if word.eq_ignore_ascii_case(b"async") => true,
@@ -106,7 +106,7 @@ pub(super) const SWAPDB: Command = Command {
     ..Command::NEW
 };
 
-fn swapdb(cx: &mut CutCx<'_>, args: Request<'_>) -> Outcome {
+fn swapdb(cx: &mut CutCx<'_, '_>, args: Request<'_>) -> Outcome {
     let number = |i: usize, error: CommandError| {
         ochre_ds::int::parse_i64(&args[i])
             .and_then(|n| i32::try_from(n).ok())

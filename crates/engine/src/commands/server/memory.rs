@@ -75,6 +75,7 @@ const STATS: Command = Command {
     name: "stats",
     summary: "Returns figures on the server's memory.",
     tips: PER_SHARD,
+    flags: Flags::KEYSPACE,
     run: Run::Session(stats),
     ..SUB
 };
@@ -88,7 +89,7 @@ enum Figure {
 
 fn stats(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     use Figure::{Bytes, Ratio, Signed};
-    let facts = MemoryFacts::gather(cx.env.engine);
+    let facts = MemoryFacts::gather(cx.env.engine, &cx.stripes);
     let (f, keys) = (facts.figures, facts.keys());
     let data = facts.used.saturating_sub(facts.startup);
     let before: [(&str, Figure); 12] = [
@@ -172,12 +173,13 @@ const DOCTOR: Command = Command {
     name: "doctor",
     summary: "Reports what looks wrong with the server's memory.",
     tips: PER_SHARD,
+    flags: Flags::KEYSPACE,
     run: Run::Session(doctor),
     ..SUB
 };
 
 fn doctor(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
-    let facts = MemoryFacts::gather(cx.env.engine);
+    let facts = MemoryFacts::gather(cx.env.engine, &cx.stripes);
     cx.out.verbatim(b"txt", diagnose(&facts).as_bytes());
     Ok(())
 }

@@ -18,13 +18,13 @@ const BATCH: u64 = 1024;
 
 /// Lends the stripe of a key, and what its hash is.
 pub(super) fn with_stripe<R>(
-    env: Env<'_>,
+    cx: &SessionCx<'_>,
     key: &[u8],
     work: impl FnOnce(&mut Stripe, u64) -> R,
 ) -> R {
-    let keyspace = &env.engine.keyspace;
-    let hash = keyspace.hasher().hash(key);
-    work(&mut keyspace.database(env.db).stripe(stripe_of(hash)), hash)
+    let hash = cx.env.engine.keyspace.hasher().hash(key);
+    cx.stripes
+        .with_new(cx.env.db, stripe_of(hash), |stripe| work(stripe, hash))
 }
 
 /// A value that is not expired, copied (a large one by reference).
@@ -33,8 +33,9 @@ struct Seen {
     value: Detached,
 }
 
-fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
-    with_stripe(env, key, |stripe, hash| {
+fn look(cx: &SessionCx<'_>, key: &[u8]) -> Option<Seen> {
+    let env = cx.env;
+    with_stripe(cx, key, |stripe, hash| {
         let found = stripe.find(hash, key)?;
         let value = stripe.duplicate(found.handle)?;
         if value.expires_at.is_some_and(|at| at <= env.now_ms) {
@@ -50,7 +51,7 @@ fn look(env: Env<'_>, key: &[u8]) -> Option<Seen> {
 /// Tells where and how a value is kept. Values move, so the address holds for a moment only.
 pub(super) fn object(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let env = cx.env;
-    let seen = look(env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
+    let seen = look(cx, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
     let rule = env.engine.access_rule(env.now_ms);
     let clock = seen.value.clock;
     let idle = if rule.lfu {
@@ -92,7 +93,7 @@ fn nodes(env: Env<'_>, list: ListRef<'_>) -> String {
 
 /// Tells of a value that is kept as a hash table how many elements it has.
 pub(super) fn table_of(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
-    let seen = look(cx.env, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
+    let seen = look(cx, &args[0]).ok_or(CommandError::NO_SUCH_KEY)?;
     let len = match seen.value.value() {
         Value::Set(SetRef::Table(dict)) => dict.len(),
         Value::Hash(HashRef::Table(dict)) => dict.len(),
@@ -105,7 +106,7 @@ pub(super) fn table_of(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
 }
 
 pub(super) fn digest(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
-    let sum = digest::dataset_digest(&cx.env.engine.keyspace, cx.env.now_ms);
+    let sum = digest::dataset_digest(&cx.stripes, cx.env.now_ms);
     cx.out.simple(digest::hex(&sum));
     Ok(())
 }
@@ -113,7 +114,7 @@ pub(super) fn digest(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
 pub(super) fn digest_value(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     cx.out.array(args.len());
     for key in args {
-        let sum = look(cx.env, key).map_or_else(digest::Sum::default, |seen| {
+        let sum = look(cx, key).map_or_else(digest::Sum::default, |seen| {
             digest::value_digest(seen.value.value(), seen.value.expires_at.is_some())
         });
         cx.out.simple(digest::hex(&sum));
@@ -154,7 +155,7 @@ pub(super) fn populate(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         if size > 0 {
             value.resize(size, 0);
         }
-        let made = with_stripe(cx.env, &key, |stripe, hash| {
+        let made = with_stripe(cx, &key, |stripe, hash| {
             if stripe.find(hash, &key).is_some() {
                 return Ok(false);
             }
@@ -165,7 +166,7 @@ pub(super) fn populate(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         cx.session.tally.changes += u64::from(made);
     }
     if cx.env.engine.memory.is_limited() {
-        cx.env.engine.poll_memory();
+        cx.env.engine.poll_memory(&cx.stripes);
     }
     cx.out.ok();
     Ok(())

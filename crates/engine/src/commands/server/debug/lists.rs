@@ -66,7 +66,7 @@ fn describe(
     describe: impl FnOnce(Value<'_>) -> Option<String>,
 ) -> Result<Option<String>, CommandError> {
     let now_ms = cx.env.now_ms;
-    with_stripe(cx.env, key, |stripe, hash| {
+    with_stripe(cx, key, |stripe, hash| {
         let found = stripe.find(hash, key)?;
         let view = stripe.view(found.handle)?;
         if view.expires_at().is_some_and(|at| at <= now_ms) {

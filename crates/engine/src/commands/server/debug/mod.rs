@@ -32,7 +32,8 @@ pub(super) const DEBUG: Command = Command {
         .with(Flags::LOADING)
         .with(Flags::STALE)
         .with(Flags::SYSTEM)
-        .with(Flags::LONG),
+        .with(Flags::LONG)
+        .with(Flags::KEYSPACE),
     run: Run::Session(debug),
     ..Command::NEW
 };
@@ -277,7 +278,12 @@ fn sleep(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     // compat: what is no duration is none.
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     let start = Instant::now();
-    let cut = Cut::take(&cx.env.engine.keyspace);
+    let keyspace = &cx.env.engine.keyspace;
+    let mut cut = None;
+    // Within a unit everything is held already.
+    while cut.is_none() && !cx.session.in_unit {
+        cut = Cut::take(keyspace);
+    }
     while let Some(left) = duration.checked_sub(start.elapsed())
         && !left.is_zero()
         && !cx.session.client.is_killed()

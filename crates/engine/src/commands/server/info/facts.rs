@@ -4,7 +4,7 @@
 //! while another thing is read, so figures of one reply may differ by what happened in between.
 
 use crate::exec::{Counter, Engine};
-use crate::keyspace::STRIPES;
+use crate::keyspace::{STRIPES, Stripes};
 use crate::ports::MemoryFigures;
 use std::cell::OnceCell;
 use std::fmt::Write;
@@ -90,7 +90,7 @@ pub(in super::super) struct MemoryFacts {
 
 impl MemoryFacts {
     /// Reads everything.
-    pub(in super::super) fn gather(engine: &Engine) -> MemoryFacts {
+    pub(in super::super) fn gather(engine: &Engine, stripes: &Stripes<'_>) -> MemoryFacts {
         let clients = ClientFacts::gather(engine);
         let figures = engine.memory.figures();
         MemoryFacts {
@@ -101,7 +101,7 @@ impl MemoryFacts {
             startup: engine.startup_memory,
             clients: clients.buffers,
             connected: clients.connected,
-            databases: databases(engine),
+            databases: databases(stripes),
         }
     }
 
@@ -138,12 +138,9 @@ impl MemoryFacts {
     }
 }
 
-fn databases(engine: &Engine) -> Vec<DatabaseFacts> {
+fn databases(stripes: &Stripes<'_>) -> Vec<DatabaseFacts> {
     let mut found = Vec::new();
-    for index in 0..engine.keyspace.count() {
-        let Some(database) = engine.keyspace.used(index) else {
-            continue;
-        };
+    for index in 0..stripes.databases() {
         let mut facts = DatabaseFacts {
             index,
             keys: 0,
@@ -151,10 +148,11 @@ fn databases(engine: &Engine) -> Vec<DatabaseFacts> {
             table: 0,
         };
         for stripe in 0..STRIPES {
-            let stripe = database.stripe(stripe);
-            facts.keys += stripe.len() as u64;
-            facts.volatile += stripe.volatile_len() as u64;
-            facts.table += stripe.table_bytes() as u64;
+            stripes.with(index, stripe, |stripe| {
+                facts.keys += stripe.len() as u64;
+                facts.volatile += stripe.volatile_len() as u64;
+                facts.table += stripe.table_bytes() as u64;
+            });
         }
         if facts.keys > 0 {
             found.push(facts);
@@ -195,18 +193,20 @@ impl ClientFacts {
 }
 
 /// See the module's documentation.
-pub(super) struct Facts<'a> {
+pub(super) struct Facts<'a, 's> {
     pub(super) engine: &'a Engine,
+    pub(super) stripes: &'a Stripes<'s>,
     pub(super) now_ms: i64,
     memory: OnceCell<MemoryFacts>,
     clients: OnceCell<ClientFacts>,
     cpu: OnceCell<[f64; 4]>,
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn new(engine: &'a Engine, now_ms: i64) -> Facts<'a> {
+impl<'a, 's> Facts<'a, 's> {
+    pub(super) fn new(engine: &'a Engine, stripes: &'a Stripes<'s>, now_ms: i64) -> Facts<'a, 's> {
         Facts {
             engine,
+            stripes,
             now_ms,
             memory: OnceCell::new(),
             clients: OnceCell::new(),
@@ -215,7 +215,8 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn memory(&self) -> &MemoryFacts {
-        self.memory.get_or_init(|| MemoryFacts::gather(self.engine))
+        self.memory
+            .get_or_init(|| MemoryFacts::gather(self.engine, self.stripes))
     }
 
     pub(super) fn clients(&self) -> &ClientFacts {

@@ -1,7 +1,8 @@
 //! The sections of INFO with one line for each command, error code or database.
 
 use super::facts::{Facts, to_f64};
-use crate::exec::{Engine, LATENCY_BUCKETS};
+use crate::exec::LATENCY_BUCKETS;
+use crate::keyspace::Stripes;
 use crate::settings::id;
 use std::fmt::Write;
 
@@ -9,7 +10,7 @@ use std::fmt::Write;
 const TTL_SAMPLES: u64 = 64;
 
 /// Calls, time and failures of every command that was called.
-pub(super) fn commands(facts: &Facts<'_>, text: &mut String) {
+pub(super) fn commands(facts: &Facts<'_, '_>, text: &mut String) {
     let engine = facts.engine;
     for entry in engine.lookup.entries() {
         let counts = engine.stats.command(entry.index);
@@ -35,7 +36,7 @@ pub(super) fn commands(facts: &Facts<'_>, text: &mut String) {
 }
 
 /// Error replies by code.
-pub(super) fn errors(facts: &Facts<'_>, text: &mut String) {
+pub(super) fn errors(facts: &Facts<'_, '_>, text: &mut String) {
     for (code, count) in facts.engine.stats.errors() {
         // Characters that would break the line's syntax, as DEBUG ERROR can produce them.
         let clean = |c: char| {
@@ -51,7 +52,7 @@ pub(super) fn errors(facts: &Facts<'_>, text: &mut String) {
 }
 
 /// Percentiles of the time that each command took, in microseconds.
-pub(super) fn latencies(facts: &Facts<'_>, text: &mut String) {
+pub(super) fn latencies(facts: &Facts<'_, '_>, text: &mut String) {
     let engine = facts.engine;
     if !engine.settings.flag(id::LATENCY_TRACKING) {
         return;
@@ -87,9 +88,9 @@ fn quantile(buckets: &[u64; LATENCY_BUCKETS], percentile: f64) -> f64 {
 }
 
 /// Keys of every database that holds some.
-pub(super) fn databases(facts: &Facts<'_>, text: &mut String) {
+pub(super) fn databases(facts: &Facts<'_, '_>, text: &mut String) {
     for database in facts.databases() {
-        let ttl = mean_ttl_ms(facts.engine, database.index, facts.now_ms);
+        let ttl = mean_ttl_ms(facts.stripes, database.index, facts.now_ms);
         let _ = write!(
             text,
             "db{}:keys={},expires={},avg_ttl={ttl},subexpiry=0\r\n",
@@ -99,25 +100,23 @@ pub(super) fn databases(facts: &Facts<'_>, text: &mut String) {
 }
 
 /// The mean time to live of a sample, milliseconds. Keys lie in hash order, so the first are a fair sample.
-fn mean_ttl_ms(engine: &Engine, index: usize, now_ms: i64) -> i64 {
-    let Some(database) = engine.keyspace.used(index) else {
-        return 0;
-    };
+fn mean_ttl_ms(stripes: &Stripes<'_>, index: usize, now_ms: i64) -> i64 {
     let (mut sum, mut seen) = (0i128, 0u64);
     for stripe in 0..crate::keyspace::STRIPES {
-        let stripe = database.stripe(stripe);
-        let mut at = 0;
-        while stripe.volatile_len() > 0 {
-            at = stripe.scan_volatile(at, |_, view| {
-                if let Some(expires_at) = view.expires_at() {
-                    sum += i128::from(expires_at.saturating_sub(now_ms).max(0));
-                    seen += 1;
+        stripes.with(index, stripe, |stripe| {
+            let mut at = 0;
+            while stripe.volatile_len() > 0 {
+                at = stripe.scan_volatile(at, |_, view| {
+                    if let Some(expires_at) = view.expires_at() {
+                        sum += i128::from(expires_at.saturating_sub(now_ms).max(0));
+                        seen += 1;
+                    }
+                });
+                if at == 0 || seen >= TTL_SAMPLES {
+                    break;
                 }
-            });
-            if at == 0 || seen >= TTL_SAMPLES {
-                break;
             }
-        }
+        });
         if seen >= TTL_SAMPLES {
             break;
         }

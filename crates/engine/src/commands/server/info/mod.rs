@@ -19,13 +19,13 @@ use facts::{Facts, Value};
 use ochre_resp::Request;
 
 /// A field: its name and its value.
-type Row = (&'static str, fn(&Facts<'_>) -> Value);
+type Row = (&'static str, fn(&Facts<'_, '_>) -> Value);
 
 enum Body {
     /// Fixed fields.
     Rows(&'static [Row]),
     /// Lines made from what there is.
-    Listed(fn(&Facts<'_>, &mut String)),
+    Listed(fn(&Facts<'_, '_>, &mut String)),
 }
 
 struct Section {
@@ -49,7 +49,7 @@ const fn listed(
     name: &'static str,
     title: &'static str,
     default: bool,
-    lines: fn(&Facts<'_>, &mut String),
+    lines: fn(&Facts<'_, '_>, &mut String),
 ) -> Section {
     Section {
         name,
@@ -81,7 +81,7 @@ pub(super) const INFO: Command = Command {
     summary: "Returns facts and figures on the server.",
     group: Group::Server,
     arity: -1,
-    flags: Flags::LOADING.with(Flags::STALE),
+    flags: Flags::LOADING.with(Flags::STALE).with(Flags::KEYSPACE),
     categories: Categories::DANGEROUS,
     args: &[Arg::string("section").optional().multiple()],
     history: &[("7.0.0", "Takes several sections.")],
@@ -98,7 +98,7 @@ fn info(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let engine = cx.env.engine;
     // What this batch counted so far belongs to what is shown.
     cx.session.tally.flush(&engine.stats);
-    let facts = Facts::new(engine, cx.env.now_ms);
+    let facts = Facts::new(engine, &cx.stripes, cx.env.now_ms);
     let asked = |section: &Section| {
         if args.len() == 1 {
             return section.default;

@@ -11,11 +11,11 @@ use crate::keyspace::access::CLOCK_MASK;
 use crate::settings::id;
 
 /// Zero, because what would be counted does not exist.
-const NONE: fn(&Facts<'_>) -> Value = |_| Int(0);
+const NONE: fn(&Facts<'_, '_>) -> Value = |_| Int(0);
 /// What Redis reports before something happened for the first time.
-const NEVER: fn(&Facts<'_>) -> Value = |_| Int(-1);
-const OK: fn(&Facts<'_>) -> Value = |_| Word("ok");
-const NO_SHARE: fn(&Facts<'_>) -> Value = |_| Word("0.00");
+const NEVER: fn(&Facts<'_, '_>) -> Value = |_| Int(-1);
+const OK: fn(&Facts<'_, '_>) -> Value = |_| Word("ok");
+const NO_SHARE: fn(&Facts<'_, '_>) -> Value = |_| Word("0.00");
 
 pub(super) const SERVER: &[Row] = &[
     ("redis_version", |_| Word(crate::REDIS_VERSION)),
@@ -204,7 +204,7 @@ pub(super) const PERSISTENCE: &[Row] = &[
 ];
 
 /// Kilobytes per second.
-fn kbps(facts: &Facts<'_>, rate: Rate) -> Value {
+fn kbps(facts: &Facts<'_, '_>, rate: Rate) -> Value {
     Ratio(super::facts::to_f64(facts.engine.rates.per_second(rate)) / 1024.0)
 }
 

@@ -1,0 +1,94 @@
+//! EXEC.
+
+use super::COMMON;
+use crate::error::CommandError;
+use crate::exec::{Session, Transaction, UnitCx};
+use crate::spec::{Command, Flags, Outcome, Run};
+use ochre_resp::Request;
+
+/// Queued requests from which the other connections of the worker are let go on meanwhile.
+const LONG_MIN: usize = 256;
+
+pub(super) const EXEC: Command = Command {
+    name: "exec",
+    summary: "Runs what was queued since MULTI, as one.",
+    complexity: "Depends on commands in the transaction",
+    flags: Flags::NOSCRIPT
+        .with(Flags::LOADING)
+        .with(Flags::STALE)
+        .with(Flags::SKIP_SLOWLOG)
+        .with(Flags::UNQUEUED)
+        .with(Flags::ENDS_TRANSACTION),
+    run: Run::Unit(exec),
+    ..COMMON
+};
+
+fn exec(cx: &mut UnitCx<'_, '_>, _: Request<'_>) -> Outcome {
+    let engine = cx.env.engine;
+    let Some(transaction) = &cx.session.transaction else {
+        return Err(CommandError::EXEC_WITHOUT_MULTI);
+    };
+    let (aborted, denies_oom) = (transaction.aborted, transaction.has(Flags::DENYOOM));
+    if aborted || cx.session.watches_broken() {
+        engine.end_transaction(cx.session);
+        if aborted {
+            return Err(CommandError::EXEC_ABORTED);
+        }
+        cx.out.null_array();
+        return Ok(());
+    }
+    if denies_oom && !engine.make_room() {
+        engine.end_transaction(cx.session);
+        return Err(CommandError::exec_aborted(&CommandError::OOM));
+    }
+    hold(cx)?;
+    // From here on the request is not tried again.
+    let broken = cx.session.watches_broken();
+    let transaction = cx.session.transaction.take().unwrap_or_default();
+    if broken {
+        cx.out.null_array();
+    } else if transaction.len() >= LONG_MIN || transaction.has(Flags::LONG) {
+        engine.runtime.long(&mut || run(cx, &transaction));
+    } else {
+        run(cx, &transaction);
+    }
+    cx.release();
+    engine.end_transaction(cx.session);
+    Ok(())
+}
+
+/// Takes the stripes that the queued requests name, or all if one of them concerns whole databases.
+fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
+    let engine = cx.env.engine;
+    let Session {
+        transaction, plan, ..
+    } = &mut *cx.session;
+    let Some(transaction) = transaction else {
+        return Ok(());
+    };
+    let (mut db, mut ids) = (cx.env.db, Vec::new());
+    for (entry, request) in &transaction.queue {
+        if UnitCx::needs_everything(entry) {
+            return cx.hold_everything();
+        }
+        let request = request.as_request();
+        if let Some(selected) = entry.command.selects.and_then(|selects| selects(request)) {
+            db = selected;
+        }
+        plan.stripes_of(entry.command, request, db, &engine.keyspace, &mut ids);
+    }
+    cx.hold(ids)
+}
+
+fn run(cx: &mut UnitCx<'_, '_>, transaction: &Transaction) {
+    let mut out = std::mem::take(cx.out);
+    out.array(transaction.len());
+    for (entry, request) in &transaction.queue {
+        let request = request.as_request();
+        let outcome = cx.checked_call(*entry, request, &mut out);
+        if let Err(error) = outcome {
+            cx.fail(&error, &mut out);
+        }
+    }
+    *cx.out = out;
+}

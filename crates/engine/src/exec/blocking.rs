@@ -1,0 +1,404 @@
+//! Blocking commands: who waits for which keys, and how they are served.
+//!
+//! A command that finds nothing registers its client as a waiter in the stripes of its keys, all of
+//! which it holds at that moment, so no change falls between looking and waiting. Whoever changes such
+//! a key runs the waiter's request again before the stripe is released, in the order in which waiters
+//! came, until one finds nothing. The waiter's reply is handed to its connection's task.
+//!
+//! Invariants
+//! - A waiter is answered exactly once: by who serves it, by its timeout, or by CLIENT UNBLOCK,
+//!   whoever first finds it waiting under the lock of its state. That lock is taken while stripes are
+//!   held, and no stripe is taken under it but by trying.
+//! - A request that is run again finds the keys absent whose stripes are not held. That is true of them:
+//!   while somebody waits for a key, there is nothing in it for them.
+//! - A key that it adds to must be held. If its stripe cannot be had at once, the waiter's own task
+//!   takes both, and the waiters of the key behind it wait until then.
+
+use super::Engine;
+use super::context::{Env, Out};
+use super::held::Refused;
+use super::interest::Ready;
+use super::plan::Plan;
+use super::run::How;
+use super::session::{Client, Session};
+use crate::error::CommandError;
+use crate::keyspace::Locked;
+use crate::keyspace::interest::Token;
+use crate::keyspace::lock::StripeId;
+use crate::spec::{Access, Command, Run};
+use ochre_resp::{Protocol, RequestBuf};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a blocking command answers when its time has passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Nothing {
+    /// A null.
+    Null,
+    /// A null array; in RESP3 a null.
+    NullArray,
+}
+
+impl Nothing {
+    pub(crate) fn write(self, out: &mut Out) {
+        match self {
+            Nothing::Null => out.null(),
+            Nothing::NullArray => out.null_array(),
+        }
+    }
+}
+
+/// What a handler that found nothing asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// Unix milliseconds, `None` for ever.
+    pub(crate) deadline_ms: Option<i64>,
+    pub(crate) nothing: Nothing,
+}
+
+/// How CLIENT UNBLOCK ends a wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unblock {
+    /// As if the time had passed.
+    Timeout,
+    /// With an error.
+    Error,
+}
+
+enum State {
+    Waiting,
+    /// Another's change could be served if the waiter's task took these stripes itself.
+    Again(Ready),
+    Answered(Out),
+    Unblocked(Unblock),
+    Over,
+}
+
+/// One blocked client.
+pub struct Waiter {
+    id: u64,
+    client: Arc<Client>,
+    command: &'static Command,
+    request: RequestBuf,
+    db: usize,
+    block: Block,
+    /// Where it is registered: stripe and argument.
+    places: Vec<(StripeId, usize)>,
+    state: Mutex<State>,
+}
+
+impl Waiter {
+    /// Ends the wait. Whether there was one to end.
+    pub(crate) fn unblock(&self, how: Unblock) -> bool {
+        let mut state = self.state.lock();
+        let waits = matches!(*state, State::Waiting | State::Again(_));
+        if waits {
+            *state = State::Unblocked(how);
+            drop(state);
+            self.client.wake();
+        }
+        waits
+    }
+}
+
+/// Where a blocked connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waited {
+    /// It goes on waiting, until this time in Unix milliseconds at most.
+    Until(Option<i64>),
+    /// A stripe that it needs is busy: to be asked again soon.
+    Soon,
+    /// The reply is there.
+    Over,
+}
+
+/// How an attempt to serve a waiter ended.
+enum Served {
+    /// It has its reply, or does not wait any more.
+    Done,
+    /// There is nothing in the key for it.
+    Nothing,
+    /// Its own task must do it.
+    Elsewhere,
+}
+
+/// Locked stripes and which ones they are, while waiters are served.
+struct Holding<'h, 'e> {
+    locked: &'h mut Locked<'e>,
+    ids: &'h mut Vec<StripeId>,
+}
+
+impl Holding<'_, '_> {
+    fn index(&mut self, id: StripeId) -> Option<usize> {
+        if let Some(cut) = self.locked.cut_mut() {
+            return Some(cut.base(id.database()) + id.stripe());
+        }
+        self.ids.iter().position(|held| *held == id)
+    }
+}
+
+impl Engine {
+    /// Registers the session's client as waiting for the keys of its plan, which are locked.
+    #[cold]
+    pub(crate) fn wait(
+        &self,
+        session: &mut Session,
+        command: &'static Command,
+        request: ochre_resp::Request<'_>,
+        locked: &mut Locked<'_>,
+        block: Block,
+    ) {
+        let awaited = session
+            .plan
+            .keys
+            .iter()
+            .filter(|k| !k.access.has(Access::INSERT));
+        let waiter = Arc::new(Waiter {
+            id: session.client.id,
+            client: session.client.clone(),
+            command,
+            request: request.to_buf(),
+            db: session.db,
+            block,
+            places: awaited.clone().map(|k| (k.id, k.arg)).collect(),
+            state: Mutex::new(State::Waiting),
+        });
+        let token: Token = waiter.clone();
+        for key in awaited {
+            let name = request.get(key.arg).unwrap_or_default();
+            let interest = locked.stripe_mut(key.guard).interest_mut();
+            interest.wait(name, waiter.id, &token);
+        }
+        *session.client.waiter.lock() = Some(waiter.clone());
+        session.blocked = Some(waiter);
+        self.blocked.fetch_add(1, Relaxed);
+    }
+
+    /// Serves those who wait for the keys of `ready`, whose stripes are in `locked`, and for what serving them changes.
+    #[cold]
+    pub(crate) fn serve<'e>(
+        &'e self,
+        session: &mut Session,
+        locked: &mut Locked<'e>,
+        ids: &mut Vec<StripeId>,
+        ready: Vec<Ready>,
+    ) {
+        let mut holding = Holding { locked, ids };
+        let mut queue = VecDeque::from(ready);
+        while let Some(key) = queue.pop_front() {
+            self.serve_key(session, &mut holding, &key, &mut queue);
+        }
+    }
+
+    fn serve_key<'e>(
+        &'e self,
+        session: &mut Session,
+        holding: &mut Holding<'_, 'e>,
+        key: &Ready,
+        queue: &mut VecDeque<Ready>,
+    ) {
+        let Some(index) = holding.index(key.id) else {
+            return;
+        };
+        let mut at = 0;
+        loop {
+            let stripe = holding.locked.stripe(index);
+            let next = stripe
+                .interest
+                .as_ref()
+                .and_then(|i| i.waiting_at(&key.name, at));
+            let Some((id, token)) = next else {
+                return;
+            };
+            let kind = stripe.find(key.hash, &key.name);
+            let kind = kind.and_then(|found| stripe.view(found.handle)?.kind());
+            let Some(kind) = kind else {
+                return;
+            };
+            let served = match token.downcast::<Waiter>() {
+                Ok(waiter) if waiter.command.awaits != Some(kind.type_name()) => Served::Nothing,
+                Ok(waiter) => self.serve_one(session, holding, &waiter, key, queue),
+                Err(_) => Served::Done,
+            };
+            match served {
+                Served::Done => {
+                    let stripe = holding.locked.stripe_mut(index);
+                    stripe.lose_interest(|interest| interest.leave(&key.name, id));
+                }
+                Served::Nothing => at += 1,
+                Served::Elsewhere => return,
+            }
+        }
+    }
+
+    /// Runs a waiter's request again. The key `ready` is there, and of the type that it waits for.
+    fn serve_one<'e>(
+        &'e self,
+        session: &mut Session,
+        holding: &mut Holding<'_, 'e>,
+        waiter: &Waiter,
+        ready: &Ready,
+        queue: &mut VecDeque<Ready>,
+    ) -> Served {
+        let mut state = waiter.state.lock();
+        if !matches!(*state, State::Waiting | State::Again(_)) {
+            return Served::Done;
+        }
+        let (request, Run::Write(handler)) = (waiter.request.as_request(), waiter.command.run)
+        else {
+            return Served::Done;
+        };
+        let mut plan = Plan::default();
+        let filled = plan.fill(waiter.command, request, waiter.db, &self.keyspace);
+        let Some(base) = holding.index(ready.id).filter(|_| filled.is_ok()) else {
+            return Served::Done;
+        };
+        for key in &mut plan.keys {
+            key.guard = match holding.index(key.id) {
+                Some(index) => index,
+                // Not held: not found in the stripe that is looked into instead.
+                None if !key.access.has(Access::INSERT) => base,
+                None if holding.locked.try_add(&self.keyspace, key.id) => {
+                    holding.ids.push(key.id);
+                    holding.ids.len() - 1
+                }
+                None => {
+                    *state = State::Again(ready.clone());
+                    waiter.client.wake();
+                    return Served::Elsewhere;
+                }
+            };
+        }
+        let protocol = waiter.client.protocol.load(Relaxed);
+        let mut out = Out::new(match protocol {
+            3 => Protocol::Resp3,
+            _ => Protocol::Resp2,
+        });
+        let env = Env {
+            engine: self,
+            now_ms: session.now_ms,
+            db: waiter.db,
+        };
+        let how = How {
+            touch: Some(session.rule),
+            ..How::default()
+        };
+        let applied = self.apply(
+            holding.locked,
+            &mut plan,
+            request,
+            &mut out,
+            env,
+            how,
+            |cx| handler(cx, request),
+        );
+        self.discard(applied.garbage);
+        session.tally.changes += applied.changes;
+        queue.extend(applied.ready);
+        if applied.outcome.is_ok() && applied.block.is_some() {
+            return Served::Nothing;
+        }
+        let mut stream = applied.stream;
+        while let Some(producer) = &mut stream {
+            if !producer.produce(&mut out) {
+                stream = None;
+            }
+        }
+        if let Err(error) = applied.outcome {
+            out = Out::new(out.protocol());
+            self.stats.error(error.code());
+            out.error(error.text());
+        }
+        *state = State::Answered(out);
+        drop(state);
+        waiter.client.wake();
+        Served::Done
+    }
+
+    /// Asks whether a blocked connection may go on. When it is over, its reply is in `out`.
+    ///
+    /// The connection's task asks when it was woken and when the time has come.
+    pub fn poll_wait(&self, session: &mut Session, out: &mut Out) -> Waited {
+        let Some(waiter) = session.blocked.clone() else {
+            return Waited::Over;
+        };
+        session.now_ms = self.clock.unix_ms();
+        let again = {
+            let state = waiter.state.lock();
+            match &*state {
+                State::Again(ready) => Some(ready.clone()),
+                _ => None,
+            }
+        };
+        if let Some(ready) = again
+            && self.serve_again(session, &waiter, &ready) == Err(Refused::Busy)
+        {
+            return Waited::Soon;
+        }
+        let mut state = waiter.state.lock();
+        let passed = waiter
+            .block
+            .deadline_ms
+            .is_some_and(|at| at <= session.now_ms);
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Waiting | State::Again(_) if passed => waiter.block.nothing.write(out),
+            waits @ (State::Waiting | State::Again(_)) => {
+                *state = waits;
+                return Waited::Until(waiter.block.deadline_ms);
+            }
+            State::Answered(reply) => out.append(reply),
+            State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(out),
+            State::Unblocked(Unblock::Error) => {
+                self.stats.error(CommandError::UNBLOCKED.code());
+                out.error(CommandError::UNBLOCKED.text());
+            }
+            State::Over => {}
+        }
+        drop(state);
+        self.stop_waiting(session);
+        Waited::Over
+    }
+
+    /// Serves the key that a waiter could not be served from elsewhere, with the stripes of all keys that it adds to.
+    fn serve_again(
+        &self,
+        session: &mut Session,
+        waiter: &Arc<Waiter>,
+        ready: &Ready,
+    ) -> Result<(), Refused> {
+        let mut plan = Plan::default();
+        let request = waiter.request.as_request();
+        let _ = plan.fill(waiter.command, request, waiter.db, &self.keyspace);
+        let added_to = plan.keys.iter().filter(|k| k.access.has(Access::INSERT));
+        let mut ids: Vec<StripeId> = added_to.map(|k| k.id).collect();
+        ids.push(ready.id);
+        ids.sort_unstable();
+        ids.dedup();
+        let mut locked = Locked::take(&self.keyspace, &ids).ok_or(Refused::Busy)?;
+        {
+            let mut state = waiter.state.lock();
+            if matches!(*state, State::Again(_)) {
+                *state = State::Waiting;
+            }
+        }
+        self.serve(session, &mut locked, &mut ids, vec![ready.clone()]);
+        Ok(())
+    }
+
+    /// Ends a wait: the client is registered nowhere afterwards. Also for connections that end.
+    pub(crate) fn stop_waiting(&self, session: &mut Session) {
+        let Some(waiter) = session.blocked.take() else {
+            return;
+        };
+        *session.client.waiter.lock() = None;
+        *waiter.state.lock() = State::Over;
+        for (id, arg) in &waiter.places {
+            let name = waiter.request.as_request().get(*arg).unwrap_or_default();
+            let mut stripe = self.keyspace.database(id.database()).stripe(id.stripe());
+            stripe.lose_interest(|interest| interest.leave(name, waiter.id));
+        }
+        self.blocked.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,137 @@
+//! What follows from the change of a key: watchers are told, and who waits for it is to be served.
+//!
+//! Invariant: everything here happens while the key's stripe is locked.
+
+use super::Engine;
+use super::plan::PlannedKey;
+use super::session::Session;
+use crate::keyspace::lock::StripeId;
+use crate::keyspace::{Cut, Stripe, stripe_of};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+
+/// A key that changed and that somebody waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) id: StripeId,
+    pub(crate) hash: u64,
+    pub(crate) name: Box<[u8]>,
+}
+
+/// A key that a connection watches.
+pub(crate) struct Watched {
+    db: usize,
+    key: Vec<u8>,
+    /// When it expires, which is a change too.
+    expires_at: Option<i64>,
+}
+
+/// What a connection watches, and whether any of it changed.
+#[derive(Default)]
+pub(crate) struct Watches {
+    keys: Vec<Watched>,
+    changed: Arc<AtomicBool>,
+}
+
+impl Watches {
+    /// Whether a watched key changed, or its time has come.
+    pub(crate) fn are_broken(&self, now_ms: i64) -> bool {
+        let expired = |w: &Watched| w.expires_at.is_some_and(|at| at <= now_ms);
+        !self.keys.is_empty() && (self.changed.load(Acquire) || self.keys.iter().any(expired))
+    }
+}
+
+impl Session {
+    /// Whether EXEC has to fail because of what it watches.
+    pub(crate) fn watches_broken(&self) -> bool {
+        let watches = self.watches.as_ref();
+        watches.is_some_and(|watches| watches.are_broken(self.now_ms))
+    }
+}
+
+impl Engine {
+    /// Tells those who are interested in a key that it changed.
+    #[cold]
+    pub(crate) fn key_changed(
+        &self,
+        stripe: &Stripe,
+        key: &PlannedKey,
+        name: &[u8],
+        ready: &mut Vec<Ready>,
+    ) {
+        let Some(interest) = &stripe.interest else {
+            return;
+        };
+        interest.touch(name);
+        if interest.is_awaited(name) && key.found.is_some() {
+            ready.push(Ready {
+                id: key.id,
+                hash: key.hash,
+                name: name.into(),
+            });
+        }
+    }
+
+    /// Watches a key from now on. One that has expired is removed first: that is no change of what is watched.
+    pub(crate) fn watch(&self, session: &mut Session, name: &[u8]) {
+        let (id, db) = (session.client.id, session.db);
+        let watches = session.watches.get_or_insert_default();
+        if watches.keys.iter().any(|w| w.db == db && w.key == name) {
+            return;
+        }
+        let hash = self.keyspace.hasher().hash(name);
+        let mut stripe = self.keyspace.database(db).stripe(stripe_of(hash));
+        let mut expires_at = None;
+        if let Some(found) = stripe.find(hash, name) {
+            expires_at = stripe.view(found.handle).and_then(|v| v.expires_at());
+            if expires_at.is_some_and(|at| at <= session.now_ms) && !self.expiry_is_paused() {
+                let garbage = stripe.remove(hash, found);
+                self.expired(&stripe, db, name);
+                self.discard(vec![garbage]);
+                expires_at = None;
+            }
+        }
+        stripe.interest_mut().watch(name, id, &watches.changed);
+        watches.keys.push(Watched {
+            db,
+            key: name.to_vec(),
+            expires_at,
+        });
+    }
+
+    /// Stops watching anything. No stripe may be held.
+    pub(crate) fn unwatch(&self, session: &mut Session) {
+        let Some(watches) = session.watches.take() else {
+            return;
+        };
+        for watched in watches.keys {
+            let hash = self.keyspace.hasher().hash(&watched.key);
+            let mut stripe = self.keyspace.database(watched.db).stripe(stripe_of(hash));
+            stripe.lose_interest(|interest| interest.unwatch(&watched.key, session.client.id));
+        }
+    }
+
+    /// Finds the keys that are there and that somebody waits for: after whole databases were exchanged.
+    pub(crate) fn ready_in(&self, cut: &mut Cut<'_>) -> Vec<Ready> {
+        let mut ready = Vec::new();
+        let used: Vec<usize> = cut.used().collect();
+        for db in used {
+            for (i, stripe) in cut.stripes(db).enumerate() {
+                let Some(interest) = &stripe.interest else {
+                    continue;
+                };
+                for name in interest.awaited() {
+                    let hash = self.keyspace.hasher().hash(name);
+                    if stripe.find(hash, name).is_some() {
+                        ready.push(Ready {
+                            id: StripeId::new(db, i),
+                            hash,
+                            name: name.into(),
+                        });
+                    }
+                }
+            }
+        }
+        ready
+    }
+}

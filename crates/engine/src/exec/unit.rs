@@ -1,0 +1,337 @@
+//! A unit: several requests that run as one, with their stripes held from the first to the last.
+//!
+//! Transactions and scripts are units. What a unit changes is journalled as a whole, and who waits for
+//! its keys is served when it is complete, both before its stripes are released: nobody sees its middle.
+//!
+//! Invariants
+//! - The stripes are taken at once, before the first request runs, and let go together. A stripe may be
+//!   added meanwhile ([`UnitCx::reach`]); that never waits for longer than [`PATIENCE`] at a time, so two
+//!   units that want each other's stripes end with an error, not with a deadlock.
+//! - A request of a unit reaches only keys in the stripes held. One that names another key does not
+//!   run; the unit remembers that ([`UnitCx::missed`]), so that it can be run again with every stripe.
+//! - Requests over whole databases run only in a unit that holds everything.
+//! - No request of a unit waits: blocking commands answer as if their time had passed.
+//!
+//! [`PATIENCE`]: crate::keyspace::lock::PATIENCE
+
+use super::Engine;
+use super::context::{Env, Out};
+use super::held::{Held, Refused};
+use super::interest::Ready;
+use super::lookup::Entry;
+use super::plan::Plan;
+use super::session::Session;
+use crate::error::CommandError;
+use crate::keyspace::lock::StripeId;
+use crate::keyspace::{Cut, Locked, STRIPES};
+use crate::spec::{Flags, Outcome, Run};
+use ochre_resp::{Request, RequestBuf};
+
+/// How often a unit that lacks a stripe waits for it.
+const REACHES: usize = 4;
+
+/// The stripes of a unit and what its requests leave to be done at its end.
+pub(crate) struct Unit<'e> {
+    /// The stripes held, in the order of `locked`; without meaning when everything is held.
+    ids: Vec<StripeId>,
+    /// `None` while a request has them.
+    locked: Option<Locked<'e>>,
+    everything: bool,
+    /// Effects of its requests so far, by database.
+    pub(crate) effects: Vec<(usize, RequestBuf)>,
+    /// Keys that changed and that somebody waits for.
+    pub(crate) ready: Vec<Ready>,
+    /// A request named a key whose stripe is not held, or the whole keyspace.
+    missed: Option<Missed>,
+    /// A request changed something.
+    pub(crate) wrote: bool,
+    live_before: usize,
+}
+
+/// What a unit lacked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missed {
+    /// The stripe of a key.
+    Stripe(StripeId),
+    /// Every stripe.
+    Everything,
+}
+
+impl<'e> Unit<'e> {
+    fn new(ids: Vec<StripeId>, locked: Locked<'e>, everything: bool) -> Unit<'e> {
+        Unit {
+            ids,
+            locked: Some(locked),
+            everything,
+            effects: Vec::new(),
+            ready: Vec::new(),
+            missed: None,
+            wrote: false,
+            live_before: 0,
+        }
+    }
+
+    fn index(&mut self, id: StripeId) -> Option<usize> {
+        if self.everything {
+            let cut = self.locked.as_mut()?.cut_mut()?;
+            return Some(cut.base(id.database()) + id.stripe());
+        }
+        self.ids.iter().position(|held| *held == id)
+    }
+
+    /// Lends the stripes to a request, whose plan is changed to count them as this unit does.
+    pub(crate) fn lend(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
+        for i in 0..plan.keys.len() {
+            let id = plan.keys[i].id;
+            let Some(index) = self.index(id) else {
+                self.missed = Some(Missed::Stripe(id));
+                return Err(Refused::Undeclared);
+            };
+            plan.keys[i].guard = index;
+        }
+        if plan.wide {
+            let base = self.index(StripeId::new(db, 0)).filter(|_| self.everything);
+            let Some(base) = base else {
+                self.missed = Some(Missed::Everything);
+                return Err(Refused::Undeclared);
+            };
+            plan.base = base;
+        }
+        self.locked.take().ok_or(Refused::Undeclared)
+    }
+
+    /// Takes the stripes back from a request.
+    pub(crate) fn take_back(&mut self, locked: Locked<'e>) {
+        self.locked = Some(locked);
+    }
+
+    /// The cut, for a request over whole databases.
+    pub(crate) fn cut_mut(&mut self) -> Result<&mut Cut<'e>, Refused> {
+        match self.locked.as_mut().and_then(Locked::cut_mut) {
+            Some(cut) => Ok(cut),
+            None => {
+                self.missed = Some(Missed::Everything);
+                Err(Refused::Undeclared)
+            }
+        }
+    }
+
+    /// Gives the cut away, for a request that changes whole databases; [`Self::take_back`] follows.
+    pub(crate) fn take_cut(&mut self) -> Result<Cut<'e>, Refused> {
+        self.cut_mut()?;
+        match self.locked.take().map(Locked::into_cut) {
+            Some(Ok(cut)) => Ok(cut),
+            _ => Err(Refused::Undeclared),
+        }
+    }
+
+    fn stripes(&self) -> usize {
+        if self.everything {
+            self.locked
+                .as_ref()
+                .map_or(0, |l| l.cut().map_or(0, |c| c.used().count() * STRIPES))
+        } else {
+            self.ids.len()
+        }
+    }
+
+    fn live_bytes(&self) -> usize {
+        let locked = self.locked.as_ref();
+        locked.map_or(0, |l| {
+            (0..self.stripes()).map(|i| l.stripe(i).live_bytes()).sum()
+        })
+    }
+}
+
+/// What a handler of [`Run::Unit`] gets: the right to hold stripes, and to run requests while it does.
+pub struct UnitCx<'a, 'e> {
+    /// The connection's state.
+    pub session: &'a mut Session,
+    /// The reply.
+    pub out: &'a mut Out,
+    /// Time, database, settings.
+    pub env: Env<'e>,
+    pub(crate) held: &'a mut Held<'e>,
+    /// The unit is part of another one (a script in a transaction), which holds the stripes and goes on after it.
+    pub(crate) nested: bool,
+}
+
+impl<'e> UnitCx<'_, 'e> {
+    /// Takes the stripes of `ids`, in any order. Nothing may be held yet, but by a unit around this one: then
+    /// that one's stripes serve.
+    ///
+    /// # Errors
+    /// When one of them stayed locked for longer than a request waits: the handler returns at once, having done
+    /// nothing, and the request is tried again later.
+    pub fn hold(&mut self, mut ids: Vec<StripeId>) -> Outcome {
+        if self.nested {
+            return Ok(());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let Some(locked) = Locked::take(&self.env.engine.keyspace, &ids) else {
+            return Err(self.env.engine.put_off(self.session));
+        };
+        self.begin(Unit::new(ids, locked, false));
+        Ok(())
+    }
+
+    /// Takes every stripe of every database in use, as [`Self::hold`] does for some.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    pub fn hold_everything(&mut self) -> Outcome {
+        if self.nested {
+            return Ok(());
+        }
+        let Some(cut) = Cut::take(&self.env.engine.keyspace) else {
+            return Err(self.env.engine.put_off(self.session));
+        };
+        self.begin(Unit::new(Vec::new(), Locked::everything(cut), true));
+        Ok(())
+    }
+
+    fn begin(&mut self, mut unit: Unit<'e>) {
+        if self.env.engine.memory.is_limited() {
+            unit.live_before = unit.live_bytes();
+        }
+        self.session.in_unit = true;
+        self.held.unit = Some(Box::new(unit));
+    }
+
+    /// Whether every stripe is held.
+    pub fn holds_everything(&self) -> bool {
+        self.held.unit.as_ref().is_some_and(|u| u.everything)
+    }
+
+    /// Whether a request of this unit changed something.
+    pub fn wrote(&self) -> bool {
+        self.held.unit.as_ref().is_some_and(|u| u.wrote)
+    }
+
+    /// What the last request that did not run lacked; asking forgets it.
+    pub fn missed(&mut self) -> Option<Missed> {
+        self.held.unit.as_mut().and_then(|u| u.missed.take())
+    }
+
+    /// Adds what a request lacked, waiting for a bounded time. Whether it is held now.
+    pub fn reach(&mut self, missed: Missed) -> bool {
+        let (Missed::Stripe(id), Some(unit)) = (missed, &mut self.held.unit) else {
+            return false;
+        };
+        let keyspace = &self.env.engine.keyspace;
+        let Some(locked) = &mut unit.locked else {
+            return false;
+        };
+        // One unit at a time may insist; of two that lack each other's stripes, the other one gives up.
+        let permit = keyspace.reaching.try_lock();
+        let tries = if permit.is_some() { REACHES } else { 1 };
+        let added =
+            locked.try_add(keyspace, id) || (0..tries).any(|_| locked.wait_add(keyspace, id));
+        if added {
+            unit.ids.push(id);
+        }
+        added
+    }
+
+    /// Runs one request with the stripes held. Its whole reply is in `out` afterwards, or it is the error that is returned.
+    ///
+    /// The request's gates are the caller's: it decides what a transaction or a script may run.
+    ///
+    /// # Errors
+    /// The command's own; [`CommandError::UNDECLARED_KEY`] when it lacked a stripe, which [`Self::missed`] tells.
+    pub fn call(&mut self, entry: Entry, request: Request<'_>, out: &mut Out) -> Outcome {
+        let engine = self.env.engine;
+        let mark = out.mark();
+        self.session.plan.hash = None;
+        let from = self.session.tick;
+        let outcome = engine.run(self.session, entry.command, request, out, self.held);
+        let lacked = self.held.unit.as_ref().is_some_and(|u| u.missed.is_some());
+        if lacked {
+            self.session.stream = None;
+            out.truncate(mark);
+            return outcome;
+        }
+        // A reply that is sent piece by piece elsewhere is a part of a larger one here.
+        while let Some(mut producer) = self.session.stream.take() {
+            if producer.produce(out) {
+                self.session.stream = Some(producer);
+            }
+        }
+        if outcome.is_err() {
+            self.session.stream = None;
+            out.truncate(mark);
+        }
+        engine.measure(self.session, entry, request, from, outcome.is_err());
+        outcome
+    }
+
+    /// Runs a request of a transaction, as [`Self::call`]. A stripe that was not foreseen is added.
+    ///
+    /// # Errors
+    /// The command's own; [`CommandError::UNIT_CONFLICT`] when a stripe could not be added.
+    pub(crate) fn checked_call(
+        &mut self,
+        entry: Entry,
+        request: Request<'_>,
+        out: &mut Out,
+    ) -> Outcome {
+        loop {
+            let outcome = self.call(entry, request, out);
+            match self.missed() {
+                None => return outcome,
+                Some(missed) if self.reach(missed) => {}
+                Some(_) => return Err(CommandError::UNIT_CONFLICT),
+            }
+        }
+    }
+
+    /// Writes an error as one of the replies of the unit, and counts it.
+    pub fn fail(&mut self, error: &CommandError, out: &mut Out) {
+        self.env.engine.fail(self.session, error, out);
+    }
+
+    /// Ends the unit: journals it, serves who waited for its keys, and releases its stripes. A unit around it
+    /// does that for both.
+    pub fn release(&mut self) {
+        if self.nested {
+            return;
+        }
+        let engine = self.env.engine;
+        let Some(mut unit) = self.held.unit.take() else {
+            return;
+        };
+        self.session.in_unit = false;
+        if engine.journals.is_on() && !unit.effects.is_empty() {
+            engine.journals.append_all(&unit.effects);
+        }
+        if engine.memory.is_limited() {
+            engine.memory.changed(unit.live_before, unit.live_bytes());
+        }
+        let Some(mut locked) = unit.locked.take() else {
+            return;
+        };
+        if !unit.ready.is_empty() {
+            let mut ids = std::mem::take(&mut unit.ids);
+            engine.serve(self.session, &mut locked, &mut ids, unit.ready);
+        }
+        drop(locked);
+    }
+
+    /// Whether a request of `entry` needs everything to be held.
+    pub fn needs_everything(entry: &Entry) -> bool {
+        matches!(
+            entry.command.run,
+            Run::Sweep(_) | Run::Cut(_) | Run::Unit(_)
+        ) || entry.command.flags.has(Flags::KEYSPACE)
+    }
+}
+
+impl Engine {
+    /// Marks the session's present request as one to be tried again. The error that the handler returns is not sent.
+    #[cold]
+    pub(crate) fn put_off(&self, session: &mut Session) -> CommandError {
+        session.put_off = true;
+        CommandError::UNDECLARED_KEY
+    }
+}
