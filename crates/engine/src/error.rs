@@ -145,6 +145,10 @@ fixed! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     /// A timeout is no number.
     TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// A timeout in seconds is no number.
+    TIMEOUT_NOT_FLOAT = "ERR timeout is not a float or out of range";
+    /// CLIENT UNBLOCK with an unknown way.
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     /// A timeout lies in the past.
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     /// A timeout ends beyond what the clock can show.

@@ -26,6 +26,8 @@ use crate::keyspace::Locked;
 use crate::keyspace::interest::Token;
 use crate::keyspace::lock::StripeId;
 use crate::spec::{Access, Command, Run};
+use ochre_ds::float::parse_double;
+use ochre_ds::long_double::LongDouble;
 use ochre_resp::{Protocol, RequestBuf};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -35,17 +37,17 @@ use std::sync::atomic::Ordering::Relaxed;
 /// What a blocking command answers when its time has passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Nothing {
-    /// A null.
-    Null,
     /// A null array; in RESP3 a null.
     NullArray,
+    /// The same; in a transaction or script a null, as the command that does not wait would answer.
+    NullInUnit,
 }
 
 impl Nothing {
-    pub(crate) fn write(self, out: &mut Out) {
+    pub(crate) fn write(self, in_unit: bool, out: &mut Out) {
         match self {
-            Nothing::Null => out.null(),
-            Nothing::NullArray => out.null_array(),
+            Nothing::NullInUnit if in_unit => out.null(),
+            Nothing::NullArray | Nothing::NullInUnit => out.null_array(),
         }
     }
 }
@@ -90,6 +92,11 @@ pub struct Waiter {
 }
 
 impl Waiter {
+    /// Whether the wait ends by itself.
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.block.deadline_ms.is_some()
+    }
+
     /// Ends the wait. Whether there was one to end.
     pub(crate) fn unblock(&self, how: Unblock) -> bool {
         let mut state = self.state.lock();
@@ -139,6 +146,37 @@ impl Holding<'_, '_> {
     }
 }
 
+impl Env<'_> {
+    /// When a timeout in seconds ends, in Unix milliseconds; `None` for 0, which never does.
+    ///
+    /// # Errors
+    /// When it is no number, negative, or beyond what the clock can show.
+    pub fn deadline(&self, seconds: &[u8]) -> Result<Option<i64>, CommandError> {
+        let seconds = parse_double(seconds)
+            // compat: a number that only a C `long double` holds is one too, though out of range.
+            .or_else(|| {
+                let _ = LongDouble::parse(seconds)?;
+                let negative = seconds.starts_with(b"-");
+                Some(if negative { f64::MIN } else { f64::MAX })
+            })
+            .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
+        let ms = (seconds * 1000.0).ceil();
+        if ms < 0.0 {
+            return Err(CommandError::TIMEOUT_NEGATIVE);
+        }
+        if ms == 0.0 {
+            return Ok(None);
+        }
+        // 2^63, from where on the number is none of milliseconds.
+        if ms >= 9_223_372_036_854_775_808.0 {
+            return Err(CommandError::TIMEOUT_RANGE);
+        }
+        // Lossless: a whole number in range.
+        let deadline_ms = self.now_ms.checked_add(ms as i64);
+        deadline_ms.map(Some).ok_or(CommandError::TIMEOUT_RANGE)
+    }
+}
+
 impl Engine {
     /// Registers the session's client as waiting for the keys of its plan, which are locked.
     #[cold]
@@ -173,7 +211,6 @@ impl Engine {
         }
         *session.client.waiter.lock() = Some(waiter.clone());
         session.blocked = Some(waiter);
-        self.blocked.fetch_add(1, Relaxed);
     }
 
     /// Serves those who wait for the keys of `ready`, whose stripes are in `locked`, and for what serving them changes.
@@ -343,13 +380,13 @@ impl Engine {
             .deadline_ms
             .is_some_and(|at| at <= session.now_ms);
         match std::mem::replace(&mut *state, State::Over) {
-            State::Waiting | State::Again(_) if passed => waiter.block.nothing.write(out),
+            State::Waiting | State::Again(_) if passed => waiter.block.nothing.write(false, out),
             waits @ (State::Waiting | State::Again(_)) => {
                 *state = waits;
                 return Waited::Until(waiter.block.deadline_ms);
             }
             State::Answered(reply) => out.append(reply),
-            State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(out),
+            State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(false, out),
             State::Unblocked(Unblock::Error) => {
                 self.stats.error(CommandError::UNBLOCKED.code());
                 out.error(CommandError::UNBLOCKED.text());
@@ -399,6 +436,5 @@ impl Engine {
             let mut stripe = self.keyspace.database(id.database()).stripe(id.stripe());
             stripe.lose_interest(|interest| interest.leave(name, waiter.id));
         }
-        self.blocked.fetch_sub(1, Relaxed);
     }
 }

@@ -8,7 +8,10 @@ use super::session::Session;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Stripe, stripe_of};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Relaxed},
+};
 
 /// A key that changed and that somebody waits for.
 #[derive(Clone, Debug)]
@@ -97,6 +100,7 @@ impl Engine {
             key: name.to_vec(),
             expires_at,
         });
+        session.client.watching.fetch_add(1, Relaxed);
     }
 
     /// Stops watching anything. No stripe may be held.
@@ -104,6 +108,7 @@ impl Engine {
         let Some(watches) = session.watches.take() else {
             return;
         };
+        session.client.watching.store(0, Relaxed);
         for watched in watches.keys {
             let hash = self.keyspace.hasher().hash(&watched.key);
             let mut stripe = self.keyspace.database(watched.db).stripe(stripe_of(hash));

@@ -152,8 +152,6 @@ pub struct Engine {
     cron: Mutex<cron::Cron>,
     /// Generators handed out so far, and the seed of the next one with it.
     randoms: AtomicU64,
-    /// Clients that wait in blocking commands.
-    pub blocked: AtomicUsize,
     /// Changes since the last save point; there is none yet, so since the start.
     pub changes: AtomicI64,
 }
@@ -229,7 +227,6 @@ impl Engine {
             startup_memory,
             cron: Mutex::default(),
             randoms: AtomicU64::new(ports.seed),
-            blocked: AtomicUsize::new(0),
             changes: AtomicI64::new(0),
         };
         engine.settings_changed(&Stripes::free(&engine.keyspace));

@@ -365,7 +365,7 @@ impl Engine {
         }
         if let Some(block) = applied.block.take().filter(|_| applied.outcome.is_ok()) {
             if session.in_unit {
-                block.nothing.write(out);
+                block.nothing.write(true, out);
             } else {
                 self.wait(session, command, request, &mut locked, block);
             }

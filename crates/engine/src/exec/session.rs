@@ -86,8 +86,10 @@ pub struct Client {
     pub output_cap: AtomicU64,
     /// Waits for CLIENT PAUSE to end.
     pub paused: AtomicBool,
-    /// Requests queued since MULTI, `u32::MAX` for no transaction, and their bytes.
+    /// Requests queued since MULTI, `u32::MAX` for no transaction.
     pub queued: AtomicU32,
+    /// Keys that it watches.
+    pub watching: AtomicU32,
     /// Bytes queued since MULTI.
     pub queued_bytes: AtomicU64,
     /// What it waits for in a blocking command.
@@ -172,6 +174,7 @@ impl Clients {
             output_cap: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             queued: AtomicU32::new(u32::MAX),
+            watching: AtomicU32::new(0),
             queued_bytes: AtomicU64::new(0),
             waiter: Mutex::default(),
             subscriptions: Default::default(),

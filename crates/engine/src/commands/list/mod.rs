@@ -7,6 +7,7 @@
 //!
 //! How lists are kept is `ochre_ds::list`'s business; when they change their encoding, too.
 
+mod blocking;
 mod change;
 mod pop;
 mod push;
@@ -22,6 +23,12 @@ use ochre_ds::pack::Element;
 
 /// The family's commands.
 pub const COMMANDS: &[Command] = &[
+    blocking::BLMOVE,
+    blocking::BLMOVEM,
+    blocking::BLMPOP,
+    blocking::BLPOP,
+    blocking::BRPOP,
+    blocking::BRPOPLPUSH,
     change::LINSERT,
     change::LREM,
     change::LSET,

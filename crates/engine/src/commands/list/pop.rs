@@ -126,6 +126,14 @@ pub(super) const LMPOP: Command = Command {
 };
 
 fn lmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    if !mpop(cx, args)? {
+        cx.out.null_array();
+    }
+    Ok(())
+}
+
+/// Removes elements from the first list that exists. False, and no reply, when there is none.
+pub(super) fn mpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Result<bool, CommandError> {
     let positive = |text: &[u8]| {
         parse_i64(text)
             .filter(|n| *n > 0)
@@ -164,8 +172,7 @@ fn lmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         let mut digits = itoa::Buffer::new();
         let removed = digits.format(removed).as_bytes();
         cx.effects.replace([name, key, removed]);
-        return Ok(());
+        return Ok(true);
     }
-    cx.out.null_array();
-    Ok(())
+    Ok(false)
 }

@@ -54,7 +54,8 @@ fn rpoplpush(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     move_one(cx, args, End::Back, End::Front)
 }
 
-fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outcome {
+/// Moves an element of the first key's list, if there is one, and replies with it, else with a null.
+pub(super) fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outcome {
     if cx.keys.list(0)?.is_none() {
         cx.out.null();
         return Ok(());
@@ -119,30 +120,14 @@ pub(super) const LMOVEM: Command = Command {
         Arg::key("destination").of_spec(1),
         Arg::one_of("wherefrom", &[LEFT, RIGHT]),
         Arg::one_of("whereto", &[LEFT, RIGHT]),
-        Arg::block(
-            "how-many",
-            &[
-                Arg::one_of(
-                    "selector",
-                    &[
-                        Arg::integer("count").token("COUNT"),
-                        Arg::integer("exactly").token("EXACTLY"),
-                    ],
-                ),
-                Arg::one_of(
-                    "ordering",
-                    &[Arg::word("obo", "OBO"), Arg::word("bulk", "BULK")],
-                ),
-            ],
-        )
-        .optional(),
+        HowMany::ARG,
     ],
     run: Run::Write(lmovem),
     ..LMOVE
 };
 
 /// How many elements LMOVEM moves, and in which order they arrive.
-struct HowMany {
+pub(super) struct HowMany {
     count: usize,
     /// Nothing is moved when there are fewer.
     exactly: bool,
@@ -151,16 +136,40 @@ struct HowMany {
 }
 
 impl HowMany {
-    fn parse(args: Request<'_>) -> Result<HowMany, CommandError> {
-        if args.len() == 5 {
+    pub(super) const ARG: Arg = Arg::block(
+        "how-many",
+        &[
+            Arg::one_of(
+                "selector",
+                &[
+                    Arg::integer("count").token("COUNT"),
+                    Arg::integer("exactly").token("EXACTLY"),
+                ],
+            ),
+            Arg::one_of(
+                "ordering",
+                &[Arg::word("obo", "OBO"), Arg::word("bulk", "BULK")],
+            ),
+        ],
+    )
+    .optional();
+
+    /// Whether a list of `len` elements is enough to move some.
+    pub(super) fn has_enough(&self, len: usize) -> bool {
+        len > 0 && !(self.exactly && self.count > len)
+    }
+
+    /// Reads the options behind the ends.
+    pub(super) fn parse(args: Request<'_>) -> Result<HowMany, CommandError> {
+        if args.is_empty() {
             return Ok(HowMany {
                 count: 1,
                 exactly: false,
                 one_by_one: false,
             });
         }
-        let (selector, count, order) = match (args.get(5), args.get(6), args.get(7)) {
-            (Some(selector), Some(count), Some(order)) if args.len() == 8 => {
+        let (selector, count, order) = match (args.get(0), args.get(1), args.get(2)) {
+            (Some(selector), Some(count), Some(order)) if args.len() == 3 => {
                 (selector, count, order)
             }
             _ => return Err(CommandError::SYNTAX),
@@ -185,7 +194,18 @@ impl HowMany {
 
 fn lmovem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let (from, to) = (end(&args[3])?, end(&args[4])?);
-    let how_many = HowMany::parse(args)?;
+    let how_many = HowMany::parse(args.tail(5))?;
+    move_many(cx, args, from, to, &how_many)
+}
+
+/// Moves elements of the first key's list and replies with them; a null if there are not enough.
+pub(super) fn move_many(
+    cx: &mut WriteCx<'_>,
+    args: Request<'_>,
+    from: End,
+    to: End,
+    how_many: &HowMany,
+) -> Outcome {
     let Some(source) = cx.keys.list(0)? else {
         cx.out.null_array();
         return Ok(());

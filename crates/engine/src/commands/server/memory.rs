@@ -148,9 +148,9 @@ fn stats(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
         ),
     ];
     cx.out
-        .map(before.len() + facts.databases.len() + after.len());
+        .map(before.len() + facts.databases.iter().filter(|d| d.keys > 0).count() + after.len());
     before.iter().for_each(|row| write(cx.out, row));
-    for database in &facts.databases {
+    for database in facts.databases.iter().filter(|d| d.keys > 0) {
         cx.out.bulk(format!("db.{}", database.index).as_bytes());
         cx.out.map(2);
         write(cx.out, &("overhead.hashtable.main", Bytes(database.table)));

@@ -23,7 +23,8 @@ pub(super) const ZPOPMIN: Command = Command {
     ..Command::NEW
 };
 
-const POPPED: Access = Access::RW.with(Access::ACCESS).with(Access::DELETE);
+/// A key whose members are returned and removed.
+pub(super) const POPPED: Access = Access::RW.with(Access::ACCESS).with(Access::DELETE);
 
 fn zpopmin(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     pop(cx, args, false)
@@ -115,6 +116,14 @@ fn positive(text: &[u8]) -> Option<usize> {
 }
 
 fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    if !mpop(cx, args)? {
+        cx.out.null_array();
+    }
+    Ok(())
+}
+
+/// Takes members of the first sorted set that exists. False, and no reply, when there is none.
+pub(super) fn mpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Result<bool, CommandError> {
     let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
     let at = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
     let word = args.get(at).ok_or(CommandError::SYNTAX)?;
@@ -138,9 +147,27 @@ fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         if cx.keys.zset(i)?.is_some() {
             cx.out.array(2);
             cx.out.bulk(&args[2 + i]);
-            return take(cx, i, count.unwrap_or(1), highest, false);
+            let (count, key) = (count.unwrap_or(1), &args[2 + i]);
+            let name: &[u8] = if highest { b"ZPOPMAX" } else { b"ZPOPMIN" };
+            cx.effects
+                .replace([name, key, itoa::Buffer::new().format(count).as_bytes()]);
+            take(cx, i, count, highest, false)?;
+            return Ok(true);
         }
     }
-    cx.out.null_array();
-    Ok(())
+    Ok(false)
+}
+
+/// Takes the outermost member of the set at key `i`, which exists, and writes it and its score.
+pub(super) fn take_one(cx: &mut WriteCx<'_>, i: usize, highest: bool) -> Outcome {
+    let Some(zset) = cx.keys.zset(i)? else {
+        return Err(CommandError::UNDECLARED_KEY);
+    };
+    let len = zset.len();
+    let ranks = if highest { len - 1..len } else { 0..1 };
+    for (member, score) in zset.range(ranks.clone(), highest) {
+        reply::member(cx.out, &member);
+        cx.out.double(score);
+    }
+    remove_ranks(cx, i, ranks, len)
 }

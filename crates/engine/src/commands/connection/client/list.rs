@@ -155,11 +155,20 @@ impl<'a> Describer<'a> {
         f.count(" sub", channels.load(Relaxed) as u64);
         f.count(" psub", patterns.load(Relaxed) as u64);
         f.count(" ssub", shards.load(Relaxed) as u64);
-        f.text(" multi", b"-1 watch=0");
+        let queued = client.queued.load(Relaxed);
+        f.number(
+            " multi",
+            if queued == u32::MAX {
+                -1
+            } else {
+                queued.into()
+            },
+        );
+        f.count(" watch", client.watching.load(Relaxed).into());
         f.count(" qbuf", waiting);
         f.count(" qbuf-free", query.saturating_sub(waiting));
         f.count(" argv-mem", args);
-        f.count(" multi-mem", 0);
+        f.count(" multi-mem", client.queued_bytes.load(Relaxed));
         f.count(" rbs", output);
         f.count(" rbp", unsent);
         f.count(" obl", unsent);
@@ -201,7 +210,11 @@ impl<'a> Describer<'a> {
 fn flags(client: &Client) -> Vec<u8> {
     let letters = [
         (b'P', client.is_subscriber()),
-        (b'b', client.paused.load(Relaxed)),
+        (b'x', client.queued.load(Relaxed) != u32::MAX),
+        (
+            b'b',
+            client.paused.load(Relaxed) || client.waiter.lock().is_some(),
+        ),
         (b'U', client.endpoint.unix),
         (b'e', client.no_evict.load(Relaxed)),
         (b'T', client.no_touch.load(Relaxed)),

@@ -7,6 +7,7 @@ mod label;
 mod list;
 mod mode;
 mod pause;
+mod unblock;
 
 use crate::error::CommandError;
 use crate::exec::{Client, SessionCx};
@@ -36,6 +37,7 @@ pub(super) const CLIENT: Command = Command {
         mode::REPLY,
         label::SETINFO,
         label::SETNAME,
+        unblock::UNBLOCK,
         pause::UNPAUSE,
     ],
     run: Run::Container,

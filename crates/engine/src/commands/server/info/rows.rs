@@ -59,13 +59,19 @@ pub(super) const CLIENTS: &[Row] = &[
         Count(f.clients().largest_out)
     }),
     // compat: clients held by CLIENT PAUSE count as blocked.
-    ("blocked_clients", |f| Count(f.clients().paused)),
+    ("blocked_clients", |f| {
+        Count(f.clients().paused + f.clients().blocked)
+    }),
     ("tracking_clients", NONE),
     ("pubsub_clients", |f| Count(f.clients().subscribers)),
-    ("watching_clients", NONE),
-    ("clients_in_timeout_table", NONE),
-    ("total_watched_keys", NONE),
-    ("total_blocking_keys", NONE),
+    ("watching_clients", |f| Count(f.clients().watching)),
+    ("clients_in_timeout_table", |f| Count(f.clients().timed)),
+    ("total_watched_keys", |f| {
+        Count(f.databases().iter().map(|d| d.watched).sum())
+    }),
+    ("total_blocking_keys", |f| {
+        Count(f.databases().iter().map(|d| d.awaited).sum())
+    }),
     ("total_blocking_keys_on_nokey", NONE),
 ];
 
