@@ -333,11 +333,12 @@ impl Engine {
         );
         self.discard(applied.garbage);
         session.tally.changes += applied.changes;
-        queue.extend(applied.ready);
-        if applied.outcome.is_ok() && applied.block.is_some() {
+        let mut rest = applied.rest.unwrap_or_default();
+        queue.extend(std::mem::take(&mut rest.ready));
+        if applied.outcome.is_ok() && rest.block.is_some() {
             return Served::Nothing;
         }
-        let mut stream = applied.stream;
+        let mut stream = rest.stream;
         while let Some(producer) = &mut stream {
             if !producer.produce(&mut out) {
                 stream = None;

@@ -215,7 +215,7 @@ impl WriteCx<'_> {
     /// commit returns false unless every one of them is still what its key holds; the handler then
     /// runs again.
     pub fn outside(&mut self, work: Outside) {
-        self.outside = Some(work);
+        self.rest.get_or_insert_default().outside = Some(work);
     }
 
     /// Whether the work must be done here, because it was tried outside often enough.
@@ -225,6 +225,6 @@ impl WriteCx<'_> {
 
     /// Sends the rest of the reply piece by piece after the stripes are released.
     pub fn stream(&mut self, producer: Box<dyn Producer>) {
-        self.stream = Some(producer);
+        self.rest.get_or_insert_default().stream = Some(producer);
     }
 }

@@ -7,9 +7,10 @@
 
 use super::Engine;
 use super::blocking::{Block, Nothing};
-use super::collections::{Outside, Producer};
+use super::collections::Producer;
 use super::effects::Effects;
 use super::plan::PlannedKey;
+use super::run::Rest;
 use super::session::Session;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
@@ -216,7 +217,7 @@ macro_rules! reading {
             stripe.view(found.handle).map(|v| v.clock())
         }
 
-        #[inline]
+        #[inline(always)] // on the way of every request with a key
         fn found(&self, i: usize) -> Option<(&Stripe, Found)> {
             let key = self.plan.get(i)?;
             let stripe = self.locked.stripe(key.guard);
@@ -611,10 +612,7 @@ pub struct WriteCx<'a> {
     pub effects: Effects<'a>,
     /// How often the request was tried already: see [`Self::outside`].
     pub(crate) attempt: u32,
-    pub(crate) outside: Option<Outside>,
-    pub(crate) later: Option<After>,
-    pub(crate) stream: Option<Box<dyn Producer>>,
-    pub(crate) block: Option<Block>,
+    pub(crate) rest: Option<Box<Rest>>,
 }
 
 impl WriteCx<'_> {
@@ -624,7 +622,7 @@ impl WriteCx<'_> {
     /// `deadline_ms` is in Unix milliseconds, `None` for ever. In a transaction or script nothing is
     /// waited for; the reply is `nothing`, as when the time has passed.
     pub fn block(&mut self, deadline_ms: Option<i64>, nothing: Nothing) {
-        self.block = Some(Block {
+        self.rest.get_or_insert_default().block = Some(Block {
             deadline_ms,
             nothing,
         });
@@ -632,7 +630,7 @@ impl WriteCx<'_> {
 
     /// Computes the reply after the stripes are released, and sends it piece by piece: where the request only reads.
     pub fn later_stream(&mut self, work: LaterStream) {
-        self.later = Some(After::Stream(work));
+        self.rest.get_or_insert_default().later = Some(After::Stream(work));
     }
 }
 

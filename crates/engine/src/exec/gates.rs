@@ -17,7 +17,6 @@ type Gate = fn(&Engine, &Session, &Entry) -> Result<(), CommandError>;
 /// The gates in order.
 pub(crate) const GATES: &[(&str, Gate)] = &[
     ("authentication", authentication),
-    ("transaction", transaction),
     ("memory", memory),
     ("context", context),
 ];
@@ -42,13 +41,6 @@ pub(super) fn authentication(
     } else {
         Err(CommandError::NO_AUTH)
     }
-}
-
-fn transaction(_: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
-    if session.transaction.is_some() && entry.command.flags.has(Flags::NO_MULTI) {
-        return Err(CommandError::NOT_IN_MULTI);
-    }
-    Ok(())
 }
 
 fn memory(engine: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {

@@ -53,7 +53,7 @@ impl<'e> Held<'e> {
     }
 
     /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
-    #[inline]
+    #[inline(always)] // on the way of every request with a key
     pub(crate) fn take(
         &mut self,
         keyspace: &'e Keyspace,

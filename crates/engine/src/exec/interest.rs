@@ -4,6 +4,7 @@
 
 use super::Engine;
 use super::plan::PlannedKey;
+use super::run::Rest;
 use super::session::Session;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Stripe, stripe_of};
@@ -60,14 +61,14 @@ impl Engine {
         stripe: &Stripe,
         key: &PlannedKey,
         name: &[u8],
-        ready: &mut Vec<Ready>,
+        rest: &mut Option<Box<Rest>>,
     ) {
         let Some(interest) = &stripe.interest else {
             return;
         };
         interest.touch(name);
         if interest.is_awaited(name) && key.found.is_some() {
-            ready.push(Ready {
+            rest.get_or_insert_default().ready.push(Ready {
                 id: key.id,
                 hash: key.hash,
                 name: name.into(),

@@ -55,13 +55,23 @@ pub(crate) struct Applied {
     pub(crate) changes: u64,
     /// To be dropped after the release.
     pub(crate) garbage: Vec<Garbage>,
+    /// What most commands leave nothing of.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+/// What a `Write` handler may leave to be done, beside its changes and its reply.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// Work to be done after the release, then committed under the locks.
+    pub(crate) outside: Option<Outside>,
+    /// Work to be done after the release.
+    pub(crate) later: Option<After>,
     /// The rest of the reply.
     pub(crate) stream: Option<Box<dyn Producer>>,
     /// It found nothing and wants to wait.
     pub(crate) block: Option<Block>,
     /// Changed keys that somebody waits for.
     pub(crate) ready: Vec<Ready>,
-    left: Option<Left>,
     /// What is to be replayed, if it is not in the journal yet.
     effects: Vec<(usize, RequestBuf)>,
 }
@@ -87,6 +97,24 @@ impl Engine {
             Run::Write(handler) => {
                 self.run_write(session, command, request, out, env, handler, held)
             }
+            _ => self.run_other(session, command, request, out, env, held),
+        }
+    }
+
+    /// Runs a command that declares no keys of its own to lock.
+    #[inline(never)] // keeps the frame of reads and writes small
+    fn run_other<'e>(
+        &'e self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'e>,
+        held: &mut Held<'e>,
+    ) -> Outcome {
+        match command.run {
+            // Run before it came here.
+            Run::Read(_) | Run::Write(_) => Err(CommandError::UNDECLARED_KEY),
             Run::Session(handler) => {
                 let stripes = if command.flags.has(Flags::KEYSPACE) {
                     match self.stripes(held) {
@@ -343,10 +371,9 @@ impl Engine {
         } else {
             0
         };
-        let mut plan = std::mem::take(&mut session.plan);
-        let mut applied = self.apply(
+        let applied = self.apply(
             &mut locked,
-            &mut plan,
+            &mut session.plan,
             request,
             out,
             env,
@@ -358,38 +385,64 @@ impl Engine {
             },
             handle,
         );
-        session.plan = plan;
         if limited {
             self.memory
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
-        if let Some(block) = applied.block.take().filter(|_| applied.outcome.is_ok()) {
+        session.tally.changes += applied.changes;
+        if let Some(unit) = &mut held.unit {
+            unit.wrote |= applied.changes > 0;
+        }
+        let left = match applied.rest {
+            None => None,
+            Some(mut rest) => {
+                // Who failed neither waits nor goes on; what changed before it did has its effects.
+                rest.block = rest.block.filter(|_| applied.outcome.is_ok());
+                self.settle(session, command, request, out, held, &mut locked, *rest)
+            }
+        };
+        held.give(&mut session.plan, locked, left.is_none());
+        self.discard(applied.garbage);
+        (applied.outcome, left)
+    }
+
+    /// Sees to what a handler left, while its stripes are locked. Returns what is to be done after the release.
+    #[cold]
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    fn settle<'e>(
+        &'e self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        held: &mut Held<'e>,
+        locked: &mut Locked<'e>,
+        mut rest: Rest,
+    ) -> Option<Left> {
+        if let Some(block) = rest.block {
             if session.in_unit {
                 block.nothing.write(true, out);
             } else {
-                self.wait(session, command, request, &mut locked, block);
+                self.wait(session, command, request, locked, block);
             }
         }
-        session.tally.changes += applied.changes;
-        if applied.stream.is_some() {
-            session.stream = applied.stream;
+        if rest.stream.is_some() {
+            session.stream = rest.stream;
         }
         if let Some(unit) = &mut held.unit {
-            unit.wrote |= applied.changes > 0;
-            unit.effects.append(&mut applied.effects);
-            unit.ready.append(&mut applied.ready);
-        } else if !applied.ready.is_empty() {
+            unit.effects.append(&mut rest.effects);
+            unit.ready.append(&mut rest.ready);
+        } else if !rest.ready.is_empty() {
             let mut ids = session.plan.stripes.to_vec();
-            self.serve(session, &mut locked, &mut ids, applied.ready);
+            self.serve(session, locked, &mut ids, rest.ready);
         }
-        held.give(&mut session.plan, locked, applied.left.is_none());
-        self.discard(applied.garbage);
-        (applied.outcome, applied.left)
+        let outside = rest.outside.map(Left::Outside);
+        outside.or(rest.later.map(Left::After))
     }
 
     /// Runs a handler on locked stripes, which the plan's keys are counted in: removes expired keys before, journals
     /// and tells who is interested after. `handle` is the handler.
-    #[inline]
+    #[inline(always)] // so that what it returns is never put together where nothing of it is used
     #[allow(clippy::too_many_arguments)] // the parts of a command
     pub(crate) fn apply(
         &self,
@@ -429,31 +482,25 @@ impl Engine {
             env,
             effects: Effects::new(self.journals.is_on(), request),
             attempt: how.attempt,
-            outside: None,
-            later: None,
-            stream: None,
-            block: None,
+            rest: None,
         };
         let outcome = handle(&mut cx);
-        let changes = cx.keys.changes;
-        let mut kept = Vec::new();
+        let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
         if cx.effects.on && changes > 0 {
             if how.in_unit {
-                cx.effects.keep(env.db, &mut kept);
+                let kept = &mut rest.get_or_insert_default().effects;
+                cx.effects.keep(env.db, kept);
             } else {
                 cx.effects.append(&self.journals, env.db);
             }
         }
-        let (outside, later) = (cx.outside.map(Left::Outside), cx.later.map(Left::After));
-        let (stream, block, garbage) = (cx.stream, cx.block, cx.keys.garbage);
-        let mut ready = Vec::new();
         if changes > 0 {
             for key in plan.keys.iter().filter(|key| key.changed) {
                 let stripe = locked.stripe(key.guard);
                 if stripe.interest.is_some()
                     && let Some(name) = request.get(key.arg)
                 {
-                    self.key_changed(stripe, key, name, &mut ready);
+                    self.key_changed(stripe, key, name, &mut rest);
                 }
             }
         }
@@ -461,11 +508,7 @@ impl Engine {
             outcome,
             changes,
             garbage,
-            stream,
-            block,
-            ready,
-            left: outside.or(later),
-            effects: kept,
+            rest,
         }
     }
 
@@ -664,12 +707,7 @@ impl Engine {
             return Err(self.refused(session, Some(entry), error));
         }
         if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
-            if self.queue(session, entry, request) {
-                out.simple("QUEUED");
-            } else {
-                session.closing = true;
-            }
-            return Ok(());
+            return self.queue(session, entry, request, out);
         }
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {

@@ -80,6 +80,7 @@ impl<'e> Unit<'e> {
     }
 
     /// Lends the stripes to a request, whose plan is changed to count them as this unit does.
+    #[cold]
     pub(crate) fn lend(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
         for i in 0..plan.keys.len() {
             let id = plan.keys[i].id;
@@ -262,7 +263,7 @@ impl<'e> UnitCx<'_, 'e> {
             self.session.stream = None;
             out.truncate(mark);
         }
-        engine.measure(self.session, entry, request, from, outcome.is_err());
+        engine.measure_one(self.session, entry, request, from, outcome.is_err());
         outcome
     }
 

@@ -88,14 +88,34 @@ pub struct Locked<'a> {
 /// One guard is the common case and allocates nothing.
 enum Guards<'a> {
     One(MutexGuard<'a, Stripe>),
+    Several(Several<'a>),
+}
+
+enum Several<'a> {
     Many(Vec<MutexGuard<'a, Stripe>>),
     All(Cut<'a>),
+}
+
+impl<'a> Several<'a> {
+    fn indexed(&self) -> &(dyn Indexed + 'a) {
+        match self {
+            Several::Many(guards) => guards,
+            Several::All(cut) => cut,
+        }
+    }
+
+    fn indexed_mut(&mut self) -> &mut (dyn Indexed + 'a) {
+        match self {
+            Several::Many(guards) => guards,
+            Several::All(cut) => cut,
+        }
+    }
 }
 
 impl<'a> Locked<'a> {
     /// Takes the stripes of `ids`, which are sorted and unique. `None` when one of them stayed locked for
     /// longer than a request waits; then none is held.
-    #[inline]
+    #[inline(always)] // one attempt to lock, for nearly every request
     pub fn take(keyspace: &'a Keyspace, ids: &[StripeId]) -> Option<Locked<'a>> {
         if let [id] = ids {
             let mutex = keyspace.database(id.database()).mutex(id.stripe());
@@ -131,28 +151,30 @@ impl<'a> Locked<'a> {
                     }
                 }
             }
-            return Some(Locked {
-                guards: Guards::Many(held.into_iter().flatten().collect()),
-            });
+            return Some(Locked::many(held.into_iter().flatten().collect()));
         }
         let _permit = keyspace.cut.try_lock_for(PATIENCE)?;
         let all: Option<Vec<_>> = ids.iter().map(|id| wait(mutex(id))).collect();
-        Some(Locked {
-            guards: Guards::Many(all?),
-        })
+        Some(Locked::many(all?))
+    }
+
+    fn many(guards: Vec<MutexGuard<'a, Stripe>>) -> Locked<'a> {
+        Locked {
+            guards: Guards::Several(Several::Many(guards)),
+        }
     }
 
     /// Every stripe, as a cut holds them.
     pub(crate) fn everything(cut: Cut<'a>) -> Locked<'a> {
         Locked {
-            guards: Guards::All(cut),
+            guards: Guards::Several(Several::All(cut)),
         }
     }
 
     /// The cut, if every stripe is held.
     pub(crate) fn cut_mut(&mut self) -> Option<&mut Cut<'a>> {
         match &mut self.guards {
-            Guards::All(cut) => Some(cut),
+            Guards::Several(Several::All(cut)) => Some(cut),
             _ => None,
         }
     }
@@ -160,7 +182,7 @@ impl<'a> Locked<'a> {
     /// As [`Self::cut_mut`], to look at.
     pub(crate) fn cut(&self) -> Option<&Cut<'a>> {
         match &self.guards {
-            Guards::All(cut) => Some(cut),
+            Guards::Several(Several::All(cut)) => Some(cut),
             _ => None,
         }
     }
@@ -168,7 +190,7 @@ impl<'a> Locked<'a> {
     /// The cut, if every stripe is held; else the stripes as they were.
     pub(crate) fn into_cut(self) -> Result<Cut<'a>, Locked<'a>> {
         match self.guards {
-            Guards::All(cut) => Ok(cut),
+            Guards::Several(Several::All(cut)) => Ok(cut),
             guards => Err(Locked { guards }),
         }
     }
@@ -193,14 +215,15 @@ impl<'a> Locked<'a> {
     }
 
     fn add(&mut self, guard: MutexGuard<'a, Stripe>) {
-        self.guards = match std::mem::replace(&mut self.guards, Guards::Many(Vec::new())) {
-            Guards::One(first) => Guards::Many(vec![first, guard]),
-            Guards::Many(mut guards) => {
-                guards.push(guard);
-                Guards::Many(guards)
-            }
+        if let Guards::Several(Several::Many(guards)) = &mut self.guards {
+            guards.push(guard);
+            return;
+        }
+        let none = Guards::Several(Several::Many(Vec::new()));
+        self.guards = match std::mem::replace(&mut self.guards, none) {
+            Guards::One(first) => Guards::Several(Several::Many(vec![first, guard])),
             // Every stripe is there already.
-            all @ Guards::All(_) => all,
+            several @ Guards::Several(_) => several,
         };
     }
 
@@ -210,8 +233,7 @@ impl<'a> Locked<'a> {
         Lent {
             stripes: match &mut self.guards {
                 Guards::One(guard) => LentStripes::One(guard),
-                Guards::Many(guards) => LentStripes::Many(guards),
-                Guards::All(cut) => LentStripes::Many(cut),
+                Guards::Several(several) => LentStripes::Many(several.indexed_mut()),
             },
         }
     }
@@ -221,8 +243,7 @@ impl<'a> Locked<'a> {
     pub fn stripe(&self, index: usize) -> &Stripe {
         match &self.guards {
             Guards::One(guard) => guard,
-            Guards::Many(guards) => &guards[index],
-            Guards::All(cut) => cut.at(index),
+            Guards::Several(several) => several.indexed().at(index),
         }
     }
 
@@ -231,8 +252,7 @@ impl<'a> Locked<'a> {
     pub fn stripe_mut(&mut self, index: usize) -> &mut Stripe {
         match &mut self.guards {
             Guards::One(guard) => guard,
-            Guards::Many(guards) => &mut guards[index],
-            Guards::All(cut) => cut.at_mut(index),
+            Guards::Several(several) => several.indexed_mut().at_mut(index),
         }
     }
 }
