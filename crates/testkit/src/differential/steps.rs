@@ -5,6 +5,7 @@
 //! - Running ends at the first difference that nothing explains.
 //! - A side that panics, closes or falls silent differs; it does not end the program.
 
+use super::events::{self, Listener};
 use super::explained::{self, Difference};
 use super::peer::{self, Peer};
 use super::report::Report;
@@ -70,6 +71,8 @@ pub struct Arena {
     pub ours: Option<String>,
     /// The protocol that sequences start with.
     pub protocol: Protocol,
+    /// Whether events of keys are compared, too.
+    pub notifications: bool,
 }
 
 /// The one frame that `bytes` are; `None` when they are anything else.
@@ -95,13 +98,25 @@ impl Arena {
             Some(address) => Peer::server(address, self.protocol)?,
             None => Peer::engine(self.protocol),
         };
-        let theirs = Peer::server(&self.reference, self.protocol)?;
+        let mut theirs = Peer::server(&self.reference, self.protocol)?;
         if self.release == Release::V70 {
             ours.call(peer::LIKE_70)?;
         }
+        let listeners = if self.notifications {
+            let address = self.ours.as_deref().unwrap_or_default();
+            Some([
+                Listener::new(&mut ours, address, self.release)?,
+                Listener::new(&mut theirs, &self.reference, self.release)?,
+            ])
+        } else {
+            None
+        };
+        // Events belong to a request only if nothing else runs before they are taken.
+        let batch_max = if self.notifications { 1 } else { BATCH };
         let mut pair = Pair {
             ours,
             theirs,
+            listeners,
             release: self.release,
             encoding: None,
             mixed: BTreeSet::new(),
@@ -110,7 +125,7 @@ impl Arena {
         while at < steps.len() {
             let mut batch = Vec::new();
             while let Some(Step::Request(args)) = steps.get(at + batch.len())
-                && batch.len() < BATCH
+                && batch.len() < batch_max
                 && (batch.is_empty() || !rules::is_alone(args))
             {
                 batch.push(args.clone());
@@ -126,6 +141,7 @@ impl Arena {
                 Step::Iterate { args, cursor } => pair.iterate(args, *cursor),
                 Step::Exchange(key) => pair.swap_dumps(key),
             };
+            let found = found.or_else(|| pair.events(&steps[at]));
             if let Some(mut mismatch) = found {
                 mismatch.at += at;
                 return Ok(Some(mismatch));
@@ -139,6 +155,7 @@ impl Arena {
 struct Pair {
     ours: Peer,
     theirs: Peer,
+    listeners: Option<[Listener; 2]>,
     release: Release,
     /// The key whose encoding the last request asked for, and the answer of both sides.
     encoding: Option<(Vec<u8>, Vec<u8>)>,
@@ -194,6 +211,22 @@ impl Pair {
             }
         }
         None
+    }
+
+    /// Compares the events of a step, which ran.
+    fn events(&mut self, step: &Step) -> Option<Mismatch> {
+        let [ours, theirs] = self.listeners.as_mut()?;
+        let (ours, theirs) = match (ours.events(), theirs.events()) {
+            (Ok(ours), Ok(theirs)) => (ours, theirs),
+            (ours, theirs) => {
+                let note = format!("events: {:?}, {:?}", ours.err(), theirs.err());
+                return mismatch(0, Vec::new(), Vec::new(), note);
+            }
+        };
+        if !matches!(step, Step::Request(_)) || events::agree(&step.args(), &ours, &theirs) {
+            return None;
+        }
+        mismatch(0, events::shown(&ours), events::shown(&theirs), "events")
     }
 
     /// Whether the request's key is known to have an order on both sides; takes note of encodings that are told.

@@ -125,9 +125,11 @@ fn finish(cx: &mut WriteCx<'_>, value: Restored<'_>) -> Outcome {
         cx.out.ok();
         return Ok(());
     }
+    let before = cx.keys.type_name(0);
     store(cx, value, expires_at.map_or(Expiry::Clear, Expiry::At))?;
     cx.notify_new(0);
     cx.notify(EventClasses::GENERIC, "restore", 0);
+    cx.notify_replaced(0, before);
     if let Some(clock) = options.clock(cx) {
         cx.keys.set_access_clock(0, clock);
     }
