@@ -135,7 +135,7 @@ fn copy(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         return Err(CommandError::SAME_OBJECT);
     }
     let to = if options.db.is_some() { 2 } else { 1 };
-    let value = if options.replace || !cx.keys.exists(to) {
+    let value = if cx.keys.exists(0) && (options.replace || !cx.keys.exists(to)) {
         cx.keys.duplicate(0)
     } else {
         None
