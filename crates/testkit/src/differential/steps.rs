@@ -117,6 +117,7 @@ impl Arena {
             ours,
             theirs,
             listeners,
+            explained: false,
             release: self.release,
             encoding: None,
             mixed: BTreeSet::new(),
@@ -156,6 +157,8 @@ struct Pair {
     ours: Peer,
     theirs: Peer,
     listeners: Option<[Listener; 2]>,
+    /// The last reply differed for a known reason.
+    explained: bool,
     release: Release,
     /// The key whose encoding the last request asked for, and the answer of both sides.
     encoding: Option<(Vec<u8>, Vec<u8>)>,
@@ -195,6 +198,7 @@ impl Pair {
             };
             let order = self.order(args, a, b);
             let verdict = judge(args, a, b, self.release, order);
+            self.explained = matches!(verdict, Verdict::Explained(_));
             if let Some(report) = report.as_deref_mut() {
                 report.count(args, b.first() == Some(&b'-'), verdict);
             }
@@ -223,7 +227,9 @@ impl Pair {
                 return mismatch(0, Vec::new(), Vec::new(), note);
             }
         };
-        if !matches!(step, Step::Request(_)) || events::agree(&step.args(), &ours, &theirs) {
+        // What explains another reply explains other events.
+        let compared = matches!(step, Step::Request(_)) && !self.explained;
+        if !compared || events::agree(&step.args(), &ours, &theirs) {
             return None;
         }
         mismatch(0, events::shown(&ours), events::shown(&theirs), "events")
