@@ -1,4 +1,4 @@
-//! What both sides publish about keys, and how that is compared.
+//! What both sides publish about keys and tell those who watch them, and how that is compared.
 //!
 //! Invariants:
 //! - Events are taken after each request, so a difference belongs to the request before it.
@@ -10,6 +10,7 @@
 use super::peer::Peer;
 use super::rules::{self, Kind};
 use super::steps;
+use crate::grammar::KEYS;
 use crate::in_process::Connection;
 use crate::reference::{Release, Wire};
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol};
@@ -22,11 +23,18 @@ const BY_KEY: &[u8] = b"__keyspace@";
 /// The event of a key that was looked for and is not there.
 const MISS: &[u8] = b"keymiss";
 
-/// A connection that listens to events of one side.
-pub enum Listener {
-    /// To an engine of our own in this process.
+/// Databases whose keys are watched.
+const WATCHED: [&str; 2] = ["0", "1"];
+
+/// Connections that learn what happens to the keys of one side.
+pub struct Listener {
+    messages: Messages,
+    /// Watches all keys.
+    watcher: Peer,
+}
+
+enum Messages {
     Engine(Box<Connection>),
-    /// To a server.
     Server(Box<Wire>),
 }
 
@@ -45,18 +53,48 @@ impl Listener {
         };
         peer.call(&["CONFIG", "SET", "notify-keyspace-events", classes])?;
         let listen = ["PSUBSCRIBE", CHANNELS];
-        Ok(match peer {
+        let (messages, watcher) = match peer {
             Peer::Engine(connection) => {
                 let mut listener = connection.beside(Protocol::Resp2);
                 listener.raw(&listen);
-                Listener::Engine(Box::new(listener))
+                let watcher = connection.beside(Protocol::Resp2);
+                (
+                    Messages::Engine(Box::new(listener)),
+                    Peer::Engine(Box::new(watcher)),
+                )
             }
             Peer::Server(_) => {
                 let mut listener = Wire::connect(address)?;
                 listener.call(&listen)?;
-                Listener::Server(Box::new(listener))
+                let watcher = Wire::connect(address)?;
+                (
+                    Messages::Server(Box::new(listener)),
+                    Peer::Server(Box::new(watcher)),
+                )
             }
-        })
+        };
+        let mut listener = Listener { messages, watcher };
+        listener.changed()?;
+        Ok(listener)
+    }
+
+    /// What EXEC answers to somebody who watches all keys since the last call.
+    ///
+    /// # Errors
+    /// As TCP gives them.
+    pub fn changed(&mut self) -> io::Result<Vec<u8>> {
+        let words = |words: &[&[u8]]| words.iter().map(|w| w.to_vec()).collect::<Vec<_>>();
+        let mut requests = vec![words(&[b"MULTI"]), words(&[b"EXEC"])];
+        for db in WATCHED {
+            requests.push(words(&[b"SELECT", db.as_bytes()]));
+            let keys: Vec<&[u8]> = std::iter::once(&b"WATCH"[..])
+                .chain(KEYS.iter().copied())
+                .collect();
+            requests.push(words(&keys));
+        }
+        let mut replies = Vec::new();
+        self.watcher.exchange(&requests, &mut replies)?;
+        Ok(replies.swap_remove(1))
     }
 
     /// The events that were published since the last call, by requests that were answered.
@@ -65,8 +103,8 @@ impl Listener {
     /// As TCP gives them.
     pub fn events(&mut self) -> io::Result<Vec<Event>> {
         let mut frames = Vec::new();
-        match self {
-            Listener::Engine(connection) => {
+        match &mut self.messages {
+            Messages::Engine(connection) => {
                 let bytes = connection.messages();
                 let (mut rest, mut decoder) =
                     (&bytes[..], FrameDecoder::new(FrameLimits::default()));
@@ -76,7 +114,7 @@ impl Listener {
                     rest = &rest[progress.consumed..];
                 }
             }
-            Listener::Server(wire) => {
+            Messages::Server(wire) => {
                 // What was published before the first reply is sent before the second at the latest.
                 for token in ["first", "second"] {
                     let is_last = |reply: &[u8]| reply.starts_with(b"*2\r\n$4\r\npong");

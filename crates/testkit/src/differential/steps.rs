@@ -217,9 +217,10 @@ impl Pair {
         None
     }
 
-    /// Compares the events of a step, which ran.
+    /// Compares the events of a step, which ran, and whether it touched what is watched.
     fn events(&mut self, step: &Step) -> Option<Mismatch> {
         let [ours, theirs] = self.listeners.as_mut()?;
+        let (watched_ours, watched_theirs) = (ours.changed(), theirs.changed());
         let (ours, theirs) = match (ours.events(), theirs.events()) {
             (Ok(ours), Ok(theirs)) => (ours, theirs),
             (ours, theirs) => {
@@ -229,6 +230,14 @@ impl Pair {
         };
         // What explains another reply explains other events.
         let compared = matches!(step, Step::Request(_)) && !self.explained;
+        match (watched_ours, watched_theirs) {
+            (Ok(ours), Ok(theirs)) if ours == theirs || !compared => {}
+            (ours, theirs) => {
+                let of =
+                    |side: io::Result<Vec<u8>>| side.unwrap_or_else(|e| e.to_string().into_bytes());
+                return mismatch(0, of(ours), of(theirs), "EXEC of one who watches");
+            }
+        }
         if !compared || events::agree(&step.args(), &ours, &theirs) {
             return None;
         }
