@@ -163,25 +163,7 @@ impl InProcess {
     /// # Panics
     /// When `maxclients` are connected.
     pub fn connect(&self, protocol: Protocol) -> Connection {
-        let endpoint = Endpoint {
-            addr: "127.0.0.1:50000".into(),
-            laddr: "127.0.0.1:6379".into(),
-            fd: 8,
-            unix: false,
-        };
-        let session = self
-            .engine
-            .connect(endpoint, None)
-            .expect("room for a client");
-        session
-            .client
-            .protocol
-            .store(protocol.number(), Ordering::Relaxed);
-        Connection {
-            engine: self.engine.clone(),
-            session,
-            out: Out::new(protocol),
-        }
+        Connection::to(&self.engine, protocol)
     }
 }
 
@@ -194,6 +176,42 @@ pub struct Connection {
 }
 
 impl Connection {
+    fn to(engine: &Arc<Engine>, protocol: Protocol) -> Connection {
+        let endpoint = Endpoint {
+            addr: "127.0.0.1:50000".into(),
+            laddr: "127.0.0.1:6379".into(),
+            fd: 8,
+            unix: false,
+        };
+        let session = engine.connect(endpoint, None).expect("room for a client");
+        session
+            .client
+            .protocol
+            .store(protocol.number(), Ordering::Relaxed);
+        Connection {
+            engine: engine.clone(),
+            session,
+            out: Out::new(protocol),
+        }
+    }
+
+    /// Another connection to the same engine.
+    ///
+    /// # Panics
+    /// When `maxclients` are connected.
+    #[must_use]
+    pub fn beside(&self, protocol: Protocol) -> Connection {
+        Connection::to(&self.engine, protocol)
+    }
+
+    /// The messages that wait for it, encoded one after the other.
+    pub fn messages(&mut self) -> Vec<u8> {
+        self.session.client.outbox.drain(&mut self.out, usize::MAX);
+        let bytes: Vec<u8> = self.out.segments().flatten().copied().collect();
+        self.out.clear();
+        bytes
+    }
+
     /// Executes a command and returns the bytes of its reply.
     pub fn raw<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Vec<u8> {
         let request = RequestBuf::new(args);

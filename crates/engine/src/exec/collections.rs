@@ -167,6 +167,7 @@ impl WriteKeys<'_> {
             .stripe
             .edit(t.key.hash, t.name, t.key.found, clock, change)?
             .ok_or(CommandError::WRONG_TYPE)?;
+        t.key.created |= t.key.found.is_none() && edited.found.is_some();
         t.key.found = edited.found;
         t.key.version = t.stripe.version;
         self.discard(edited.garbage);

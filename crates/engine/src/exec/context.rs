@@ -9,6 +9,7 @@ use super::Engine;
 use super::blocking::{Block, Nothing};
 use super::collections::Producer;
 use super::effects::Effects;
+use super::notify::MISS;
 use super::plan::PlannedKey;
 use super::run::Rest;
 use super::session::Session;
@@ -18,6 +19,7 @@ use crate::keyspace::{
     Collection, Cut, Detached, Found, Garbage, KeyHasher, Lent, Locked, Str, Stripe, Stripes,
     Value, stripe_of,
 };
+use crate::settings::EventClasses;
 use ochre_ds::blob::Blob;
 use ochre_ds::hash::{Hash, HashRef};
 use ochre_ds::list::{List, ListRef};
@@ -177,9 +179,14 @@ macro_rules! reading {
             let wide = self.wide?;
             let hash = wide.hasher.hash(name);
             let stripe = self.locked.stripe(wide.base + stripe_of(hash));
-            let found = stripe.find(hash, name)?;
-            let expires_at = stripe.view(found.handle)?.expires_at();
-            (expires_at.is_none_or(|at| at > wide.now_ms)).then_some((stripe, found))
+            let living = stripe.find(hash, name).filter(|found| {
+                let view = stripe.view(found.handle);
+                view.is_some_and(|v| v.expires_at().is_none_or(|at| at > wide.now_ms))
+            });
+            if living.is_none() {
+                self.engine.raise(EventClasses::MISSED, MISS, wide.db, name);
+            }
+            living.map(|found| (stripe, found))
         }
 
         /// The name of key `i`.
@@ -226,6 +233,9 @@ macro_rules! reading {
             } else {
                 stripe.find(key.hash, self.args.get(key.arg)?)
             };
+            if found.is_none() && self.engine.wanted_events.any() {
+                self.engine.raise_miss(key, self.args);
+            }
             found.map(|f| (stripe, f))
         }
     };
@@ -236,12 +246,14 @@ macro_rules! reading {
 pub(crate) struct Wide {
     pub(crate) hasher: KeyHasher,
     pub(crate) now_ms: i64,
+    pub(crate) db: usize,
     /// Where the database's stripes begin among those that are locked.
     pub(crate) base: usize,
 }
 
 /// The declared keys of a command, locked for reading.
 pub struct ReadKeys<'a> {
+    pub(crate) engine: &'a Engine,
     pub(crate) wide: Option<Wide>,
     pub(crate) locked: &'a Locked<'a>,
     pub(crate) plan: &'a [PlannedKey],
@@ -296,6 +308,7 @@ impl ReadCx<'_> {
 
 /// The declared keys of a command, locked, to read and change.
 pub struct WriteKeys<'a> {
+    pub(crate) engine: &'a Engine,
     pub(crate) wide: Option<Wide>,
     pub(crate) locked: Lent<'a>,
     pub(crate) plan: &'a mut [PlannedKey],
@@ -451,12 +464,24 @@ impl WriteKeys<'_> {
         Ok(bytes)
     }
 
-    /// Takes back that lending the string at key `i` by [`Self::string_mut`] was a change: the bytes are the same.
-    pub fn left_as_it_was(&mut self, i: usize) {
-        self.changes -= 1;
+    /// Has key `i` taken for changed though its value is the same: whoever watches it is told.
+    pub fn touched(&mut self, i: usize) {
+        if let Some(key) = self.plan.get_mut(i) {
+            key.changed = true;
+        }
+    }
+
+    /// Has the change of key `i` kept from those who watch it.
+    pub fn unnoticed(&mut self, i: usize) {
         if let Some(key) = self.plan.get_mut(i) {
             key.changed = false;
         }
+    }
+
+    /// Takes back that the only change so far, one of key `i`, was one: its value is the same.
+    pub fn left_as_it_was(&mut self, i: usize) {
+        self.changes -= 1;
+        self.unnoticed(i);
     }
 
     /// The bytes that key `i` has now, if it is absent or too small a string to become `len` bytes in
@@ -594,6 +619,7 @@ impl Target<'_> {
     }
 
     pub(super) fn settle(self, found: Found) {
+        self.key.created |= self.key.found.is_none();
         self.key.found = Some(found);
         self.key.version = self.stripe.version;
         self.key.changed = true;

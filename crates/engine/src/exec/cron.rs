@@ -8,7 +8,7 @@ use super::stats::Counter;
 use crate::keyspace::evict::evict_one;
 use crate::keyspace::expire::{self, Slice};
 use crate::keyspace::{Cursor, STRIPES, Stripes};
-use crate::settings::id;
+use crate::settings::{EventClasses, id};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -128,7 +128,10 @@ impl Engine {
                 samples,
                 &rule,
                 start,
-                |stripe, db, e| self.removed(stripe, db, &e.key),
+                |stripe, db, e| {
+                    self.raise(EventClasses::EVICTED, "evicted", db, &e.key);
+                    self.removed(stripe, db, &e.key);
+                },
             );
             let Some(evicted) = evicted else {
                 return !self.memory.is_over();

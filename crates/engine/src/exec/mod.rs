@@ -24,6 +24,7 @@ mod interest;
 mod latency;
 mod lookup;
 mod memory;
+mod notify;
 mod outbox;
 mod plan;
 mod pubsub;
@@ -152,6 +153,8 @@ pub struct Engine {
     cron: Mutex<cron::Cron>,
     /// Generators handed out so far, and the seed of the next one with it.
     randoms: AtomicU64,
+    /// Which keyspace events are published.
+    pub(crate) wanted_events: notify::Wanted,
     /// Changes since the last save point; there is none yet, so since the start.
     pub changes: AtomicI64,
 }
@@ -227,14 +230,16 @@ impl Engine {
             startup_memory,
             cron: Mutex::default(),
             randoms: AtomicU64::new(ports.seed),
+            wanted_events: notify::Wanted::default(),
             changes: AtomicI64::new(0),
         };
         engine.settings_changed(&Stripes::free(&engine.keyspace));
         engine
     }
 
-    /// Takes over what the settings say about memory. Called after every change of settings.
+    /// Takes over what the settings say about memory and events. Called after every change of settings.
     pub(crate) fn settings_changed(&self, stripes: &Stripes<'_>) {
+        self.set_wanted_events();
         self.memory.set_limit(self.settings.size(id::MAXMEMORY));
         if self.memory.is_limited() {
             self.poll_memory(stripes);

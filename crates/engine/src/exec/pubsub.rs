@@ -116,6 +116,11 @@ impl PubSub {
         )
     }
 
+    /// Whether nobody listens to any channel or pattern.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.channels.len.load(Relaxed) == 0 && self.pattern_count.load(Relaxed) == 0
+    }
+
     /// Listeners of a channel or shard channel, without those by pattern.
     pub fn listeners(&self, kind: Kind, name: &[u8]) -> usize {
         match kind {

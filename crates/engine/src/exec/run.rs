@@ -23,6 +23,7 @@ use super::unit::UnitCx;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Cut, Found, Garbage, Locked, Stripe, Stripes};
+use crate::settings::EventClasses;
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
@@ -221,6 +222,7 @@ impl Engine {
             session.tally.misses += session.plan.keys.len() as u64 - found;
         }
         let keys = ReadKeys {
+            engine: self,
             wide: self.wide(&session.plan, env),
             locked: &locked,
             plan: &session.plan.keys,
@@ -266,6 +268,7 @@ impl Engine {
         plan.wide.then(|| Wide {
             hasher: self.keyspace.hasher(),
             now_ms: env.now_ms,
+            db: env.db,
             base: plan.base,
         })
     }
@@ -322,6 +325,7 @@ impl Engine {
                 &mut Held::default(),
                 attempt,
                 |cx| {
+                    cx.keys.misses_told();
                     if commit(cx)? {
                         Ok(())
                     } else {
@@ -468,6 +472,7 @@ impl Engine {
         );
         let wide = self.wide(plan, env);
         let keys = WriteKeys {
+            engine: self,
             wide,
             locked: locked.lend(),
             plan: &mut plan.keys,
@@ -494,14 +499,12 @@ impl Engine {
                 cx.effects.append(&self.journals, env.db);
             }
         }
-        if changes > 0 {
-            for key in plan.keys.iter().filter(|key| key.changed) {
-                let stripe = locked.stripe(key.guard);
-                if stripe.interest.is_some()
-                    && let Some(name) = request.get(key.arg)
-                {
-                    self.key_changed(stripe, key, name, &mut rest);
-                }
+        for key in plan.keys.iter().filter(|key| key.changed) {
+            let stripe = locked.stripe(key.guard);
+            if stripe.interest.is_some()
+                && let Some(name) = request.get(key.arg)
+            {
+                self.key_changed(stripe, key, name, &mut rest);
             }
         }
         Applied {
@@ -654,9 +657,10 @@ impl Engine {
         existing
     }
 
-    /// Counts and journals a key that was removed because its time had come. The stripe is locked.
+    /// Counts, publishes and journals that a key was removed because its time had come. The stripe is locked.
     pub(crate) fn expired(&self, stripe: &Stripe, db: usize, key: &[u8]) {
         self.stats.add(Counter::ExpiredKeys, 1);
+        self.raise(EventClasses::EXPIRED, "expired", db, key);
         self.removed(stripe, db, key);
     }
 

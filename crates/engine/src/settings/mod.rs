@@ -9,6 +9,7 @@
 //! Does no I/O: files are read through [`FileSource`], changes are carried out by [`Apply`].
 
 mod args;
+mod events;
 mod file;
 pub mod id;
 mod quoting;
@@ -23,6 +24,7 @@ mod value;
 mod tests;
 
 pub use args::{Action, CommandLineError, Invocation, parse_command_line, usage};
+pub use events::EventClasses;
 pub use file::{
     FILE_BYTES_MAX, FileSource, INCLUDE_DEPTH_MAX, INCLUDE_FILES_MAX, LoadError, Place,
 };

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! ochre-differential [--family NAME|all] [--commands N] [--seed S] [--protocol 2|3|both] [--reference 70|82]
-//!                    [--address HOST:PORT] [--length N] [--keep-going N]
+//!                    [--address HOST:PORT] [--length N] [--keep-going N] [--notifications]
 //! ```
 //!
 //! The family is a command group as COMMAND DOCS names it. `--address` compares a running ochre-server, whose data
 //! are dropped, instead of an engine in this process. `--keep-going` ends after N differences instead of one.
+//! `--notifications` compares the events that both publish about keys (`notify-keyspace-events`), too; it is slower.
 //! The reference's binary is `OCHRE_REDIS_70` (/usr/bin/redis-server by default) or `OCHRE_REDIS_82`.
 //! The exit status is 0 without unexplained differences, 1 with some, 2 when nothing could be compared.
 
@@ -35,6 +36,10 @@ fn compare() -> Result<bool, String> {
     let (mut families, mut release) = (Vec::new(), Release::V70);
     let mut words = std::env::args().skip(1);
     while let Some(option) = words.next() {
+        if option == "--notifications" {
+            config.notifications = true;
+            continue;
+        }
         let value = words
             .next()
             .ok_or_else(|| format!("{option} needs a value"))?;

@@ -20,6 +20,7 @@ use self::pattern::Others;
 use crate::error::CommandError;
 use crate::exec::{Commit, Expiry, LaterStream, Out, Producer, ReadCx, WriteCx};
 use crate::keyspace::Value;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, KeySpec, Outcome, Run, key, unknown};
 use ochre_ds::list::{self, End, List, ListRef};
 use ochre_ds::set::{Set, SetRef};
@@ -221,7 +222,9 @@ fn store(cx: &mut WriteCx<'_>, list: List, chosen: bool) -> Outcome {
             cx.effects.replace(effect);
         }
     }
-    cx.keys.store_list(1, list, Expiry::Clear)?;
+    cx.storing(1, (EventClasses::LIST, "sortstore"), |keys| {
+        keys.store_list(1, list, Expiry::Clear).map(drop)
+    })?;
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())
 }
