@@ -52,10 +52,11 @@ pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
 pub use slowlog::{SlowLog, SlowLogEntry};
 pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
 
+use crate::acl::Acl;
 use crate::error::CommandError;
 use crate::keyspace::Keyspace;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
-use crate::ports::{Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{AclFile, Clock, Memory, Runtime, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use ochre_ds::ticks;
 use ochre_resp::Request;
@@ -73,6 +74,8 @@ pub struct Ports {
     pub runtime: Arc<dyn Runtime>,
     /// The settings file, for CONFIG REWRITE.
     pub settings_file: Arc<dyn SettingsFile>,
+    /// The file of users, for ACL LOAD and ACL SAVE.
+    pub acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
     /// Seed of the key hash and of random choices; random in production.
@@ -102,6 +105,8 @@ pub struct Engine {
     pub rates: Rates,
     /// The connections.
     pub clients: Clients,
+    /// The users.
+    pub acl: Acl,
     /// Who listens to which channel.
     pub pubsub: PubSub,
     /// Readers of the effects stream.
@@ -120,6 +125,8 @@ pub struct Engine {
     pub runtime: Arc<dyn Runtime>,
     /// The settings file.
     pub settings_file: Arc<dyn SettingsFile>,
+    /// The file of users.
+    pub(crate) acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
     /// Facts about the process, for INFO.
@@ -190,6 +197,7 @@ impl Engine {
         stats.reset(started_ms);
         let engine = Engine {
             keyspace: Keyspace::new(databases, ports.seed),
+            acl: Acl::new(&lookup),
             lookup,
             settings,
             stats,
@@ -204,6 +212,7 @@ impl Engine {
             clock: ports.clock,
             runtime: ports.runtime,
             settings_file: ports.settings_file,
+            acl_file: ports.acl_file,
             apply: ports.apply,
             about,
             paused: AtomicBool::new(false),
@@ -224,8 +233,9 @@ impl Engine {
         engine
     }
 
-    /// Takes over what the settings say about memory. Called after every change of settings.
+    /// Takes over what the settings say about memory and the default user. Called after every change of settings.
     pub fn settings_changed(&self) {
+        self.apply_requirepass();
         self.memory.set_limit(self.settings.size(id::MAXMEMORY));
         if self.memory.is_limited() {
             self.poll_memory();
@@ -259,18 +269,13 @@ impl Engine {
         let now_ms = self.clock.unix_ms();
         let Some(client) = self
             .clients
-            .enter(endpoint, now_ms, Arc::from("default"), waker, most)
+            .enter(endpoint, now_ms, self.acl.default_user().clone(), waker, most)
         else {
             self.stats.add(Counter::RejectedConnections, 1);
             return None;
         };
         self.stats.add(Counter::Connections, 1);
-        Some(Session::new(client, !self.needs_password()))
-    }
-
-    /// Whether new connections have to authenticate.
-    pub fn needs_password(&self) -> bool {
-        !self.settings.text(id::REQUIREPASS).is_empty()
+        Some(Session::new(client, !self.acl.needs_password()))
     }
 
     /// Ends a connection.
@@ -285,6 +290,9 @@ impl Engine {
     #[inline]
     pub fn begin_batch(&self, session: &mut Session) {
         session.now_ms = self.clock.unix_ms();
+        if session.acl_version != self.acl.version() {
+            session.refresh_rules(self);
+        }
         session.rule = self.access_rule(session.now_ms);
         session.tick = ticks::now();
         session.commands = 0;
@@ -476,7 +484,9 @@ impl Engine {
             return false;
         };
         let command = entry.command;
-        if gates::authentication(self, session, &entry).is_err() {
+        let allowed = gates::authentication(self, session, &entry).is_ok()
+            && (!session.restricted || session.rules.check(&entry, request).is_ok());
+        if !allowed {
             // What is refused anyway is refused at once.
             return false;
         }

@@ -43,6 +43,9 @@ impl Engine {
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Outcome {
+        if session.restricted {
+            self.permit_beyond(session, command, request)?;
+        }
         let env = Env {
             engine: self,
             now_ms: session.now_ms,
@@ -462,7 +465,7 @@ impl Engine {
         session.last_command = entry.index;
         let command = entry.command;
         session.holds = held.is_some();
-        super::gates::check(self, session, &entry)
+        super::gates::check(self, session, &entry, request)
             .inspect_err(|_| session.tally.rejected(&self.stats, entry.index))?;
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {

@@ -11,12 +11,14 @@
 
 mod arg;
 mod category;
+mod channels;
 mod flags;
 mod help;
 mod keys;
 
 pub use arg::{Arg, ArgKind};
 pub use category::Categories;
+pub use channels::Channels;
 pub use flags::Flags;
 pub use help::help;
 pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys, unknown};
@@ -128,6 +130,11 @@ pub struct Command {
     /// Whether a request reads keys that only the data name (patterns of SORT): it then runs with every stripe of its
     /// database held, and only then may it ask for keys that it does not declare.
     pub wide: Option<fn(Request<'_>) -> bool>,
+    /// The error for a request that reads keys which it does not name, where it may be made only by somebody who may read
+    /// every key; `None` for a request that reads none, or is wrong anyway.
+    pub beyond: Option<fn(Request<'_>) -> Option<CommandError>>,
+    /// Where channels are.
+    pub channels: Channels,
     /// The argument that names an element of the key's collection, 0 for none: in a pipeline on one key its
     /// memory is asked for ahead.
     pub element: usize,
@@ -160,6 +167,8 @@ impl Command {
         variable: None,
         elsewhere: None,
         wide: None,
+        beyond: None,
+        channels: Channels::None,
         element: 0,
         args: &[],
         history: &[],
@@ -183,6 +192,22 @@ impl Command {
         } else {
             count >= arity
         }
+    }
+
+    /// Calls `found` with the argument index of every key of a request and with what is done with it.
+    ///
+    /// # Errors
+    /// [`InvalidKeys`] when the arguments contradict the specifications; what was found before does not count then.
+    pub fn each_key(
+        &self,
+        request: Request<'_>,
+        found: &mut impl FnMut(usize, Access),
+    ) -> Result<(), InvalidKeys> {
+        let variable = self.variable.map(|access| access(request));
+        self.keys.iter().try_for_each(|spec| {
+            let access = variable.unwrap_or(spec.access);
+            spec.positions(request, &mut |at| found(at, access))
+        })
     }
 
     /// Declared and implied flags together, as `COMMAND INFO` reports them.

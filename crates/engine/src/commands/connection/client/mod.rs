@@ -8,6 +8,8 @@ mod list;
 mod mode;
 mod pause;
 
+pub(crate) use list::describe_client;
+
 use crate::error::CommandError;
 use crate::exec::{Client, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
