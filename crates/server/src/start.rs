@@ -197,7 +197,12 @@ async fn serve(
     let about = about(bound.port().unwrap_or(0), workers);
     let engine = Arc::new(Engine::new(settings.clone(), ports, about));
     if let Err(reason) = engine.load_users() {
-        log.write(LogLevel::Warning, &reason);
+        // Not to the log: a line of the settings file may hold a password.
+        eprintln!("{reason}");
+        log.write(
+            LogLevel::Warning,
+            "Critical error while loading ACLs. Exiting.",
+        );
         return ExitCode::FAILURE;
     }
     let shared = Arc::new(Shared {

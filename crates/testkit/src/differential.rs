@@ -14,6 +14,7 @@ mod dump;
 pub mod explained;
 pub mod minimise;
 pub mod peer;
+pub mod permissions;
 pub mod report;
 pub mod rules;
 pub mod steps;

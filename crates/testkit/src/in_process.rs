@@ -4,7 +4,9 @@
 //! runs only when the test asks for a round of it.
 
 use ochre_engine::exec::{About, Endpoint, Engine, Flow, Out, Ports, Session};
-use ochre_engine::ports::{AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock};
+use ochre_engine::ports::{
+    AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock,
+};
 use ochre_engine::settings::{Apply, Changed, Refusal, Settings};
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol, RequestBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

@@ -8,9 +8,9 @@
 //!
 //! Cost: nothing is allocated unless a request names more than [`KEYS_INLINE`] keys.
 
+use super::User;
 use super::rules::Rules;
 use super::selector::Selector;
-use super::User;
 use crate::error::{CommandError, printed};
 use crate::exec::Entry;
 use crate::spec::{Access, Channels};

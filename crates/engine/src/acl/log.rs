@@ -87,6 +87,9 @@ pub(super) struct Log {
 impl Log {
     /// Adds an entry, whose id and count are given here, or merges it with one that is there.
     pub(super) fn add(&mut self, mut entry: LogEntry, most: usize) {
+        if most == 0 {
+            return self.entries.clear();
+        }
         entry.object.truncate(OBJECT_MAX);
         entry.user.truncate(OBJECT_MAX);
         let same = self.entries.iter().take(LOOKED_AT).position(|e| {

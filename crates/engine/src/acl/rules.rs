@@ -134,9 +134,12 @@ impl Rules {
 
     /// Whether somebody who gives this password is let in. Takes as long for a wrong one as for a right one.
     pub(super) fn lets_in(&self, secret: &Secret) -> bool {
-        let matches = self.passwords.iter().fold(subtle::Choice::from(0), |any, p| {
-            any | p.as_slice().ct_eq(secret.as_slice())
-        });
+        let matches = self
+            .passwords
+            .iter()
+            .fold(subtle::Choice::from(0), |any, p| {
+                any | p.as_slice().ct_eq(secret.as_slice())
+            });
         self.enabled & (self.nopass | bool::from(matches))
     }
 
@@ -191,7 +194,8 @@ impl Rules {
                 .iter()
                 .for_each(|part| line.extend_from_slice(part));
         };
-        self.flags().for_each(|flag| word(b"", flag.as_bytes(), b""));
+        self.flags()
+            .for_each(|flag| word(b"", flag.as_bytes(), b""));
         self.passwords().for_each(|p| word(b"#", p.as_bytes(), b""));
         word(b"", &self.root.describe(), b"");
         for selector in &self.more {

@@ -220,9 +220,7 @@ impl Engine {
         mut loaded: BTreeMap<Vec<u8>, Rules>,
     ) {
         let pristine = || Rules::pristine(&self.lookup);
-        loaded
-            .entry(DEFAULT_USER.to_vec())
-            .or_insert_with(pristine);
+        loaded.entry(DEFAULT_USER.to_vec()).or_insert_with(pristine);
         let mut users = self.acl.users.lock();
         let names: Vec<Vec<u8>> = users.keys().cloned().collect();
         let missing = names.iter().filter(|n| !loaded.contains_key(*n));

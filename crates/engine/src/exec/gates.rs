@@ -44,7 +44,9 @@ pub(super) fn authentication(
     entry: &Entry,
 ) -> Result<(), CommandError> {
     // Without a password everybody is in, also who came while there was one.
-    if session.authenticated || entry.command.flags.has(Flags::NO_AUTH) || !engine.acl.needs_password()
+    if session.authenticated
+        || entry.command.flags.has(Flags::NO_AUTH)
+        || !engine.acl.needs_password()
     {
         Ok(())
     } else {

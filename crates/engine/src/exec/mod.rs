@@ -267,10 +267,13 @@ impl Engine {
     pub fn connect(&self, endpoint: Endpoint, waker: Option<Arc<dyn Waker>>) -> Option<Session> {
         let most = usize::try_from(self.settings.int(id::MAXCLIENTS)).unwrap_or(usize::MAX);
         let now_ms = self.clock.unix_ms();
-        let Some(client) = self
-            .clients
-            .enter(endpoint, now_ms, self.acl.default_user().clone(), waker, most)
-        else {
+        let Some(client) = self.clients.enter(
+            endpoint,
+            now_ms,
+            self.acl.default_user().clone(),
+            waker,
+            most,
+        ) else {
             self.stats.add(Counter::RejectedConnections, 1);
             return None;
         };

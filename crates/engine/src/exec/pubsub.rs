@@ -143,9 +143,7 @@ impl PubSub {
             }
         }
         let patterns = self.patterns.read();
-        patterns
-            .iter()
-            .for_each(|(n, l)| all(Kind::Pattern, n, l));
+        patterns.iter().for_each(|(n, l)| all(Kind::Pattern, n, l));
     }
 
     fn add(&self, kind: Kind, name: &[u8], client: &Arc<Client>) {

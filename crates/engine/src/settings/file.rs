@@ -26,12 +26,7 @@ pub const INCLUDE_FILES_MAX: usize = 1024;
 pub const FILE_BYTES_MAX: usize = 16 << 20;
 
 /// Directives that ask for something which is not there.
-const UNSUPPORTED: [&str; 4] = [
-    "loadmodule",
-    "loadmodule-ex",
-    "rename-command",
-    "sentinel",
-];
+const UNSUPPORTED: [&str; 4] = ["loadmodule", "loadmodule-ex", "rename-command", "sentinel"];
 
 /// A line that declares a user.
 #[derive(Clone, Debug, PartialEq, Eq)]

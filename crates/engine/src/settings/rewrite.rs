@@ -67,7 +67,11 @@ pub fn rewrite(settings: &Settings, users: &[Vec<u8>], old: &[u8]) -> Vec<u8> {
     let missing = TABLE.iter().enumerate().flat_map(|(row, setting)| {
         let value = settings.value(row);
         let stays = named[row] || value == default_of(setting);
-        if stays { Vec::new() } else { canonical(row, &value) }
+        if stays {
+            Vec::new()
+        } else {
+            canonical(row, &value)
+        }
     });
     for line in missing.chain(users.cloned()) {
         if !std::mem::replace(&mut has_marker, true) {

@@ -40,9 +40,7 @@ fn auth(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         3 => (&args[1], &args[2]),
         _ => return Err(CommandError::SYNTAX),
     };
-    cx.env
-        .engine
-        .log_in(cx.session, &args[0], user, password)?;
+    cx.env.engine.log_in(cx.session, &args[0], user, password)?;
     cx.out.ok();
     Ok(())
 }
@@ -120,9 +118,7 @@ impl<'a> Greeting<'a> {
 fn hello(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let greeting = Greeting::parse(args)?;
     if let Some((user, password)) = greeting.auth {
-        cx.env
-            .engine
-            .log_in(cx.session, &args[0], user, password)?;
+        cx.env.engine.log_in(cx.session, &args[0], user, password)?;
     }
     if !cx.session.authenticated && cx.env.engine.acl.needs_password() {
         return Err(CommandError::HELLO_UNAUTHENTICATED);

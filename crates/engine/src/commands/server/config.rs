@@ -119,8 +119,12 @@ fn rewrite_file(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     }
     let failed = |e: std::io::Error| CommandError::config_rewrite(&e);
     let old = file.read().map_err(failed)?;
-    let new = String::from_utf8(rewrite(&engine.settings, &engine.user_lines(), old.as_bytes()))
-        .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
+    let new = String::from_utf8(rewrite(
+        &engine.settings,
+        &engine.user_lines(),
+        old.as_bytes(),
+    ))
+    .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
     file.write(&new).map_err(failed)?;
     cx.out.ok();
     Ok(())
