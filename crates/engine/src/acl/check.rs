@@ -11,7 +11,7 @@
 use super::User;
 use super::rules::Rules;
 use super::selector::Selector;
-use crate::error::{CommandError, printed};
+use crate::error::CommandError;
 use crate::exec::Entry;
 use crate::spec::{Access, Channels};
 use ochre_resp::Request;
@@ -64,7 +64,7 @@ impl Denied {
             b"User ",
             user.name(),
             b" has no permissions to access the '",
-            printed(&object),
+            &object,
             kind,
         ]
         .concat()

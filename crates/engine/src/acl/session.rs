@@ -34,12 +34,7 @@ impl Session {
     pub(crate) fn refresh_rules(&mut self, engine: &Engine) {
         // Before the rules are read: a change in between is seen next time.
         self.acl_version = engine.acl.version();
-        if self.user.is_gone() {
-            let user = engine.acl.default_user().clone();
-            *self.client.user.lock() = user.clone();
-            self.user = user;
-            self.authenticated = false;
-        }
+        self.authenticated &= !self.user.is_gone();
         self.rules = self.user.rules();
         self.restricted = !self.rules.is_unrestricted();
     }
@@ -277,10 +272,17 @@ impl Engine {
         });
     }
 
-    /// Closes a deleted user's connections.
+    /// Takes every permission from a deleted user, and closes its connections.
+    ///
+    /// A connection that reads a last batch before it notices is refused everything in it: it must not be taken for one
+    /// of the default user.
     fn dismiss(&self, session: &mut Session, user: &Arc<User>) {
         user.gone.store(true, Ordering::Relaxed);
-        self.acl.version.fetch_add(1, Ordering::Release);
+        let frame = Frame {
+            lookup: &self.lookup,
+            all_channels: false,
+        };
+        self.acl.replace(user, Rules::new(frame));
         for client in self.clients.list() {
             if !Arc::ptr_eq(&client.user.lock(), user) {
                 continue;
