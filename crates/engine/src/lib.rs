@@ -3,6 +3,7 @@
 //! - [`spec`]: what a command is.
 //! - [`keyspace`]: striped databases, locks, expiry, eviction.
 //! - [`exec`]: the spine, from a decoded request to its reply.
+//! - [`acl`]: users, and what they may do.
 //! - [`commands`]: the commands, one family a folder.
 //! - [`serial`]: values in Redis's RDB form, and the digest of a data set.
 //! - [`settings`]: the settings, one row each.
@@ -10,6 +11,7 @@
 //!
 //! Knows nothing of sockets, files and Tokio.
 
+pub mod acl;
 pub mod commands;
 pub mod error;
 pub mod exec;

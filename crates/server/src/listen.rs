@@ -7,7 +7,7 @@ use crate::conn::{Connection, TaskWaker};
 use crate::runtime::ServerRuntime;
 use crate::shared::Shared;
 use crate::stream::Stream;
-use ochre_engine::exec::{Counter, Endpoint};
+use ochre_engine::exec::{Counter, Endpoint, Engine};
 use ochre_engine::ports::{LogLevel, Runtime as _};
 use ochre_engine::settings::{Settings, id};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -204,7 +204,7 @@ async fn accept_tcp(shared: Arc<Shared>, listener: TcpListener) {
                     unix: false,
                 };
                 prepare(&shared.engine.settings, &stream);
-                if is_refused(&shared.engine.settings, peer.ip()) {
+                if is_refused(&shared.engine, peer.ip()) {
                     // The peer gets a reason if its buffer takes one; it is closed in any case.
                     let _ = stream.try_write(PROTECTED);
                     shared.engine.stats.add(Counter::RejectedConnections, 1);
@@ -231,9 +231,9 @@ fn prepare(settings: &Settings, stream: &tokio::net::TcpStream) {
     }
 }
 
-fn is_refused(settings: &Settings, peer: IpAddr) -> bool {
+fn is_refused(engine: &Engine, peer: IpAddr) -> bool {
     let loopback = peer.to_canonical().is_loopback();
-    !loopback && settings.flag(id::PROTECTED_MODE) && settings.text(id::REQUIREPASS).is_empty()
+    !loopback && engine.settings.flag(id::PROTECTED_MODE) && !engine.acl.needs_password()
 }
 
 fn admit(shared: &Arc<Shared>, stream: Stream, endpoint: Endpoint) {

@@ -1,7 +1,7 @@
 //! The start-up sequence, and the orderly stop.
 
 use crate::apply::{Applier, raise_fd_limit};
-use crate::files::{DiskSource, StartFile};
+use crate::files::{DiskSource, StartFile, UserFile};
 use crate::listen::{ListenError, accept_unix, bind_tcp, bind_unix};
 use crate::log::Log;
 use crate::runtime::ServerRuntime;
@@ -190,11 +190,21 @@ async fn serve(
         memory,
         runtime: runtime.clone(),
         settings_file: Arc::new(file),
+        acl_file: Arc::new(UserFile::new(&settings.text(id::ACLFILE))),
         apply: applier.clone(),
         seed: random_seed(),
     };
     let about = about(bound.port().unwrap_or(0), workers);
     let engine = Arc::new(Engine::new(settings.clone(), ports, about));
+    if let Err(reason) = engine.load_users() {
+        // Not to the log: a line of the settings file may hold a password.
+        eprintln!("{reason}");
+        log.write(
+            LogLevel::Warning,
+            "Critical error while loading ACLs. Exiting.",
+        );
+        return ExitCode::FAILURE;
+    }
     let shared = Arc::new(Shared {
         engine: engine.clone(),
         runtime: runtime.clone(),

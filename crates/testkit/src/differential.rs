@@ -15,6 +15,7 @@ pub mod events;
 pub mod explained;
 pub mod minimise;
 pub mod peer;
+pub mod permissions;
 pub mod report;
 pub mod rules;
 pub mod steps;

@@ -4,11 +4,13 @@
 //! runs only when the test asks for a round of it.
 
 use ochre_engine::exec::{About, Endpoint, Engine, Flow, Out, Ports, Session};
-use ochre_engine::ports::{Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock};
+use ochre_engine::ports::{
+    AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock,
+};
 use ochre_engine::settings::{Apply, Changed, Refusal, Settings};
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol, RequestBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Where the clock of a test starts, in Unix milliseconds.
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -61,6 +63,10 @@ impl Runtime for Inline {
         work();
     }
     fn shutdown(&self) {}
+    fn entropy(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        bytes.fill(0xA5);
+        Ok(())
+    }
     fn cpu_seconds(&self) -> [f64; 4] {
         [0.0; 4]
     }
@@ -80,6 +86,44 @@ impl SettingsFile for NoFile {
     }
 }
 
+/// A file of users in memory.
+#[derive(Debug, Default)]
+pub struct TestAclFile {
+    /// Whether there is one.
+    pub named: AtomicBool,
+    /// What is in it; reading and writing fail without.
+    pub text: Mutex<Option<Vec<u8>>>,
+}
+
+impl TestAclFile {
+    /// The path by which errors name it.
+    pub const PATH: &str = "/users.acl";
+
+    /// Names the file and fills it.
+    pub fn fill(&self, text: &str) {
+        self.named.store(true, Ordering::Relaxed);
+        *self.text.lock().expect("a lock") = Some(text.into());
+    }
+}
+
+impl AclFile for TestAclFile {
+    fn path(&self) -> Option<String> {
+        let named = self.named.load(Ordering::Relaxed);
+        named.then(|| Self::PATH.to_owned())
+    }
+    fn read(&self) -> std::io::Result<Vec<u8>> {
+        let text = self.text.lock().expect("a lock").clone();
+        text.ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+    fn write(&self, text: &[u8]) -> std::io::Result<()> {
+        match &mut *self.text.lock().expect("a lock") {
+            Some(old) => *old = text.to_vec(),
+            None => return Err(std::io::ErrorKind::PermissionDenied.into()),
+        }
+        Ok(())
+    }
+}
+
 struct Nothing;
 
 impl Apply for Nothing {
@@ -96,6 +140,8 @@ pub struct InProcess {
     pub clock: Arc<TestClock>,
     /// Its memory figures.
     pub memory: Arc<TestMemory>,
+    /// Its file of users: none, until a test fills it.
+    pub acl_file: Arc<TestAclFile>,
 }
 
 impl Default for InProcess {
@@ -133,11 +179,13 @@ impl InProcess {
             real,
         });
         let memory = Arc::new(TestMemory::default());
+        let acl_file = Arc::new(TestAclFile::default());
         let ports = Ports {
             clock: clock.clone(),
             memory: memory.clone(),
             runtime: Arc::new(Inline),
             settings_file: Arc::new(NoFile),
+            acl_file: acl_file.clone(),
             apply: Arc::new(Nothing),
             seed: 1,
         };
@@ -150,6 +198,7 @@ impl InProcess {
             engine: Arc::new(Engine::new(Arc::new(values), ports, about)),
             clock,
             memory,
+            acl_file,
         }
     }
 

@@ -60,10 +60,11 @@ pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
 pub use transaction::Transaction;
 pub use unit::{Missed, UnitCx};
 
+use crate::acl::Acl;
 use crate::error::CommandError;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
 use crate::keyspace::{Keyspace, Stripes};
-use crate::ports::{Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{AclFile, Clock, Memory, Runtime, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use ochre_ds::ticks;
 use ochre_resp::Request;
@@ -81,6 +82,8 @@ pub struct Ports {
     pub runtime: Arc<dyn Runtime>,
     /// The settings file, for CONFIG REWRITE.
     pub settings_file: Arc<dyn SettingsFile>,
+    /// The file of users, for ACL LOAD and ACL SAVE.
+    pub acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
     /// Seed of the key hash and of random choices; random in production.
@@ -110,6 +113,8 @@ pub struct Engine {
     pub rates: Rates,
     /// The connections.
     pub clients: Clients,
+    /// The users.
+    pub acl: Acl,
     /// Who listens to which channel.
     pub pubsub: PubSub,
     /// Readers of the effects stream.
@@ -128,6 +133,8 @@ pub struct Engine {
     pub runtime: Arc<dyn Runtime>,
     /// The settings file.
     pub settings_file: Arc<dyn SettingsFile>,
+    /// The file of users.
+    pub(crate) acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
     /// Facts about the process, for INFO.
@@ -202,6 +209,7 @@ impl Engine {
         stats.reset(started_ms);
         let engine = Engine {
             keyspace: Keyspace::new(databases, ports.seed),
+            acl: Acl::new(&lookup),
             lookup,
             settings,
             stats,
@@ -216,6 +224,7 @@ impl Engine {
             clock: ports.clock,
             runtime: ports.runtime,
             settings_file: ports.settings_file,
+            acl_file: ports.acl_file,
             apply: ports.apply,
             about,
             paused: AtomicBool::new(false),
@@ -237,9 +246,10 @@ impl Engine {
         engine
     }
 
-    /// Takes over what the settings say about memory and events. Called after every change of settings.
+    /// Takes over what the settings say about memory, events and the default user. Called after every change of settings.
     pub(crate) fn settings_changed(&self, stripes: &Stripes<'_>) {
         self.set_wanted_events();
+        self.apply_requirepass();
         self.memory.set_limit(self.settings.size(id::MAXMEMORY));
         if self.memory.is_limited() {
             self.poll_memory(stripes);
@@ -271,20 +281,18 @@ impl Engine {
     pub fn connect(&self, endpoint: Endpoint, waker: Option<Arc<dyn Waker>>) -> Option<Session> {
         let most = usize::try_from(self.settings.int(id::MAXCLIENTS)).unwrap_or(usize::MAX);
         let now_ms = self.clock.unix_ms();
-        let Some(client) = self
-            .clients
-            .enter(endpoint, now_ms, Arc::from("default"), waker, most)
-        else {
+        let Some(client) = self.clients.enter(
+            endpoint,
+            now_ms,
+            self.acl.default_user().clone(),
+            waker,
+            most,
+        ) else {
             self.stats.add(Counter::RejectedConnections, 1);
             return None;
         };
         self.stats.add(Counter::Connections, 1);
-        Some(Session::new(client, !self.needs_password()))
-    }
-
-    /// Whether new connections have to authenticate.
-    pub fn needs_password(&self) -> bool {
-        !self.settings.text(id::REQUIREPASS).is_empty()
+        Some(Session::new(client, !self.acl.needs_password()))
     }
 
     /// Ends a connection.
@@ -301,6 +309,9 @@ impl Engine {
     #[inline]
     pub fn begin_batch(&self, session: &mut Session) {
         session.now_ms = self.clock.unix_ms();
+        if session.acl_version != self.acl.version() {
+            session.refresh_rules(self);
+        }
         session.rule = self.access_rule(session.now_ms);
         session.tick = ticks::now();
         session.commands = 0;
@@ -513,7 +524,9 @@ impl Engine {
             return false;
         };
         let command = entry.command;
-        if gates::authentication(self, session, &entry).is_err() {
+        let allowed = gates::authentication(self, session, &entry).is_ok()
+            && (!session.restricted || session.rules.check(&entry, request).is_ok());
+        if !allowed {
             // What is refused anyway is refused at once.
             return false;
         }

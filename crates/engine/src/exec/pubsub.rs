@@ -137,6 +137,20 @@ impl PubSub {
         }
     }
 
+    /// Calls `visit` with every subscription. A part of the registry is locked meanwhile.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(Kind, &[u8], &Client)) {
+        let mut all = |kind, name: &[u8], listeners: &Listeners| {
+            listeners.values().for_each(|c| visit(kind, name, c));
+        };
+        for (kind, names) in [(Kind::Channel, &self.channels), (Kind::Shard, &self.shards)] {
+            for part in &names.parts {
+                part.lock().iter().for_each(|(n, l)| all(kind, n, l));
+            }
+        }
+        let patterns = self.patterns.read();
+        patterns.iter().for_each(|(n, l)| all(Kind::Pattern, n, l));
+    }
+
     fn add(&self, kind: Kind, name: &[u8], client: &Arc<Client>) {
         match kind {
             Kind::Channel => self.channels.add(name, client),
@@ -212,6 +226,13 @@ impl Session {
         if self.subscriptions.of(kind).insert(name.to_vec()) {
             engine.pubsub.add(kind, name, &self.client);
             self.show_subscriptions();
+            if self.acl_version != engine.acl.version() {
+                // Whoever took the permission away since it was checked may have looked before the registry had this.
+                self.refresh_rules(engine);
+                if !crate::acl::may_listen(&self.rules, kind, name) {
+                    self.client.kill();
+                }
+            }
         }
     }
 

@@ -88,6 +88,9 @@ impl Engine {
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Outcome {
+        if session.restricted {
+            self.permit_beyond(session, command, request)?;
+        }
         let env = Env {
             engine: self,
             now_ms: session.now_ms,
@@ -698,7 +701,7 @@ impl Engine {
                 Err(error) => {
                     let name = request.get(0).unwrap_or_default();
                     let entry = self.lookup.command(name);
-                    return Err(self.refused(session, entry, error));
+                    return Err(self.turned_away(session, entry, error));
                 }
             },
         };
@@ -706,9 +709,9 @@ impl Engine {
         session.last_command = entry.index;
         let command = entry.command;
         session.holds = held.is_some();
-        if let Err(error) = super::gates::check(self, session, &entry) {
+        if let Err(error) = super::gates::check(self, session, &entry, request) {
             session.tally.rejected(&self.stats, entry.index);
-            return Err(self.refused(session, Some(entry), error));
+            return Err(self.turned_away(session, Some(entry), error));
         }
         if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
             return self.queue(session, entry, request, out);

@@ -82,6 +82,9 @@ pub enum Counter {
     ClientOutputBufferLimitDisconnections,
     ExpireCycleTimeCapReached,
     AclAccessDeniedAuth,
+    AclAccessDeniedCmd,
+    AclAccessDeniedKey,
+    AclAccessDeniedChannel,
     Count,
 }
 

@@ -83,7 +83,7 @@ impl Engine {
 
     /// What a request is answered that was refused before it ran: in a transaction, that is the end of it.
     #[cold]
-    pub(crate) fn refused(
+    pub(crate) fn turned_away(
         &self,
         session: &mut Session,
         entry: Option<Entry>,

@@ -21,6 +21,7 @@ use super::interest::Ready;
 use super::lookup::Entry;
 use super::plan::Plan;
 use super::session::Session;
+use crate::acl::Context;
 use crate::error::CommandError;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Locked, STRIPES};
@@ -277,6 +278,14 @@ impl<'e> UnitCx<'_, 'e> {
         request: Request<'_>,
         out: &mut Out,
     ) -> Outcome {
+        // The user's rules may have changed since the request was queued.
+        if self.session.restricted
+            && let Err(denied) = self.session.rules.check(&entry, request)
+        {
+            let engine = self.env.engine;
+            engine.refused(self.session, denied, Context::Multi, &entry, request);
+            return Err(denied.since_queued());
+        }
         loop {
             let outcome = self.call(entry, request, out);
             match self.missed() {

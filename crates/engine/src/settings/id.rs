@@ -100,6 +100,7 @@ macro_rules! handles {
 
 handles! {
     Int {
+        ACLLOG_MAX_LEN = "acllog-max-len",
         ACTIVE_EXPIRE_EFFORT = "active-expire-effort",
         BUSY_REPLY_THRESHOLD = "busy-reply-threshold",
         CLIENT_QUERY_BUFFER_LIMIT = "client-query-buffer-limit",
@@ -152,12 +153,14 @@ handles! {
         RDBCOMPRESSION = "rdbcompression",
     }
     Choice {
+        ACL_PUBSUB_DEFAULT = "acl-pubsub-default",
         ENABLE_DEBUG_COMMAND = "enable-debug-command",
         ENABLE_PROTECTED_CONFIGS = "enable-protected-configs",
         LOGLEVEL = "loglevel",
         MAXMEMORY_POLICY = "maxmemory-policy",
     }
     Text {
+        ACLFILE = "aclfile",
         BIND = "bind",
         DIR = "dir",
         LOGFILE = "logfile",

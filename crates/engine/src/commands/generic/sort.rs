@@ -14,7 +14,7 @@ mod options;
 mod order;
 mod pattern;
 
-use self::options::{Options, is_wide, store_key};
+use self::options::{Options, denied, is_wide, store_key};
 use self::order::{Elements, How, Reply, Sorted, Words, score};
 use self::pattern::Others;
 use crate::error::CommandError;
@@ -75,6 +75,7 @@ pub(super) const SORT: Command = Command {
     categories: CATEGORIES,
     keys: &[key(1).read(), PATTERNS, STORED],
     wide: Some(is_wide),
+    beyond: Some(|args| denied(args, true)),
     args: &[
         KEY,
         BY,
@@ -98,6 +99,7 @@ pub(super) const SORT_RO: Command = Command {
     categories: CATEGORIES,
     keys: &[key(1).read(), PATTERNS],
     wide: Some(is_wide),
+    beyond: Some(|args| denied(args, false)),
     args: &[KEY, BY, LIMIT, GET, ORDER, SORTING],
     run: Run::Read(sort_ro),
     ..Command::NEW

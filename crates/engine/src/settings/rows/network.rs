@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Setting] = &[
     int("max-new-tls-connections-per-cycle", (0, INT_MAX), "1", "TLS connections that Redis accepts in one turn of its loop."),
     text("bind-source-addr", "", "Local address of outgoing connections."),
     int("socket-mark-id", (0, u32::MAX as i64), "0", "Mark put on listening sockets for the packet filter.").immutable(),
-    text("requirepass", "", "Password that clients have to give before anything else; empty asks for none.").sensitive().live(),
+    text("requirepass", "", "Password of the default user, which clients then have to give before anything else; empty asks for none.").sensitive().live(),
     choice("enable-debug-command", LOCALITY, "no", "Who may use DEBUG: nobody, everybody, or local connections.").immutable().live(),
     choice("enable-protected-configs", LOCALITY, "no", "Who may change protected settings with CONFIG SET: nobody, everybody, or local connections.").immutable().live(),
     choice("enable-module-command", LOCALITY, "no", "Who may use MODULE: nobody, everybody, or local connections.").immutable(),

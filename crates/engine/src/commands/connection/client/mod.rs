@@ -9,6 +9,8 @@ mod mode;
 mod pause;
 mod unblock;
 
+pub(crate) use list::describe_client;
+
 use crate::error::CommandError;
 use crate::exec::{Client, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};

@@ -290,9 +290,15 @@ pub(super) const STATS: &[Row] = &[
     ("acl_access_denied_auth", |f| {
         f.counter(Counter::AclAccessDeniedAuth)
     }),
-    ("acl_access_denied_cmd", NONE),
-    ("acl_access_denied_key", NONE),
-    ("acl_access_denied_channel", NONE),
+    ("acl_access_denied_cmd", |f| {
+        f.counter(Counter::AclAccessDeniedCmd)
+    }),
+    ("acl_access_denied_key", |f| {
+        f.counter(Counter::AclAccessDeniedKey)
+    }),
+    ("acl_access_denied_channel", |f| {
+        f.counter(Counter::AclAccessDeniedChannel)
+    }),
 ];
 
 pub(super) const REPLICATION: &[Row] = &[
