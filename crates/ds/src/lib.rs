@@ -20,6 +20,7 @@ pub mod long_double;
 pub mod lzf;
 pub mod ordered;
 pub mod pack;
+pub mod pairs;
 pub mod prefetch;
 pub mod random;
 pub mod set;
