@@ -20,11 +20,11 @@
 //! It does not know what records mean and never drops anything that they refer to.
 #![allow(unsafe_code)] // raw slabs: every access goes through `slot`, which checks the handle
 
+use crate::blocks;
 use crate::slots::Slots;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
-mod blocks;
 mod walk;
 pub use walk::{Cursor, Records};
 
@@ -426,7 +426,9 @@ impl Arena {
         }
         if self.slabs.len() == self.slabs.capacity() {
             // An eighth at a time: half-used room would cost more than the copies.
-            self.slabs.reserve_exact((self.slabs.len() / 8).max(4));
+            let wanted = self.slabs.len() + (self.slabs.len() / 8).max(4);
+            let room = blocks::step(wanted * size_of::<Slab>()) / size_of::<Slab>();
+            self.slabs.reserve_exact(room - self.slabs.len());
         }
         self.slabs.push(Slab::VACANT);
         u32::try_from(self.slabs.len() - 1).ok()

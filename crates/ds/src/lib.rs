@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod bits;
 pub mod blob;
+mod blocks;
 pub mod crc;
 pub mod dict;
 pub mod float;

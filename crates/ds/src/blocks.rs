@@ -1,7 +1,7 @@
-//! How large a slab is to be: as large as a block of the allocator that its records fill well.
+//! How large a piece of memory is to be so that the allocator wastes little on it.
 //!
-//! Source: the size classes of jemalloc 5 with pages of 4 KiB. With another allocator a slab is still right, only
-//! not as tight.
+//! Source: the size classes of jemalloc 5 with pages of 4 KiB. With another allocator the sizes are still right,
+//! only not as tight. Nothing here allocates.
 
 /// Sizes in which the allocator hands memory out, those left out of which a run holds one block only: each such
 /// block costs the allocator a descriptor of its own (128 bytes).
@@ -10,12 +10,24 @@ const BLOCKS: [u16; 27] = [
     1792, 2048, 2560, 3072, 3584, 5120, 7168, 14336,
 ];
 /// The largest of them.
-pub(super) const MAX: usize = BLOCKS[BLOCKS.len() - 1] as usize;
+pub(crate) const MAX: usize = BLOCKS[BLOCKS.len() - 1] as usize;
 /// Blocks compared: larger ones may be filled better, but leave more room unused while the slab is the newest.
 const COMPARED: usize = 3;
 
+/// Sizes for what is moved to larger blocks as it grows: the runs that such blocks leave empty have several pages
+/// and serve others, while runs of one page (64, 128, 256, ... bytes) would lie about until they are returned.
+const STEPS: [u16; 13] = [
+    64, 192, 320, 448, 640, 896, 1280, 1536, 1792, 2560, 3072, 3584, 5120,
+];
+
+/// The smallest step of at least `bytes`; beyond the largest, `bytes`.
+pub(crate) fn step(bytes: usize) -> usize {
+    let step = STEPS.iter().map(|s| usize::from(*s)).find(|s| *s >= bytes);
+    step.unwrap_or(bytes)
+}
+
 /// Slots of `size` bytes in the slab that fills its block best, of the blocks from `least` bytes on.
-pub(super) fn slots(size: usize, least: usize) -> usize {
+pub(crate) fn slots(size: usize, least: usize) -> usize {
     let from = BLOCKS.partition_point(|b| usize::from(*b) < least.max(size));
     let from = from.min(BLOCKS.len() - 1);
     let blocks = &BLOCKS[from..(from + COMPARED).min(BLOCKS.len())];
