@@ -16,9 +16,7 @@ const COMPARED: usize = 3;
 
 /// Sizes for what is moved to larger blocks as it grows: the runs that such blocks leave empty have several pages
 /// and serve others, while runs of one page (64, 128, 256, ... bytes) would lie about until they are returned.
-const STEPS: [u16; 13] = [
-    64, 192, 320, 448, 640, 896, 1280, 1536, 1792, 2560, 3072, 3584, 5120,
-];
+const STEPS: [u16; 11] = [64, 192, 320, 448, 640, 896, 1280, 1792, 3072, 3584, 5120];
 
 /// The smallest step of at least `bytes`; beyond the largest, `bytes`.
 pub(crate) fn step(bytes: usize) -> usize {
