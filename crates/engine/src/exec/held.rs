@@ -43,10 +43,10 @@ impl<'e> Held<'e> {
     /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
     #[inline]
     pub(crate) fn take(&mut self, keyspace: &'e Keyspace, ids: &[StripeId]) -> Locked<'e> {
-        if let Some((id, locked)) = self.stripe.take()
-            && ids == [id]
-        {
-            return locked;
+        match (self.stripe.take(), ids) {
+            (None, _) => {}
+            (Some((id, locked)), [wanted]) if id == *wanted => return locked,
+            (Some(other), _) => drop(other),
         }
         Locked::take(keyspace, ids)
     }

@@ -296,7 +296,12 @@ impl Engine {
             self.memory
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
-        let left = outside.map(Left::Outside).or(later.map(Left::After));
+        // Spelt out: combinators copy the usual `None` through memory, and wait for it.
+        let left = match (outside, later) {
+            (None, None) => None,
+            (Some(work), _) => Some(Left::Outside(work)),
+            (None, Some(work)) => Some(Left::After(work)),
+        };
         held.give(&mut session.plan, locked, left.is_none());
         if stream.is_some() {
             session.stream = stream;
