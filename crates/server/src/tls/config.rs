@@ -4,6 +4,7 @@
 use super::ciphers::{Selection, select_ciphers, select_suites};
 use super::pem;
 use super::sessions::Sessions;
+use super::stream::RECORD_SENT_MAX;
 use ochre_engine::settings::{Settings, id};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -73,6 +74,7 @@ pub(crate) fn configure(settings: &Settings) -> Result<Configured, String> {
     };
     let resolver = Arc::new(SingleCertAndKey::from(certificate));
     let mut config = builder.with_cert_resolver(resolver);
+    config.max_fragment_size = Some(RECORD_SENT_MAX);
     config.ignore_client_order = settings.flag(id::TLS_PREFER_SERVER_CIPHERS);
     if settings.flag(id::TLS_SESSION_CACHING) {
         let most = usize::try_from(settings.size(id::TLS_SESSION_CACHE_SIZE)).unwrap_or(0);

@@ -114,3 +114,51 @@ fn decrypt(block: &str, password: &[u8]) -> Result<PrivateKeyDer<'static>, Reaso
     })?;
     Ok(PrivatePkcs8KeyDer::from(plain.as_bytes().to_vec()).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes-256-cbc`; the
+    /// password is `secret`.
+    const ENCRYPTED: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgWIB+E4wxbvQICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEPRdMCG7fBLGMMfuWbHVdSoEgZCT
+UGSIZEGud1odDETmTIo7s9PnD0XEFc3N3KYH6pqMW2d2ZrA8XPr5OliHqSZYCh2+
+pVvBvcnMBMxEwCHJOq2ltZGNFAIFg7DMsBKEYEx/8Im9UPbBIBEWPwX5dKSW2ar4
+BKvnKlRcABhnlTJFzps9LIV+eVVapYhUbGTvuNfDSAvnb2TE10ZMXZrnrBgbGaU=
+-----END ENCRYPTED PRIVATE KEY-----
+";
+
+    #[test]
+    fn encrypted_keys_open_with_their_password() {
+        let text = format!("a remark\n{ENCRYPTED}");
+        let block = encrypted_block(text.as_bytes()).expect("there is one");
+        let key = decrypt(block, b"secret").expect("the right password");
+        rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key");
+        let wrong = decrypt(block, b"wrong").expect_err("the wrong password");
+        assert!(
+            wrong.contains("is tls-key-file-pass the right one?"),
+            "{wrong}"
+        );
+        let none = decrypt(block, b"").expect_err("no password");
+        assert!(none.contains("tls-key-file-pass is not set"), "{none}");
+        assert!(encrypted_block(b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_none());
+    }
+
+    #[test]
+    fn names_of_a_rehashed_directory_are_known() {
+        for (name, expected) in [
+            ("1a2b3c4d.0", true),
+            ("1a2b3c4d.12", true),
+            ("1a2b3c4d.r0", false),
+            ("1a2b3c4.0", false),
+            ("1a2b3c4g.0", false),
+            ("1a2b3c4d.", false),
+            ("ca.pem", false),
+        ] {
+            assert_eq!(is_hash(name), expected, "{name}");
+        }
+    }
+}
