@@ -186,7 +186,7 @@ pub(crate) fn config(
 pub(crate) struct Client<S>(pub S);
 
 /// A client over TLS.
-pub type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
+pub(crate) type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
 
 /// Connects over TLS and exchanges a PING, which in TLS 1.3 is where a refused client learns it.
 pub(crate) fn secure(port: u16, config: &Arc<ClientConfig>) -> io::Result<TlsClient> {
