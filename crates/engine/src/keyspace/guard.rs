@@ -130,3 +130,25 @@ mod counting {
     #[inline]
     pub(crate) fn assert_nothing_held() {}
 }
+
+#[cfg(all(test, debug_assertions, not(feature = "shuttle")))]
+mod tests {
+    use crate::keyspace::{Cut, Keyspace};
+
+    #[test]
+    #[should_panic(expected = "holds 1 stripes")]
+    fn who_holds_a_stripe_may_not_wait_for_another() {
+        let keyspace = Keyspace::new(1, 1);
+        let database = keyspace.database(0);
+        let _held = database.stripe(3);
+        database.stripe(4);
+    }
+
+    #[test]
+    #[should_panic(expected = "holds 1 stripes")]
+    fn who_holds_a_stripe_may_not_begin_a_cut() {
+        let keyspace = Keyspace::new(1, 1);
+        let _held = keyspace.database(0).stripe(3);
+        Cut::take(&keyspace);
+    }
+}
