@@ -866,7 +866,10 @@ impl Connection {
         .await;
     }
 
-    /// Ready at a wake-up (false) or when the peer closed (true); requests that arrive meanwhile are kept.
+    /// Ready at a wake-up (false), when bytes came (false), or when the peer closed (true); requests that arrive
+    /// meanwhile are kept.
+    ///
+    /// Bytes end the wait too, because a wake-up that came together with them is the same one for the task.
     async fn woken_or_closed(&mut self) -> bool {
         let mut first = true;
         poll_fn(|cx| {
@@ -882,8 +885,7 @@ impl Connection {
                 match read {
                     Poll::Ready(Ok(())) if filled > 0 => {
                         self.backlog = true;
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
+                        return Poll::Ready(false);
                     }
                     Poll::Ready(_) => return Poll::Ready(true),
                     Poll::Pending => {}

@@ -80,6 +80,8 @@ impl<'e> Held<'e> {
         if let ([id], [key]) = (&plan.stripes[..], &plan.keys[..])
             && self.keep
             && done
+            // Serving a waiter may have added the stripe that it moves an element to.
+            && locked.is_one()
         {
             plan.last = key.found.map(|found| (key.hash, key.version, found));
             self.stripe = Some((*id, locked));
