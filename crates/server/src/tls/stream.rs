@@ -170,9 +170,10 @@ impl TlsStream {
             return Ok(done);
         };
         // This only fetches the alerts that rustls made of the error. It has to see the same input
-        // again, because it remembers places in it.
+        // again, because it remembers places in it; asked once more than it has to send, it would meet
+        // the error a second time.
         let mut rest = &mut incoming[done.used..];
-        loop {
+        while self.tls.wants_write() {
             let UnbufferedStatus { discard, state } = self.tls.process_tls_records(rest);
             let Ok(ConnectionState::EncodeTlsData(mut message)) = state else {
                 break;
