@@ -77,6 +77,25 @@ pub(crate) struct Rest {
     effects: Vec<(usize, RequestBuf)>,
 }
 
+/// What became of the keys of a request whose time had come.
+struct Lapsed {
+    garbage: Vec<Garbage>,
+    /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
+    effects: Vec<(usize, RequestBuf)>,
+    in_unit: bool,
+}
+
+impl Lapsed {
+    #[inline]
+    fn new(in_unit: bool) -> Lapsed {
+        Lapsed {
+            garbage: Vec::new(),
+            effects: Vec::new(),
+            in_unit,
+        }
+    }
+}
+
 impl Engine {
     /// Runs a command that passed its gates.
     #[inline]
@@ -211,7 +230,7 @@ impl Engine {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
         };
-        let mut garbage = Vec::new();
+        let mut lapsed = Lapsed::new(held.unit.is_some());
         let found = self.resolve(
             &mut locked,
             &mut session.plan.keys,
@@ -220,9 +239,13 @@ impl Engine {
             rule.as_ref(),
             true,
             last,
-            &mut garbage,
-            held.unit.as_mut().map(|unit| &mut unit.effects),
+            &mut lapsed,
         );
+        if !lapsed.effects.is_empty()
+            && let Some(unit) = &mut held.unit
+        {
+            unit.effects.append(&mut lapsed.effects);
+        }
         if !command.flags.has(Flags::NO_STATS) {
             session.tally.hits += found;
             session.tally.misses += session.plan.keys.len() as u64 - found;
@@ -247,7 +270,7 @@ impl Engine {
         if stream.is_some() {
             session.stream = stream;
         }
-        self.discard(garbage);
+        self.discard(lapsed.garbage);
         match later {
             Some(work) if outcome.is_ok() => self.run_later(session, out, work),
             _ => outcome,
@@ -470,7 +493,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let (mut garbage, mut kept) = (Vec::new(), Vec::new());
+        let mut lapsed = Lapsed::new(how.in_unit);
         self.resolve(
             locked,
             &mut plan.keys,
@@ -479,8 +502,7 @@ impl Engine {
             how.touch.as_ref(),
             false,
             how.last,
-            &mut garbage,
-            how.in_unit.then_some(&mut kept),
+            &mut lapsed,
         );
         let wide = self.wide(plan, env);
         let keys = WriteKeys {
@@ -491,7 +513,7 @@ impl Engine {
             args: request,
             rule,
             changes: 0,
-            garbage,
+            garbage: lapsed.garbage,
         };
         let mut cx = WriteCx {
             keys,
@@ -503,8 +525,8 @@ impl Engine {
         };
         let outcome = handle(&mut cx);
         let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
-        if !kept.is_empty() {
-            rest.get_or_insert_default().effects = kept;
+        if !lapsed.effects.is_empty() {
+            rest.get_or_insert_default().effects = lapsed.effects;
         }
         if cx.effects.on && changes > 0 {
             if how.in_unit {
@@ -612,9 +634,7 @@ impl Engine {
     ///
     /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
     /// hidden, even if the pause began after it was let in: it would store the key a second time.
-    ///
-    /// In a unit, what it removes is told to `kept`, behind what the unit did to the key before.
-    #[inline]
+    #[inline(always)] // on the way of every request with a key
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     fn resolve(
         &self,
@@ -625,8 +645,7 @@ impl Engine {
         touch: Option<&AccessRule>,
         may_hide: bool,
         last: Option<(u64, u64, Found)>,
-        garbage: &mut Vec<Garbage>,
-        mut kept: Option<&mut Vec<(usize, RequestBuf)>>,
+        lapsed: &mut Lapsed,
     ) -> u64 {
         let mut existing = 0;
         if keys.len() > 1 {
@@ -657,8 +676,7 @@ impl Engine {
                     .and_then(|v| v.expires_at())
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
-                    garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(stripe, key.id.database(), name, kept.as_deref_mut());
+                    self.lapse(stripe, key, entry, name, lapsed);
                     found = None;
                 } else if expired {
                     found = None;
@@ -673,6 +691,21 @@ impl Engine {
             key.version = stripe.version;
         }
         existing
+    }
+
+    /// Removes a key whose time has come.
+    #[cold]
+    fn lapse(
+        &self,
+        stripe: &mut Stripe,
+        key: &PlannedKey,
+        entry: Found,
+        name: &[u8],
+        lapsed: &mut Lapsed,
+    ) {
+        lapsed.garbage.push(stripe.remove(key.hash, entry));
+        let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
+        self.expired(stripe, key.id.database(), name, kept);
     }
 
     /// Counts, publishes and journals that a key was removed because its time had come. The stripe is locked.
