@@ -10,7 +10,7 @@
 
 use crate::native::{Native, Raise};
 use crate::raw;
-use crate::state::core_of;
+use crate::state::{Ref, core_of};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr;
@@ -616,6 +616,21 @@ impl<'l> Stack<'l> {
     fn is_table(&self, index: i32) -> bool {
         // SAFETY: the only pseudo-index is that of the globals.
         unsafe { raw::lua_type(self.raw, index) == raw::LUA_TTABLE }
+    }
+
+    /// Takes the value on top and keeps it in the state; see [`crate::State::push_ref`].
+    ///
+    /// # Errors
+    /// When memory is exhausted.
+    pub fn keep(&mut self) -> Result<Ref, Raise> {
+        self.afford(ITEM_BYTES)?;
+        if self.top() <= self.base {
+            return Err(Raise::at("stack underflow"));
+        }
+        self.ensure(4, "stack overflow")?;
+        self.room += 1;
+        // SAFETY: a value lies on top; luaL_ref takes it.
+        Ok(Ref(unsafe { raw::luaL_ref(self.raw, raw::LUA_REGISTRYINDEX) }))
     }
 
     /// Exchanges the two values on top.

@@ -58,7 +58,7 @@ pub struct CompileError(pub Vec<u8>);
 
 /// A value kept in the state; [`State::forget`] lets it go.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ref(c_int);
+pub struct Ref(pub(crate) c_int);
 
 /// A virtual machine.
 pub struct State {

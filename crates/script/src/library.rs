@@ -44,21 +44,50 @@ pub struct Registration {
     name: Vec<u8>,
     /// In order.
     pub functions: Vec<Function>,
-    /// Names in lower case, and the reference of each callback.
-    names: BTreeMap<Vec<u8>, usize>,
-    /// Functions wait here, in the order of registration.
-    waiting: bool,
+    callbacks: Loaded,
 }
 
-/// The key in the table of globals' registry under which callbacks wait to be kept.
 impl Registration {
     pub(crate) fn new(name: Vec<u8>) -> Registration {
         Registration {
             name,
             functions: Vec::new(),
-            names: BTreeMap::new(),
-            waiting: false,
+            callbacks: Loaded::new(),
         }
+    }
+
+    /// The callbacks, for the machine that loaded the library.
+    pub(crate) fn take_callbacks(&mut self) -> Loaded {
+        std::mem::take(&mut self.callbacks)
+    }
+
+    /// Lets the callbacks of a library go that failed to load.
+    pub(crate) fn abandon(self, state: &mut State) {
+        self.callbacks.into_values().for_each(|callback| state.forget(callback));
+    }
+
+    /// `redis.register_function`, with a name and a function or with a table of named arguments.
+    pub(crate) fn register(&mut self, args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
+        let (function, callback) = match args.len() {
+            1 => named(args, stack)?,
+            2 => plain(args, stack)?,
+            _ => return Err(fail(stack, "wrong number of arguments to redis.register_function")),
+        };
+        if !is_name(&function.name) {
+            return Err(fail(stack, &format!("Function {NAMES}")));
+        }
+        let key = function.name.to_ascii_lowercase();
+        if self.callbacks.contains_key(&key) {
+            return Err(fail(stack, "Function already exists in the library"));
+        }
+        if self.functions.len() >= FUNCTIONS_MAX {
+            return Err(fail(stack, "too many functions in the library"));
+        }
+        stack.copy(callback)?;
+        let kept = stack.keep()?;
+        self.callbacks.insert(key, kept);
+        self.functions.push(function);
+        Ok(0)
     }
 
     /// The library that was registered from `text`.
@@ -72,4 +101,54 @@ impl Registration {
             functions: self.functions,
         }
     }
+}
+
+/// The arguments name and callback; the index of the latter.
+fn plain(args: Args<'_>, stack: &mut Stack<'_>) -> Result<(Function, i32), Raise> {
+    let Some(name) = args.text(1) else {
+        return Err(fail(stack, "first argument to redis.register_function must be a string"));
+    };
+    if args.kind(2) != Kind::Function {
+        return Err(fail(stack, "second argument to redis.register_function must be a function"));
+    }
+    let function = Function {
+        name: name.into_owned(),
+        description: None,
+        flags: Flags::default(),
+    };
+    Ok((function, 2))
+}
+
+/// One table of arguments; the index of the callback, which lies on the stack.
+fn named(args: Args<'_>, stack: &mut Stack<'_>) -> Result<(Function, i32), Raise> {
+    if args.kind(1) != Kind::Table {
+        let text = "calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).";
+        return Err(fail(stack, text));
+    }
+    let (mut name, mut description, mut flags, mut callback) = (None, None, Flags::default(), None);
+    stack.nil()?;
+    let key = stack.top();
+    while stack.next(1)? {
+        let value = key + 1;
+        let Some(field) = stack.bytes(key).map(<[u8]>::to_vec) else {
+            return Err(fail(stack, "named argument key given to redis.register_function is not a string"));
+        };
+        match field.as_slice() {
+            b"function_name" => match text(stack, value) {
+                Some(text) => name = Some(text),
+                None => return Err(fail(stack, "function_name argument given to redis.register_function must be a string")),
+            },
+            b"description" => match text(stack, value) {
+                Some(text) => description = Some(text),
+                None => return Err(fail(stack, "description argument given to redis.register_function must be a string")),
+            },
+            b"callback" if stack.kind(value) == Kind::Function => callback = Some(stack.keep_at(value)?),
+            b"callback" => return Err(fail(stack, "callback argument given to redis.register_function must be a function")),
+            b"flags" if stack.kind(value) == Kind::Table => flags = read_flags(stack, value)?,
+            b"flags" => return Err(fail(stack, "flags argument to redis.register_function must be a table representing function flags")),
+            _ => return Err(fail(stack, "unknown argument given to redis.register_function")),
+        }
+        stack.truncate(key);
+    }
+    todo(name, description, flags, callback)
 }
