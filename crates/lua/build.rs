@@ -7,7 +7,8 @@ fn main() {
         .warnings(false)
         // Lua computes with overflowing integers in places; what they give is defined this way.
         .flag_if_supported("-fwrapv");
-    let folder = std::fs::read_dir("lua-5.1.5").expect("the folder of Lua's sources is part of this crate");
+    let folder =
+        std::fs::read_dir("lua-5.1.5").expect("the folder of Lua's sources is part of this crate");
     for file in folder.flatten() {
         let path = file.path();
         if path.extension().is_some_and(|extension| extension == "c") {

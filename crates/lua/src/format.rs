@@ -4,7 +4,11 @@
 pub fn general(out: &mut Vec<u8>, value: f64, precision: usize) {
     if value.is_nan() {
         // compat: the C library prints the sign of a NaN; x86 makes negative ones.
-        let text: &[u8] = if value.is_sign_negative() { b"-nan" } else { b"nan" };
+        let text: &[u8] = if value.is_sign_negative() {
+            b"-nan"
+        } else {
+            b"nan"
+        };
         return out.extend_from_slice(text);
     }
     if value.is_infinite() {
@@ -12,7 +16,11 @@ pub fn general(out: &mut Vec<u8>, value: f64, precision: usize) {
         return out.extend_from_slice(text);
     }
     #[allow(clippy::cast_possible_truncation)] // guarded by the comparison
-    if value.abs() < 1e9 && value.trunc() == value && (value != 0.0 || value.is_sign_positive()) && precision >= 9 {
+    if value.abs() < 1e9
+        && value.trunc() == value
+        && (value != 0.0 || value.is_sign_positive())
+        && precision >= 9
+    {
         // Most numbers of scripts are small integers.
         let mut digits = [0u8; 12];
         let mut at = digits.len();
@@ -34,9 +42,14 @@ pub fn general(out: &mut Vec<u8>, value: f64, precision: usize) {
     let text = format!("{value:.*e}", precision - 1);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (sign, mantissa) = mantissa
+        .strip_prefix('-')
+        .map_or(("", mantissa), |rest| ("-", rest));
     let digits: Vec<u8> = mantissa.bytes().filter(|byte| *byte != b'.').collect();
-    let kept = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+    let kept = digits
+        .iter()
+        .rposition(|digit| *digit != b'0')
+        .map_or(1, |last| last + 1);
     let digits = &digits[..kept];
     out.extend_from_slice(sign.as_bytes());
     let whole = usize::try_from(exponent + 1).unwrap_or(0);
@@ -50,7 +63,10 @@ pub fn general(out: &mut Vec<u8>, value: f64, precision: usize) {
         out.extend_from_slice(format!("e{sign}{:02}", exponent.unsigned_abs()).as_bytes());
     } else if exponent < 0 {
         out.extend_from_slice(b"0.");
-        out.extend(std::iter::repeat_n(b'0', usize::try_from(-exponent - 1).unwrap_or(0)));
+        out.extend(std::iter::repeat_n(
+            b'0',
+            usize::try_from(-exponent - 1).unwrap_or(0),
+        ));
         out.extend_from_slice(digits);
     } else if digits.len() <= whole {
         out.extend_from_slice(digits);

@@ -52,6 +52,8 @@ pub enum Raise {
     Top,
     /// The memory limit.
     Memory,
+    /// The end of the running call, which no script can catch: [`crate::Failure::Stopped`].
+    Stop(&'static str),
 }
 
 impl Raise {
@@ -105,9 +107,8 @@ pub(crate) fn push_operation(state: *mut raw::lua_State, number: u32) {
 
 unsafe extern "C-unwind" fn call_native(state: *mut raw::lua_State) -> c_int {
     // SAFETY: the upvalue is the function that `push` stored.
-    let function: Native = unsafe {
-        std::mem::transmute(raw::lua_touserdata(state, raw::lua_upvalueindex(1)))
-    };
+    let function: Native =
+        unsafe { std::mem::transmute(raw::lua_touserdata(state, raw::lua_upvalueindex(1))) };
     let jump = enter(state, function);
     // SAFETY: nothing but plain numbers is alive here.
     unsafe { leave(state, jump) }
@@ -165,6 +166,12 @@ unsafe fn prepare(state: *mut raw::lua_State, raise: Raise) -> Jump {
         Raise::Top => return Jump::Error,
         Raise::Memory => return Jump::Memory,
         Raise::Text(text) => (text, Jump::Error),
+        Raise::Stop(text) => {
+            core_of(state).stopping = Some(text);
+            // SAFETY: from here on the hook ends whatever catches the error.
+            unsafe { raw::lua_sethook(state, Some(hook), raw::LUA_MASKCOUNT, 1) };
+            (text.as_bytes().to_vec(), Jump::Error)
+        }
         Raise::At(text) => (text, Jump::Place),
         Raise::Argument(number, text) => (text, Jump::Argument(number)),
     };

@@ -630,7 +630,9 @@ impl<'l> Stack<'l> {
         self.ensure(4, "stack overflow")?;
         self.room += 1;
         // SAFETY: a value lies on top; luaL_ref takes it.
-        Ok(Ref(unsafe { raw::luaL_ref(self.raw, raw::LUA_REGISTRYINDEX) }))
+        Ok(Ref(unsafe {
+            raw::luaL_ref(self.raw, raw::LUA_REGISTRYINDEX)
+        }))
     }
 
     /// Exchanges the two values on top.
@@ -659,6 +661,27 @@ impl<'l> Stack<'l> {
             self.room += 2;
         }
         Ok(more)
+    }
+
+    /// The string at `index`, or the number as Lua prints it.
+    #[must_use]
+    pub fn text(&self, index: i32) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.bytes(index) {
+            return Some(bytes.to_vec());
+        }
+        let number = self.number(index)?;
+        let mut text = Vec::new();
+        crate::general(&mut text, number, 14);
+        Some(text)
+    }
+
+    /// Takes the value on top to `index`, in the place of what is there.
+    pub fn replace(&mut self, index: i32) {
+        if index > self.base && index < self.top() {
+            // SAFETY: the index lies above the arguments and below the top.
+            unsafe { raw::lua_replace(self.raw, index) };
+            self.room += 1;
+        }
     }
 
     /// Moves the value on top to `index`, and what is there and above up by one.

@@ -11,11 +11,21 @@ enum Open {
     /// Its next item, the items so far.
     Array { table: i32, items: i32, mark: Mark },
     /// Its key lies above it; `value` is to come rather than the next key.
-    Pairs { table: i32, count: usize, mark: Mark, map: bool, value: bool },
+    Pairs {
+        table: i32,
+        count: usize,
+        mark: Mark,
+        map: bool,
+        value: bool,
+    },
 }
 
 /// Writes the value on top and drops it. `resp3`: the script chose RESP3, so that booleans stay booleans.
-pub(crate) fn write<S: AsRef<[u8]>>(stack: &mut Stack<'_>, out: &mut Out<S>, resp3: bool) -> Result<(), Raise> {
+pub(crate) fn write<S: AsRef<[u8]>>(
+    stack: &mut Stack<'_>,
+    out: &mut Out<S>,
+    resp3: bool,
+) -> Result<(), Raise> {
     let mut open = Vec::new();
     put(stack, out, &mut open, resp3)?;
     while let Some(last) = open.last_mut() {
@@ -30,17 +40,31 @@ pub(crate) fn write<S: AsRef<[u8]>>(stack: &mut Stack<'_>, out: &mut Out<S>, res
 
 impl Open {
     /// Pushes what is to be written next; false when all is, and the table gone.
-    fn advance<S: AsRef<[u8]>>(&mut self, stack: &mut Stack<'_>, out: &mut Out<S>) -> Result<bool, Raise> {
+    fn advance<S: AsRef<[u8]>>(
+        &mut self,
+        stack: &mut Stack<'_>,
+        out: &mut Out<S>,
+    ) -> Result<bool, Raise> {
         match self {
             Open::Array { table, items, mark } => {
                 if stack.item(*table, *items + 1)? == Kind::Nil {
                     stack.pop(2);
-                    out.insert(*mark, Aggregate::Array, usize::try_from(*items).unwrap_or(0));
+                    out.insert(
+                        *mark,
+                        Aggregate::Array,
+                        usize::try_from(*items).unwrap_or(0),
+                    );
                     return Ok(false);
                 }
                 *items += 1;
             }
-            Open::Pairs { table, count, mark, map, value } => {
+            Open::Pairs {
+                table,
+                count,
+                mark,
+                map,
+                value,
+            } => {
                 if *value {
                     // The value lies above its key; the key is written, and stays for the walk.
                     *value = false;
@@ -105,7 +129,11 @@ fn integer(number: f64) -> i64 {
 }
 
 /// Writes the table at `table`, the last value, if it stands for one thing; otherwise opens it.
-fn table<S: AsRef<[u8]>>(stack: &mut Stack<'_>, out: &mut Out<S>, table: i32) -> Result<Option<Open>, Raise> {
+fn table<S: AsRef<[u8]>>(
+    stack: &mut Stack<'_>,
+    out: &mut Out<S>,
+    table: i32,
+) -> Result<Option<Open>, Raise> {
     // Most tables are arrays; a first item tells nothing, so all names are looked for.
     for name in ["err", "ok", "double"] {
         let kind = stack.field(table, name)?;
@@ -127,7 +155,13 @@ fn table<S: AsRef<[u8]>>(stack: &mut Stack<'_>, out: &mut Out<S>, table: i32) ->
             let inner = stack.top();
             stack.nil()?;
             let (count, value, mark) = (0, false, out.mark());
-            return Ok(Some(Open::Pairs { table: inner, count, mark, map, value }));
+            return Ok(Some(Open::Pairs {
+                table: inner,
+                count,
+                mark,
+                map,
+                value,
+            }));
         }
         stack.pop(1);
     }
@@ -144,7 +178,10 @@ fn table<S: AsRef<[u8]>>(stack: &mut Stack<'_>, out: &mut Out<S>, table: i32) ->
         if (format, text) == (Kind::String, Kind::String) {
             let mut letters = *b"   ";
             let given = stack.bytes(inner + 1).unwrap_or_default();
-            letters.iter_mut().zip(given).for_each(|(to, from)| *to = *from);
+            letters
+                .iter_mut()
+                .zip(given)
+                .for_each(|(to, from)| *to = *from);
             out.verbatim(&letters, stack.bytes(inner + 2).unwrap_or_default());
             stack.truncate(table);
             return Ok(None);
@@ -163,7 +200,13 @@ fn error<S: AsRef<[u8]>>(out: &mut Out<S>, text: &[u8]) {
 fn big_number<S: AsRef<[u8]>>(out: &mut Out<S>, digits: &[u8]) {
     let clean: Vec<u8> = digits
         .iter()
-        .map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte })
+        .map(|byte| {
+            if matches!(byte, b'\r' | b'\n') {
+                b' '
+            } else {
+                *byte
+            }
+        })
         .collect();
     if out.protocol() == Protocol::Resp2 {
         return out.bulk(&clean);

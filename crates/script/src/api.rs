@@ -12,7 +12,10 @@ use sha1::{Digest, Sha1};
 /// What a running script asks for.
 pub trait Host {
     /// Runs a command for the script. The reply, an error included, is in `protocol` and stays until the next call.
-    fn call(&mut self, request: Request<'_>, protocol: Protocol) -> &[u8];
+    ///
+    /// # Errors
+    /// When the script cannot go on, which it does not notice.
+    fn call(&mut self, request: Request<'_>, protocol: Protocol) -> Result<&[u8], &'static str>;
     /// Writes a line to the server's log.
     fn log(&mut self, level: LogLevel, message: &[u8]);
     /// Whether the user may run a command; `None` if there is no such command.
@@ -123,13 +126,21 @@ pub(crate) fn table(stack: &mut Stack<'_>, part: Part) -> Result<(), Raise> {
         stack.set_field(table, name)?;
     }
     if part != Part::Load {
-        for (name, value) in [("NONE", 0.0), ("AOF", 1.0), ("REPLICA", 2.0), ("SLAVE", 2.0), ("ALL", 3.0)] {
+        for (name, value) in [
+            ("NONE", 0.0),
+            ("AOF", 1.0),
+            ("REPLICA", 2.0),
+            ("SLAVE", 2.0),
+            ("ALL", 3.0),
+        ] {
             stack.push_number(value)?;
             stack.set_field(table, &format!("REPL_{name}"))?;
         }
     }
     let version = ochre_engine::REDIS_VERSION;
-    let number = version.split('.').fold(0u32, |number, part| number << 8 | part.parse().unwrap_or(0));
+    let number = version
+        .split('.')
+        .fold(0u32, |number, part| number << 8 | part.parse().unwrap_or(0));
     stack.push_bytes(version.as_bytes())?;
     stack.set_field(table, "REDIS_VERSION")?;
     stack.push_number(f64::from(number))?;
@@ -157,7 +168,12 @@ pub(crate) fn fail(stack: &mut Stack<'_>, text: &str) -> Raise {
 }
 
 impl Interface for Run<'_> {
-    fn operation(&mut self, number: u32, args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
+    fn operation(
+        &mut self,
+        number: u32,
+        args: Args<'_>,
+        stack: &mut Stack<'_>,
+    ) -> Result<u32, Raise> {
         match number {
             CALL => self.call(args, stack, true),
             PCALL => self.call(args, stack, false),
@@ -167,7 +183,10 @@ impl Interface for Run<'_> {
             MAY => self.may(args, stack),
             REGISTER => match &mut self.registration {
                 Some(registration) => registration.register(args, stack),
-                None => Err(fail(stack, "redis.register_function can only be called on FUNCTION LOAD command")),
+                None => Err(fail(
+                    stack,
+                    "redis.register_function can only be called on FUNCTION LOAD command",
+                )),
             },
             _ => Err(Raise::at("unknown operation")),
         }
@@ -201,12 +220,23 @@ impl Run<'_> {
     fn call(&mut self, args: Args<'_>, stack: &mut Stack<'_>, raises: bool) -> Result<u32, Raise> {
         if let Err(text) = self.gather(args) {
             let raise = fail(stack, text);
-            return if raises || raise != Raise::Top { Err(raise) } else { Ok(1) };
+            return if raises || raise != Raise::Top {
+                Err(raise)
+            } else {
+                Ok(1)
+            };
         }
-        let reply = self.host.call(self.request.as_request(), self.protocol);
+        let reply = self
+            .host
+            .call(self.request.as_request(), self.protocol)
+            .map_err(Raise::Stop)?;
         let failed = reply.first() == Some(&b'-');
         reply::push(stack, reply)?;
-        if failed && raises { Err(Raise::Top) } else { Ok(1) }
+        if failed && raises {
+            Err(Raise::Top)
+        } else {
+            Ok(1)
+        }
     }
 
     fn log(&mut self, args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
@@ -217,7 +247,9 @@ impl Run<'_> {
             return Err(fail(stack, "First argument must be a number (log level)."));
         };
         #[allow(clippy::cast_possible_truncation)] // Lua's cast
-        let level = usize::try_from(level as i64).ok().and_then(|level| LEVELS.get(level));
+        let level = usize::try_from(level as i64)
+            .ok()
+            .and_then(|level| LEVELS.get(level));
         let Some((_, level)) = level else {
             return Err(fail(stack, "Invalid log level."));
         };
@@ -272,7 +304,10 @@ impl Run<'_> {
             return Err(fail(stack, text));
         }
         let Some(allowed) = self.host.may(self.request.as_request()) else {
-            return Err(fail(stack, "Invalid command passed to redis.acl_check_cmd()"));
+            return Err(fail(
+                stack,
+                "Invalid command passed to redis.acl_check_cmd()",
+            ));
         };
         stack.push_boolean(allowed)?;
         Ok(1)
@@ -366,7 +401,11 @@ pub fn parse_sha(text: &[u8]) -> Option<Sha> {
         return None;
     }
     for (byte, pair) in sha.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit = |at: usize| {
+            char::from(pair[at])
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         *byte = digit(0)? << 4 | digit(1)?;
     }
     Some(sha)

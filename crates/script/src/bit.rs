@@ -16,7 +16,9 @@ pub(crate) const FUNCTIONS: &[(&str, Native)] = &[
     }),
     ("rol", |args, stack| shift(args, stack, u32::rotate_left)),
     ("ror", |args, stack| shift(args, stack, u32::rotate_right)),
-    ("bswap", |args, stack| give(stack, integer(args, 1)?.swap_bytes())),
+    ("bswap", |args, stack| {
+        give(stack, integer(args, 1)?.swap_bytes())
+    }),
 ];
 
 /// The low 32 bits of a number rounded to an integer.

@@ -32,7 +32,9 @@ impl Flags {
     /// The flag called `name`.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Flags> {
-        let found = Self::NAMED.iter().find(|(_, known)| known.as_bytes() == name)?;
+        let found = Self::NAMED
+            .iter()
+            .find(|(_, known)| known.as_bytes() == name)?;
         Some(found.0)
     }
 
@@ -62,12 +64,20 @@ pub fn script(text: &[u8]) -> Result<(Flags, usize), CommandError> {
         .map_err(|_| CommandError::new("ERR Invalid engine in script shebang"))?;
     let engine = words.first().map_or(b"".as_slice(), Vec::as_slice);
     if engine != b"#!lua" {
-        return Err(CommandError::quoting("ERR Unexpected engine in script shebang: ", engine, ""));
+        return Err(CommandError::quoting(
+            "ERR Unexpected engine in script shebang: ",
+            engine,
+            "",
+        ));
     }
     let mut flags = Flags::default();
     for word in &words[1..] {
         let Some(list) = word.strip_prefix(b"flags=") else {
-            return Err(CommandError::quoting("ERR Unknown lua shebang option: ", word, ""));
+            return Err(CommandError::quoting(
+                "ERR Unknown lua shebang option: ",
+                word,
+                "",
+            ));
         };
         if list.is_empty() {
             continue;
@@ -98,7 +108,11 @@ pub fn library(text: &[u8]) -> Result<(Vec<u8>, usize), CommandError> {
     let mut name = None;
     for word in words.iter().skip(1) {
         let Some(given) = word.strip_prefix(b"name=") else {
-            return Err(CommandError::quoting("ERR Invalid metadata value given: ", word, ""));
+            return Err(CommandError::quoting(
+                "ERR Invalid metadata value given: ",
+                word,
+                "",
+            ));
         };
         if name.replace(given.to_vec()).is_some() {
             return Err(CommandError::new(
@@ -121,7 +135,10 @@ pub(crate) const NAMES: &str = "names can only contain letters, numbers, or unde
 
 /// Whether a library or function may be called so.
 pub(crate) fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 fn line_end(text: &[u8]) -> Option<usize> {

@@ -72,11 +72,19 @@ fn header(out: &mut Vec<u8>, n: u32, short: u8) {
 }
 
 fn number(out: &mut Vec<u8>, value: f64) {
-    #[allow(clippy::cast_possible_truncation, clippy::float_cmp, clippy::cast_precision_loss)]
-    if value.abs() <= 9_223_372_036_854_775_808.0 && value.trunc() == value && value != 9_223_372_036_854_775_808.0 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::float_cmp,
+        clippy::cast_precision_loss
+    )]
+    if value.abs() <= 9_223_372_036_854_775_808.0
+        && value.trunc() == value
+        && value != 9_223_372_036_854_775_808.0
+    {
         return integer(out, value as i64);
     }
-    #[allow(clippy::cast_possible_truncation, clippy::float_cmp)] // whether it is exact is the question
+    #[allow(clippy::cast_possible_truncation, clippy::float_cmp)]
+    // whether it is exact is the question
     if f64::from(value as f32) == value {
         out.push(0xCA);
         out.extend_from_slice(&(value as f32).to_be_bytes());
@@ -113,7 +121,9 @@ fn shape(stack: &mut Stack<'_>) -> Result<(u32, bool), Raise> {
         count += 1;
         let key = stack.top();
         match stack.number(key) {
-            Some(number) if number > 0.0 && number.trunc() == number => largest = largest.max(number),
+            Some(number) if number > 0.0 && number.trunc() == number => {
+                largest = largest.max(number)
+            }
             _ => items = false,
         }
     }
@@ -191,7 +201,9 @@ fn decode(args: Args<'_>, stack: &mut Stack<'_>, limit: i64, offset: i64) -> Res
         )));
     }
     let Some(rest) = usize::try_from(offset).ok().and_then(|at| input.get(at..)) else {
-        return Err(Raise::at(format!("Start offset {offset} greater than input length {len}.")));
+        return Err(Raise::at(format!(
+            "Start offset {offset} greater than input length {len}."
+        )));
     };
     let all = limit == 0 && offset == 0;
     let first = stack.top() + 1;
@@ -205,7 +217,11 @@ fn decode(args: Args<'_>, stack: &mut Stack<'_>, limit: i64, offset: i64) -> Res
     stack.charge(len / 8);
     if !all {
         #[allow(clippy::cast_precision_loss)] // a position in a string
-        let next = if reader.rest.is_empty() { -1.0 } else { (len - reader.rest.len()) as f64 };
+        let next = if reader.rest.is_empty() {
+            -1.0
+        } else {
+            (len - reader.rest.len()) as f64
+        };
         stack.push_number(next)?;
         stack.insert(first);
         count += 1;
@@ -230,13 +246,19 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take(&mut self, n: usize) -> Result<&[u8], Raise> {
-        let taken = self.rest.get(..n).ok_or_else(|| Raise::at("Missing bytes in input."))?;
+        let taken = self
+            .rest
+            .get(..n)
+            .ok_or_else(|| Raise::at("Missing bytes in input."))?;
         self.rest = &self.rest[n..];
         Ok(taken)
     }
 
     fn unsigned(&mut self, width: usize) -> Result<u64, Raise> {
-        Ok(self.take(width)?.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)))
+        Ok(self
+            .take(width)?
+            .iter()
+            .fold(0, |value, byte| (value << 8) | u64::from(*byte)))
     }
 
     fn signed(&mut self, width: usize) -> Result<i64, Raise> {
@@ -250,7 +272,10 @@ impl Reader<'_> {
         loop {
             if let Some(table) = self.element(stack)? {
                 let place = if table.map { "hash" } else { "array" };
-                stack.ensure(2, &format!("stack overflow (in function mp_decode_to_lua_{place})"))?;
+                stack.ensure(
+                    2,
+                    &format!("stack overflow (in function mp_decode_to_lua_{place})"),
+                )?;
                 if table.left > 0 {
                     open.push(table);
                     continue;

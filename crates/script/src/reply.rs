@@ -37,7 +37,11 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The rest of the line, without its end.
     fn line(&mut self) -> Result<&'a [u8], Raise> {
-        let end = self.rest.iter().position(|byte| *byte == b'\r').ok_or_else(broken)?;
+        let end = self
+            .rest
+            .iter()
+            .position(|byte| *byte == b'\r')
+            .ok_or_else(broken)?;
         let line = &self.rest[..end];
         self.rest = self.rest.get(end + 2..).unwrap_or_default();
         Ok(line)
@@ -125,7 +129,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn pairs(&mut self, stack: &mut Stack<'_>, len: usize, depth: usize, map: bool) -> Result<(), Raise> {
+    fn pairs(
+        &mut self,
+        stack: &mut Stack<'_>,
+        len: usize,
+        depth: usize,
+        map: bool,
+    ) -> Result<(), Raise> {
         stack.new_table(0, 1)?;
         let outer = stack.top();
         stack.new_table(0, 0)?;

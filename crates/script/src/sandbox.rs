@@ -45,7 +45,11 @@ pub(crate) fn build(purpose: Purpose) -> Result<(State, Option<Scene>), Raise> {
     stack.push_globals()?;
     let globals = stack.top();
     libraries(&mut stack, globals)?;
-    let part = if purpose == Purpose::Eval { Part::Eval } else { Part::Function };
+    let part = if purpose == Purpose::Eval {
+        Part::Eval
+    } else {
+        Part::Function
+    };
     api::table(&mut stack, part)?;
     name_api(&mut stack, globals)?;
     string_metatable(&mut stack)?;
@@ -132,7 +136,10 @@ const OS: &[(&str, Native)] = &[("clock", |_, stack| {
 /// Seconds since the first call in this process: scripts take differences of it.
 fn ochre_engine_cpu_seconds() -> f64 {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
+    START
+        .get_or_init(std::time::Instant::now)
+        .elapsed()
+        .as_secs_f64()
 }
 
 /// Takes the table on top as `redis` and `server`.
@@ -153,7 +160,9 @@ fn guard(stack: &mut Stack<'_>, table: i32) -> Result<(), Raise> {
 }
 
 fn nonexistent(args: Args<'_>, _: &mut Stack<'_>) -> Result<u32, Raise> {
-    let name = args.text(2).unwrap_or(std::borrow::Cow::Borrowed(b"(null)"));
+    let name = args
+        .text(2)
+        .unwrap_or(std::borrow::Cow::Borrowed(b"(null)"));
     let mut text = b"Script attempted to access nonexistent global variable '".to_vec();
     text.extend_from_slice(&name);
     text.push(b'\'');

@@ -26,7 +26,10 @@ struct Format<'a> {
 impl<'a> Format<'a> {
     fn new(text: &'a [u8]) -> Format<'a> {
         // compat: the format ends where a C string does.
-        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        let end = text
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(text.len());
         Format {
             text: &text[..end],
             at: 0,
@@ -190,7 +193,8 @@ fn pack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
 }
 
 fn number(args: Args<'_>, index: i32) -> Result<f64, Raise> {
-    args.to_number(index).ok_or_else(|| missing(args, index, "number"))
+    args.to_number(index)
+        .ok_or_else(|| missing(args, index, "number"))
 }
 
 /// compat: a nil follows the arguments on the stack, and is what a missing one shows as.
@@ -251,7 +255,9 @@ fn unpack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
     let mut format = Format::new(&text);
     let mut count = 0;
     while let Some((option, mut size)) = format.next()? {
-        at = at.checked_add(format.padding(size, option, at)).ok_or_else(short)?;
+        at = at
+            .checked_add(format.padding(size, option, at))
+            .ok_or_else(short)?;
         let slice = |size: usize| data.get(at..)?.get(..size);
         let mut bytes = slice(size).ok_or_else(short)?;
         stack.ensure(2, "stack overflow (too many results)")?;
@@ -265,14 +271,22 @@ fn unpack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
             b'f' => {
                 let mut raw = [0; 4];
                 raw.copy_from_slice(bytes);
-                let value = if format.little { f32::from_le_bytes(raw) } else { f32::from_be_bytes(raw) };
+                let value = if format.little {
+                    f32::from_le_bytes(raw)
+                } else {
+                    f32::from_be_bytes(raw)
+                };
                 stack.push_number(f64::from(value))?;
                 count += 1;
             }
             b'd' => {
                 let mut raw = [0; 8];
                 raw.copy_from_slice(bytes);
-                let value = if format.little { f64::from_le_bytes(raw) } else { f64::from_be_bytes(raw) };
+                let value = if format.little {
+                    f64::from_le_bytes(raw)
+                } else {
+                    f64::from_be_bytes(raw)
+                };
                 stack.push_number(value)?;
                 count += 1;
             }

@@ -25,12 +25,25 @@ const REQUEST_MAX: usize = 64 * 1024;
 /// Text of an error that the script ended with, code included.
 pub type ScriptError = Vec<u8>;
 
+/// How a script ended with an error.
+#[derive(Debug)]
+pub struct Ended {
+    /// The error, code included.
+    pub text: ScriptError,
+    /// It is that of a command, which was counted already.
+    pub counted: bool,
+}
+
 /// A machine.
 pub struct Vm {
     state: State,
     scene: Option<Scene>,
     compiled: HashMap<Sha, Ref>,
-    pub(crate) loaded: HashMap<Sha, Loaded>,
+    loaded: HashMap<u64, Loaded>,
+    /// The state of the libraries that `loaded` was compared with.
+    pub(crate) epoch: u64,
+    /// Room for replies, kept from one run to the next.
+    pub(crate) reply: ochre_engine::exec::Out,
     request: RequestBuf,
     limit: usize,
     spoilt: bool,
@@ -46,7 +59,8 @@ impl Vm {
     /// When the limit is too small even for the libraries.
     pub fn new(purpose: Purpose, limit: usize) -> Result<Vm, ScriptError> {
         let built = sandbox::build(purpose);
-        let (mut state, scene) = built.map_err(|_| b"ERR cannot prepare the script engine".to_vec())?;
+        let (mut state, scene) =
+            built.map_err(|_| b"ERR cannot prepare the script engine".to_vec())?;
         state.collect();
         state.set_limit(limit);
         Ok(Vm {
@@ -54,6 +68,8 @@ impl Vm {
             scene,
             compiled: HashMap::new(),
             loaded: HashMap::new(),
+            epoch: 0,
+            reply: ochre_engine::exec::Out::default(),
             request: RequestBuf::default(),
             limit,
             spoilt: false,
@@ -87,7 +103,11 @@ impl Vm {
                 self.forget_compiled();
             }
             self.state.compile(SCRIPT_NAME, program).map_err(|error| {
-                [b"ERR Error compiling script (new function): ".as_slice(), &error.0].concat()
+                [
+                    b"ERR Error compiling script (new function): ".as_slice(),
+                    &error.0,
+                ]
+                .concat()
             })?;
             let function = self.state.keep();
             self.compiled.insert(*sha, function);
@@ -113,12 +133,14 @@ impl Vm {
         (keys, args): (List<'a>, List<'a>),
         host: &mut dyn Host,
         out: &mut Out<S>,
-    ) -> Result<(), ScriptError> {
+    ) -> Result<(), Ended> {
         self.check(sha, program)?;
         if let Some(function) = self.compiled.get(sha) {
             self.state.push_ref(function);
         }
-        let prepared = self.set_list("KEYS", keys).and_then(|()| self.set_list("ARGV", args));
+        let prepared = self
+            .set_list("KEYS", keys)
+            .and_then(|()| self.set_list("ARGV", args));
         let name = || hex(sha).to_vec();
         match prepared {
             Ok(()) => self.run(0, name, host, out),
@@ -136,14 +158,17 @@ impl Vm {
         (keys, args): (List<'a>, List<'a>),
         host: &mut dyn Host,
         out: &mut Out<S>,
-    ) -> Result<(), ScriptError> {
-        if !self.loaded.contains_key(&library.sha) {
-            self.load(&library.text, host)?;
+    ) -> Result<(), Ended> {
+        if !self.loaded.contains_key(&library.id) {
+            self.load(library.id, &library.text, host)?;
         }
         let name = || function.to_vec();
-        let key = function.to_ascii_lowercase();
-        let Some(callback) = self.loaded.get(&library.sha).and_then(|loaded| loaded.get(&key)) else {
-            return Err(b"ERR Function not found".to_vec());
+        let Some(callback) = self
+            .loaded
+            .get(&library.id)
+            .and_then(|loaded| loaded.get(function))
+        else {
+            return Err(b"ERR Function not found".to_vec().into());
         };
         self.state.push_ref(callback);
         let prepared = self.push_list(keys).and_then(|()| self.push_list(args));
@@ -157,11 +182,16 @@ impl Vm {
     ///
     /// # Errors
     /// Redis's texts for a library that is none.
-    pub fn load(&mut self, text: &Arc<[u8]>, host: &mut dyn Host) -> Result<Registration, ScriptError> {
+    pub fn load(
+        &mut self,
+        id: u64,
+        text: &Arc<[u8]>,
+        host: &mut dyn Host,
+    ) -> Result<Registration, ScriptError> {
         let (name, at) = header::library(text).map_err(|error| error.text().to_vec())?;
-        self.state.compile(LIBRARY_NAME, &text[at..]).map_err(|error| {
-            [b"ERR Error compiling function: ".as_slice(), &error.0].concat()
-        })?;
+        self.state
+            .compile(LIBRARY_NAME, &text[at..])
+            .map_err(|error| [b"ERR Error compiling function: ".as_slice(), &error.0].concat())?;
         let scene = self.scene.as_ref();
         let shown = scene.map_or(Ok(()), |scene| scene.show(&mut self.state, true));
         let mut registration = Registration::new(name);
@@ -179,23 +209,31 @@ impl Vm {
         self.spoilt |= shown.is_err();
         if let Err(failure) = outcome {
             let message = self.message(&failure);
+            registration.abandon(&mut self.state);
             self.settle(Some(&failure));
             return Err([b"ERR Error registering functions: ".as_slice(), &message].concat());
         }
-        // What was registered lies in a table of the state, in order.
-        let callbacks = registration.take(&mut self.state);
         self.settle(None);
         if registration.functions.is_empty() {
             return Err(b"ERR No functions registered".to_vec());
         }
-        self.loaded.insert(crate::api::digest(text), callbacks);
+        self.loaded.insert(id, registration.take_callbacks());
         Ok(registration)
     }
 
-    /// Lets a library go.
-    pub(crate) fn unload(&mut self, sha: &Sha) {
-        if let Some(loaded) = self.loaded.remove(sha) {
-            loaded.into_values().for_each(|callback| self.state.forget(callback));
+    /// Lets the libraries go that `wanted` does not name.
+    pub(crate) fn keep_libraries(&mut self, wanted: &dyn Fn(u64) -> bool) {
+        let gone: Vec<u64> = self
+            .loaded
+            .keys()
+            .copied()
+            .filter(|id| !wanted(*id))
+            .collect();
+        for id in gone {
+            let callbacks = self.loaded.remove(&id).unwrap_or_default();
+            callbacks
+                .into_values()
+                .for_each(|callback| self.state.forget(callback));
         }
     }
 
@@ -224,7 +262,7 @@ impl Vm {
         name: impl FnOnce() -> Vec<u8>,
         host: &mut dyn Host,
         out: &mut Out<S>,
-    ) -> Result<(), ScriptError> {
+    ) -> Result<(), Ended> {
         let mut run = Run {
             host,
             request: &mut self.request,
@@ -245,10 +283,24 @@ impl Vm {
         Ok(())
     }
 
-    fn fail(&mut self, failure: Failure, name: impl FnOnce() -> Vec<u8>) -> ScriptError {
+    fn fail(&mut self, failure: Failure, name: impl FnOnce() -> Vec<u8>) -> Ended {
+        let counted = self.is_counted(&failure);
         let text = self.error(&failure, &name());
         self.settle(Some(&failure));
-        text
+        Ended { text, counted }
+    }
+
+    /// Whether the error on top is one of a command.
+    fn is_counted(&mut self, failure: &Failure) -> bool {
+        let mut stack = self.state.stack();
+        let value = stack.top();
+        if !matches!(failure, Failure::Error(_)) || stack.kind(value) != Kind::Table {
+            return false;
+        }
+        let known = stack.field(value, "ignore_error_stats_update");
+        let counted = matches!(known, Ok(Kind::Boolean)) && stack.boolean(value + 1);
+        stack.truncate(value);
+        counted
     }
 
     /// Cleans up after a run.
@@ -313,13 +365,19 @@ impl Vm {
                     Kind::String => return stack.bytes(value + 1).unwrap_or_default().to_vec(),
                     Kind::Number => {
                         text.clear();
-                        ochre_lua::general(&mut text, stack.number(value + 1).unwrap_or_default(), 14);
+                        ochre_lua::general(
+                            &mut text,
+                            stack.number(value + 1).unwrap_or_default(),
+                            14,
+                        );
                     }
                     _ => text.extend_from_slice(b"unknown error"),
                 }
             }
             Kind::String => text.extend_from_slice(stack.bytes(value).unwrap_or_default()),
-            Kind::Number => ochre_lua::general(&mut text, stack.number(value).unwrap_or_default(), 14),
+            Kind::Number => {
+                ochre_lua::general(&mut text, stack.number(value).unwrap_or_default(), 14)
+            }
             Kind::Boolean if stack.boolean(value) => text.extend_from_slice(b"true"),
             Kind::Boolean => text.extend_from_slice(b"false"),
             Kind::Light => text.extend_from_slice(b"userdata: (nil)"),

@@ -191,6 +191,7 @@ async fn serve(
         runtime: runtime.clone(),
         settings_file: Arc::new(file),
         apply: applier.clone(),
+        scripts: Arc::new(ochre_script::Scripts::default()),
         seed: random_seed(),
     };
     let about = about(bound.port().unwrap_or(0), workers);

@@ -139,6 +139,7 @@ impl InProcess {
             runtime: Arc::new(Inline),
             settings_file: Arc::new(NoFile),
             apply: Arc::new(Nothing),
+            scripts: Arc::new(ochre_script::Scripts::default()),
             seed: 1,
         };
         let about = About {

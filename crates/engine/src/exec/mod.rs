@@ -62,7 +62,7 @@ pub use unit::{Missed, UnitCx};
 use crate::error::CommandError;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
 use crate::keyspace::{Keyspace, Stripes};
-use crate::ports::{Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{Clock, Memory, Runtime, Scripting, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use ochre_ds::ticks;
 use ochre_resp::Request;
@@ -82,6 +82,8 @@ pub struct Ports {
     pub settings_file: Arc<dyn SettingsFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Scripts and functions.
+    pub scripts: Arc<dyn Scripting>,
     /// Seed of the key hash and of random choices; random in production.
     pub seed: u64,
 }
@@ -129,6 +131,8 @@ pub struct Engine {
     pub settings_file: Arc<dyn SettingsFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Scripts and functions.
+    pub scripts: Arc<dyn Scripting>,
     /// Facts about the process, for INFO.
     pub about: About,
     paused: AtomicBool,
@@ -191,7 +195,8 @@ pub enum Flow {
 impl Engine {
     /// An engine with empty databases.
     pub fn new(settings: Arc<Settings>, ports: Ports, about: About) -> Engine {
-        let lookup = Lookup::new(crate::commands::FAMILIES);
+        let families = [crate::commands::FAMILIES, ports.scripts.families()].concat();
+        let lookup = Lookup::new(&families);
         let databases = usize::try_from(settings.int(id::DATABASES))
             .unwrap_or(16)
             .max(1);
@@ -216,6 +221,7 @@ impl Engine {
             runtime: ports.runtime,
             settings_file: ports.settings_file,
             apply: ports.apply,
+            scripts: ports.scripts,
             about,
             paused: AtomicBool::new(false),
             pause: Mutex::new(None),

@@ -286,6 +286,39 @@ impl<'e> UnitCx<'_, 'e> {
         }
     }
 
+    /// The stripe that `key` lies in, in the session's database.
+    pub fn stripe_of(&self, key: &[u8]) -> StripeId {
+        let hash = self.env.engine.keyspace.hasher().hash(key);
+        StripeId::new(self.session.db, crate::keyspace::stripe_of(hash))
+    }
+
+    /// The stripes of the keys of the last request.
+    pub fn last_stripes(&self) -> &[StripeId] {
+        &self.session.plan.stripes
+    }
+
+    /// Whether a unit around this one holds the stripes.
+    pub fn nested(&self) -> bool {
+        self.nested
+    }
+
+    /// How many effects the unit has gathered.
+    pub fn effects(&self) -> usize {
+        self.held.unit.as_ref().map_or(0, |unit| unit.effects.len())
+    }
+
+    /// Drops all but the first `kept` effects: they will be in no journal.
+    pub fn forget_effects(&mut self, kept: usize) {
+        if let Some(unit) = &mut self.held.unit {
+            unit.effects.truncate(kept);
+        }
+    }
+
+    /// Selects a database for the requests that follow; it exists.
+    pub fn select(&mut self, db: usize) {
+        self.session.select(db);
+    }
+
     /// Writes an error as one of the replies of the unit, and counts it.
     pub fn fail(&mut self, error: &CommandError, out: &mut Out) {
         self.env.engine.fail(self.session, error, out);
@@ -331,6 +364,9 @@ impl Engine {
     /// Marks the session's present request as one to be tried again. The error that the handler returns is not sent.
     #[cold]
     pub(crate) fn put_off(&self, session: &mut Session) -> CommandError {
+        if let Some(error) = self.scripts.busy() {
+            return error;
+        }
         session.put_off = true;
         CommandError::UNDECLARED_KEY
     }

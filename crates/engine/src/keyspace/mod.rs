@@ -17,7 +17,7 @@ mod object;
 mod stripe;
 mod value;
 
-pub use lock::{Cut, Lent, Locked, Stripes};
+pub use lock::{Cut, Lent, Locked, StripeId, Stripes};
 pub use object::{Collection, Object};
 pub use stripe::{Found, Full, Stripe};
 pub use value::{Detached, Garbage, KeyHasher, Str, Value};

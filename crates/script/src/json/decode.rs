@@ -95,7 +95,10 @@ fn read(reader: &mut Reader<'_>, stack: &mut Stack<'_>, depth_max: usize) -> Res
             Token::Null => stack.push_null()?,
             Token::ObjectBegin | Token::ArrayBegin => {
                 let depth = open.len() + 1;
-                let nested = format!("Found too many nested data structures ({depth}) at character {}", reader.at);
+                let nested = format!(
+                    "Found too many nested data structures ({depth}) at character {}",
+                    reader.at
+                );
                 if depth > depth_max {
                     return Err(Raise::at(nested));
                 }
@@ -104,7 +107,13 @@ fn read(reader: &mut Reader<'_>, stack: &mut Stack<'_>, depth_max: usize) -> Res
                 let table = stack.top();
                 let object = token == Token::ObjectBegin;
                 token = reader.token();
-                if token != if object { Token::ObjectEnd } else { Token::ArrayEnd } {
+                if token
+                    != if object {
+                        Token::ObjectEnd
+                    } else {
+                        Token::ArrayEnd
+                    }
+                {
                     if object {
                         token = reader.key(stack, token)?;
                         open.push(Open::Object { table });
@@ -156,7 +165,9 @@ impl Reader<'_> {
 
     fn unexpected(&self, expected: &str, token: &Token) -> Raise {
         let (found, place) = (token.name(), self.index + 1);
-        Raise::at(format!("Expected {expected} but found {found} at character {place}"))
+        Raise::at(format!(
+            "Expected {expected} but found {found} at character {place}"
+        ))
     }
 
     /// Pushes the key that `token` is, and gives the first token of its value.
@@ -173,7 +184,9 @@ impl Reader<'_> {
     }
 
     fn token(&mut self) -> Token {
-        while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r') && self.at < self.text.len() {
+        while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r')
+            && self.at < self.text.len()
+        {
             self.at += 1;
         }
         self.index = self.at;
@@ -253,7 +266,10 @@ impl Reader<'_> {
         self.at += 1;
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0)).unwrap_or(rest.len());
+            let plain = rest
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0))
+                .unwrap_or(rest.len());
             self.string.extend_from_slice(&rest[..plain]);
             self.at += plain;
             match self.byte(self.at) {
@@ -298,7 +314,9 @@ impl Reader<'_> {
             return None;
         }
         let digits = self.text.get(at + 2..at + 6)?;
-        digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))
+        digits.iter().try_fold(0, |code, digit| {
+            Some(code << 4 | char::from(*digit).to_digit(16)?)
+        })
     }
 
     /// Takes an escaped character, or two halves of one; false where it is none.
@@ -318,7 +336,8 @@ impl Reader<'_> {
         let Some(character) = char::from_u32(code) else {
             return false;
         };
-        self.string.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        self.string
+            .extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         self.at += len;
         true
     }

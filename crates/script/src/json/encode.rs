@@ -63,7 +63,12 @@ impl Config {
 
 impl Open {
     /// Pushes the next value, its comma and key written; false after the last, the bracket written.
-    fn advance(&mut self, stack: &mut Stack<'_>, out: &mut Vec<u8>, config: &Config) -> Result<bool, Raise> {
+    fn advance(
+        &mut self,
+        stack: &mut Stack<'_>,
+        out: &mut Vec<u8>,
+        config: &Config,
+    ) -> Result<bool, Raise> {
         let first = self.next == 0;
         self.next = self.next.saturating_add(1);
         match self.items {
@@ -108,7 +113,12 @@ impl Open {
 }
 
 /// Writes the value on top and drops it; a table stays, and is opened.
-fn write(stack: &mut Stack<'_>, out: &mut Vec<u8>, open: &mut Vec<Open>, config: &Config) -> Result<(), Raise> {
+fn write(
+    stack: &mut Stack<'_>,
+    out: &mut Vec<u8>,
+    open: &mut Vec<Open>,
+    config: &Config,
+) -> Result<(), Raise> {
     let top = stack.top();
     match stack.kind(top) {
         Kind::String => {
@@ -149,14 +159,20 @@ fn cannot(kind: Kind, reason: &str) -> Raise {
 }
 
 /// The number of items, if the table is an array: it has nothing but positive integers as keys, and at least one.
-fn items(stack: &mut Stack<'_>, table: i32, config: &Config) -> Result<std::option::Option<i32>, Raise> {
+fn items(
+    stack: &mut Stack<'_>,
+    table: i32,
+    config: &Config,
+) -> Result<std::option::Option<i32>, Raise> {
     let (mut count, mut largest) = (0.0, 0.0f64);
     stack.nil()?;
     while stack.next(table)? {
         stack.pop(1);
         let key = stack.top();
         match stack.number(key) {
-            Some(number) if number >= 1.0 && number.trunc() == number && number <= f64::from(i32::MAX) => {
+            Some(number)
+                if number >= 1.0 && number.trunc() == number && number <= f64::from(i32::MAX) =>
+            {
                 largest = largest.max(number);
                 count += 1.0;
             }

@@ -13,16 +13,38 @@ const FUNCTIONS: &[(&str, Native)] = &[
     ("encode", encode::encode),
     ("decode", decode::decode),
     ("encode_sparse_array", |args, stack| {
-        options(args, stack, &[Option::Choice(CONVERT, SWITCH), Option::Integer(RATIO, 0, INT_MAX), Option::Integer(SAFE, 0, INT_MAX)])
+        options(
+            args,
+            stack,
+            &[
+                Option::Choice(CONVERT, SWITCH),
+                Option::Integer(RATIO, 0, INT_MAX),
+                Option::Integer(SAFE, 0, INT_MAX),
+            ],
+        )
     }),
-    ("encode_max_depth", |args, stack| options(args, stack, &[Option::Integer(ENCODE_DEPTH, 1, INT_MAX)])),
-    ("decode_max_depth", |args, stack| options(args, stack, &[Option::Integer(DECODE_DEPTH, 1, INT_MAX)])),
-    ("encode_number_precision", |args, stack| options(args, stack, &[Option::Integer(PRECISION, 1, 14)])),
-    ("encode_keep_buffer", |args, stack| options(args, stack, &[Option::Choice(KEEP, SWITCH)])),
+    ("encode_max_depth", |args, stack| {
+        options(args, stack, &[Option::Integer(ENCODE_DEPTH, 1, INT_MAX)])
+    }),
+    ("decode_max_depth", |args, stack| {
+        options(args, stack, &[Option::Integer(DECODE_DEPTH, 1, INT_MAX)])
+    }),
+    ("encode_number_precision", |args, stack| {
+        options(args, stack, &[Option::Integer(PRECISION, 1, 14)])
+    }),
+    ("encode_keep_buffer", |args, stack| {
+        options(args, stack, &[Option::Choice(KEEP, SWITCH)])
+    }),
     ("encode_invalid_numbers", |args, stack| {
-        options(args, stack, &[Option::Choice(ENCODE_INVALID, &["off", "on", "null"])])
+        options(
+            args,
+            stack,
+            &[Option::Choice(ENCODE_INVALID, &["off", "on", "null"])],
+        )
     }),
-    ("decode_invalid_numbers", |args, stack| options(args, stack, &[Option::Choice(DECODE_INVALID, SWITCH)])),
+    ("decode_invalid_numbers", |args, stack| {
+        options(args, stack, &[Option::Choice(DECODE_INVALID, SWITCH)])
+    }),
 ];
 
 const INT_MAX: i64 = i32::MAX as i64;

@@ -15,7 +15,8 @@ pub(super) fn prefix(text: &[u8]) -> Option<(f64, usize)> {
 }
 
 fn starts_with(text: &[u8], word: &[u8]) -> bool {
-    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    text.get(..word.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 fn word(text: &[u8]) -> Option<(f64, usize)> {
@@ -31,7 +32,9 @@ fn word(text: &[u8]) -> Option<(f64, usize)> {
     // A sequence in parentheses belongs to it.
     let rest = &text[3..];
     let inner = rest.strip_prefix(b"(").unwrap_or_default();
-    let end = inner.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
+    let end = inner
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
     let closed = end.filter(|end| inner.get(*end) == Some(&b')'));
     Some((f64::NAN, 3 + closed.map_or(0, |end| end + 2)))
 }
@@ -42,7 +45,10 @@ fn digits(text: &[u8], is: fn(&u8) -> bool) -> usize {
 
 /// Length of an exponent: its letter, a sign and digits.
 fn exponent(text: &[u8], letter: u8) -> usize {
-    if text.first().is_none_or(|byte| !byte.eq_ignore_ascii_case(&letter)) {
+    if text
+        .first()
+        .is_none_or(|byte| !byte.eq_ignore_ascii_case(&letter))
+    {
         return 0;
     }
     let sign = usize::from(matches!(text.get(1), Some(b'+' | b'-')));
@@ -100,7 +106,11 @@ fn hexadecimal(text: &[u8]) -> Option<(f64, usize)> {
     let power = exponent(&body[len..], b'p');
     if power > 0 {
         let text = std::str::from_utf8(&body[len + 1..len + power]).ok()?;
-        let given = text.parse::<i32>().unwrap_or(if text.starts_with('-') { -10_000 } else { 10_000 });
+        let given = text.parse::<i32>().unwrap_or(if text.starts_with('-') {
+            -10_000
+        } else {
+            10_000
+        });
         shift = shift.saturating_add(given.clamp(-10_000, 10_000));
         len += power;
     }
