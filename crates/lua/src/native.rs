@@ -146,10 +146,10 @@ fn enter(
         let outcome = catch_unwind(AssertUnwindSafe(|| function(args, &mut stack)));
         let jump = match outcome {
             Ok(Ok(count)) => Jump::Return(c_int::try_from(count).unwrap_or(0)),
-            Ok(Err(raise)) => prepare(state, raise),
+            Ok(Err(raise)) => prepare(state, len, raise),
             Err(panic) => {
                 core_of(state).panic = Some(panic);
-                prepare(state, Raise::at("internal error"))
+                prepare(state, len, Raise::at("internal error"))
             }
         };
         raw::ochre_nothrow(state, -1);
@@ -157,11 +157,11 @@ fn enter(
     }
 }
 
-/// Pushes what `raise` says.
+/// Pushes what `raise` says, in the place of all above the `len` arguments.
 ///
 /// # Safety
 /// Inside a call from Lua, with the limit's error switched off.
-unsafe fn prepare(state: *mut raw::lua_State, raise: Raise) -> Jump {
+unsafe fn prepare(state: *mut raw::lua_State, len: c_int, raise: Raise) -> Jump {
     let (text, jump) = match raise {
         Raise::Top => return Jump::Error,
         Raise::Memory => return Jump::Memory,
@@ -175,8 +175,9 @@ unsafe fn prepare(state: *mut raw::lua_State, raise: Raise) -> Jump {
         Raise::At(text) => (text, Jump::Place),
         Raise::Argument(number, text) => (text, Jump::Argument(number)),
     };
-    // SAFETY: as the caller promises.
+    // SAFETY: as the caller promises; what the function had pushed is not needed any more.
     unsafe {
+        raw::lua_settop(state, len);
         if raw::lua_checkstack(state, 4) == 0 {
             return Jump::Memory;
         }

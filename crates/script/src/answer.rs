@@ -1,7 +1,7 @@
 //! Lua values to the reply of the script, with a stack of open tables of its own.
 //!
-//! A table is what its first field of these says, metatables aside: `err`, `ok`, `double`, `map`, `set`, `big_number`,
-//! `verbatim_string`; otherwise its items up to the first nil.
+//! A table is what the first of these fields says that it has, metatables aside: `err`, `ok`, `double`, `big_number`,
+//! `verbatim_string`, `map`, `set`; otherwise its items up to the first nil.
 
 use ochre_lua::{Kind, Raise, Stack};
 use ochre_resp::{Aggregate, Mark, Out, Protocol};
@@ -104,7 +104,7 @@ fn put<S: AsRef<[u8]>>(
         Kind::Boolean if resp3 => out.boolean(stack.boolean(top)),
         Kind::Boolean if stack.boolean(top) => out.integer(1),
         Kind::Table => {
-            if stack.ensure(4, "").is_err() {
+            if stack.ensure(5, "").is_err() {
                 out.error("ERR reached lua stack limit");
             } else if let Some(opened) = table(stack, out, top)? {
                 open.push(opened);
@@ -150,21 +150,6 @@ fn table<S: AsRef<[u8]>>(
         stack.pop(1);
         return Ok(None);
     }
-    for map in [true, false] {
-        if stack.field(table, if map { "map" } else { "set" })? == Kind::Table {
-            let inner = stack.top();
-            stack.nil()?;
-            let (count, value, mark) = (0, false, out.mark());
-            return Ok(Some(Open::Pairs {
-                table: inner,
-                count,
-                mark,
-                map,
-                value,
-            }));
-        }
-        stack.pop(1);
-    }
     if stack.field(table, "big_number")? == Kind::String {
         big_number(out, stack.bytes(stack.top()).unwrap_or_default());
         stack.pop(1);
@@ -188,6 +173,21 @@ fn table<S: AsRef<[u8]>>(
         }
     }
     stack.truncate(table);
+    for map in [true, false] {
+        if stack.field(table, if map { "map" } else { "set" })? == Kind::Table {
+            let inner = stack.top();
+            stack.nil()?;
+            let (count, value, mark) = (0, false, out.mark());
+            return Ok(Some(Open::Pairs {
+                table: inner,
+                count,
+                mark,
+                map,
+                value,
+            }));
+        }
+        stack.pop(1);
+    }
     let (items, mark) = (0, out.mark());
     Ok(Some(Open::Array { table, items, mark }))
 }

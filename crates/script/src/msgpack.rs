@@ -269,17 +269,22 @@ impl Reader<'_> {
     /// Pushes one value.
     fn value(&mut self, stack: &mut Stack<'_>) -> Result<(), Raise> {
         let mut open: Vec<Open> = Vec::new();
+        let mut arrays = 0;
         loop {
             if let Some(table) = self.element(stack)? {
-                let place = if table.map { "hash" } else { "array" };
+                // compat: in lua-cmsgpack an open array takes a slot for its index too, which limits the nesting.
+                let (place, indexes) = if table.map { ("hash", 0) } else { ("array", 1) };
+                let slots = arrays + 1 + indexes;
                 stack.ensure(
-                    2,
+                    slots,
                     &format!("stack overflow (in function mp_decode_to_lua_{place})"),
                 )?;
+                arrays += indexes;
                 if table.left > 0 {
                     open.push(table);
                     continue;
                 }
+                arrays -= indexes;
             }
             // A whole value goes into the table that waits for it, which may thereby become one.
             loop {
@@ -290,6 +295,7 @@ impl Reader<'_> {
                 if waiting.left > 0 {
                     break;
                 }
+                arrays -= i32::from(!waiting.map);
                 open.pop();
             }
         }
