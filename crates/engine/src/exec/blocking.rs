@@ -20,14 +20,16 @@ use super::held::Refused;
 use super::interest::Ready;
 use super::plan::Plan;
 use super::run::How;
-use super::session::{Client, Session};
+use super::session::{Client, ReplyMode, Session};
 use crate::error::CommandError;
 use crate::keyspace::Locked;
 use crate::keyspace::interest::Token;
 use crate::keyspace::lock::StripeId;
 use crate::spec::{Access, Command, Run};
+use crate::sync::{AtomicBool, Mutex};
+use ochre_ds::float::parse_double;
+use ochre_ds::long_double::LongDouble;
 use ochre_resp::{Protocol, RequestBuf};
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -35,17 +37,17 @@ use std::sync::atomic::Ordering::Relaxed;
 /// What a blocking command answers when its time has passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Nothing {
-    /// A null.
-    Null,
     /// A null array; in RESP3 a null.
     NullArray,
+    /// The same; in a transaction or script a null, as the command that does not wait would answer.
+    NullInUnit,
 }
 
 impl Nothing {
-    pub(crate) fn write(self, out: &mut Out) {
+    pub(crate) fn write(self, in_unit: bool, out: &mut Out) {
         match self {
-            Nothing::Null => out.null(),
-            Nothing::NullArray => out.null_array(),
+            Nothing::NullInUnit if in_unit => out.null(),
+            Nothing::NullArray | Nothing::NullInUnit => out.null_array(),
         }
     }
 }
@@ -86,10 +88,17 @@ pub struct Waiter {
     block: Block,
     /// Where it is registered: stripe and argument.
     places: Vec<(StripeId, usize)>,
+    /// A key was left to its task to be served, so those behind it there depend on it.
+    relied_on: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Waiter {
+    /// Whether the wait ends by itself.
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.block.deadline_ms.is_some()
+    }
+
     /// Ends the wait. Whether there was one to end.
     pub(crate) fn unblock(&self, how: Unblock) -> bool {
         let mut state = self.state.lock();
@@ -139,6 +148,37 @@ impl Holding<'_, '_> {
     }
 }
 
+impl Env<'_> {
+    /// When a timeout in seconds ends, in Unix milliseconds; `None` for 0, which never does.
+    ///
+    /// # Errors
+    /// When it is no number, negative, or beyond what the clock can show.
+    pub fn deadline(&self, seconds: &[u8]) -> Result<Option<i64>, CommandError> {
+        let seconds = parse_double(seconds)
+            // compat: a number that only a C `long double` holds is one too, though out of range.
+            .or_else(|| {
+                let _ = LongDouble::parse(seconds)?;
+                let negative = seconds.starts_with(b"-");
+                Some(if negative { f64::MIN } else { f64::MAX })
+            })
+            .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
+        let ms = (seconds * 1000.0).ceil();
+        if ms < 0.0 {
+            return Err(CommandError::TIMEOUT_NEGATIVE);
+        }
+        if ms == 0.0 {
+            return Ok(None);
+        }
+        // 2^63, from where on the number is none of milliseconds.
+        if ms >= 9_223_372_036_854_775_808.0 {
+            return Err(CommandError::TIMEOUT_RANGE);
+        }
+        // Lossless: a whole number in range.
+        let deadline_ms = self.now_ms.checked_add(ms as i64);
+        deadline_ms.map(Some).ok_or(CommandError::TIMEOUT_RANGE)
+    }
+}
+
 impl Engine {
     /// Registers the session's client as waiting for the keys of its plan, which are locked.
     #[cold]
@@ -163,6 +203,7 @@ impl Engine {
             db: session.db,
             block,
             places: awaited.clone().map(|k| (k.id, k.arg)).collect(),
+            relied_on: AtomicBool::new(false),
             state: Mutex::new(State::Waiting),
         });
         let token: Token = waiter.clone();
@@ -173,7 +214,6 @@ impl Engine {
         }
         *session.client.waiter.lock() = Some(waiter.clone());
         session.blocked = Some(waiter);
-        self.blocked.fetch_add(1, Relaxed);
     }
 
     /// Serves those who wait for the keys of `ready`, whose stripes are in `locked`, and for what serving them changes.
@@ -243,7 +283,8 @@ impl Engine {
         queue: &mut VecDeque<Ready>,
     ) -> Served {
         let mut state = waiter.state.lock();
-        if !matches!(*state, State::Waiting | State::Again(_)) {
+        // Who was told to go would take an element with it.
+        if !matches!(*state, State::Waiting | State::Again(_)) || waiter.client.is_killed() {
             return Served::Done;
         }
         let (request, Run::Write(handler)) = (waiter.request.as_request(), waiter.command.run)
@@ -265,6 +306,7 @@ impl Engine {
                     holding.ids.len() - 1
                 }
                 None => {
+                    waiter.relied_on.store(true, Relaxed);
                     *state = State::Again(ready.clone());
                     waiter.client.wake();
                     return Served::Elsewhere;
@@ -296,11 +338,12 @@ impl Engine {
         );
         self.discard(applied.garbage);
         session.tally.changes += applied.changes;
-        queue.extend(applied.ready);
-        if applied.outcome.is_ok() && applied.block.is_some() {
+        let mut rest = applied.rest.unwrap_or_default();
+        queue.extend(std::mem::take(&mut rest.ready));
+        if applied.outcome.is_ok() && rest.block.is_some() {
             return Served::Nothing;
         }
-        let mut stream = applied.stream;
+        let mut stream = rest.stream;
         while let Some(producer) = &mut stream {
             if !producer.produce(&mut out) {
                 stream = None;
@@ -337,19 +380,20 @@ impl Engine {
         {
             return Waited::Soon;
         }
+        let mark = out.mark();
         let mut state = waiter.state.lock();
         let passed = waiter
             .block
             .deadline_ms
             .is_some_and(|at| at <= session.now_ms);
         match std::mem::replace(&mut *state, State::Over) {
-            State::Waiting | State::Again(_) if passed => waiter.block.nothing.write(out),
+            State::Waiting | State::Again(_) if passed => waiter.block.nothing.write(false, out),
             waits @ (State::Waiting | State::Again(_)) => {
                 *state = waits;
                 return Waited::Until(waiter.block.deadline_ms);
             }
             State::Answered(reply) => out.append(reply),
-            State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(out),
+            State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(false, out),
             State::Unblocked(Unblock::Error) => {
                 self.stats.error(CommandError::UNBLOCKED.code());
                 out.error(CommandError::UNBLOCKED.text());
@@ -357,6 +401,9 @@ impl Engine {
             State::Over => {}
         }
         drop(state);
+        if session.reply_mode != ReplyMode::On {
+            super::withhold(session, mark, out);
+        }
         self.stop_waiting(session);
         Waited::Over
     }
@@ -388,6 +435,9 @@ impl Engine {
     }
 
     /// Ends a wait: the client is registered nowhere afterwards. Also for connections that end.
+    ///
+    /// If a key was left to it, those behind it are served: it may have been unblocked or told to go before it came
+    /// to that, and nobody else would.
     pub(crate) fn stop_waiting(&self, session: &mut Session) {
         let Some(waiter) = session.blocked.take() else {
             return;
@@ -396,9 +446,18 @@ impl Engine {
         *waiter.state.lock() = State::Over;
         for (id, arg) in &waiter.places {
             let name = waiter.request.as_request().get(*arg).unwrap_or_default();
-            let mut stripe = self.keyspace.database(id.database()).stripe(id.stripe());
+            let mut locked = Locked::wait_for(&self.keyspace, *id, &*self.runtime);
+            let stripe = locked.stripe_mut(0);
             stripe.lose_interest(|interest| interest.leave(name, waiter.id));
+            if waiter.relied_on.load(Relaxed) {
+                session.now_ms = self.clock.unix_ms();
+                let ready = Ready {
+                    id: *id,
+                    hash: self.keyspace.hasher().hash(name),
+                    name: name.into(),
+                };
+                self.serve(session, &mut locked, &mut vec![*id], vec![ready]);
+            }
         }
-        self.blocked.fetch_sub(1, Relaxed);
     }
 }

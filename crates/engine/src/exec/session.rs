@@ -13,9 +13,10 @@ use super::plan::Plan;
 use super::pubsub::Subscriptions;
 use super::stats::Tally;
 use super::transaction::Transaction;
+use crate::acl::{Rules, User};
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -56,8 +57,8 @@ pub struct Client {
     pub created_ms: i64,
     /// Names.
     pub labels: Mutex<Labels>,
-    /// The user it authenticated as.
-    pub user: Mutex<Arc<str>>,
+    /// The user it acts for.
+    pub user: Mutex<Arc<User>>,
     /// Selected database.
     pub db: AtomicU32,
     /// 2 or 3.
@@ -86,8 +87,10 @@ pub struct Client {
     pub output_cap: AtomicU64,
     /// Waits for CLIENT PAUSE to end.
     pub paused: AtomicBool,
-    /// Requests queued since MULTI, `u32::MAX` for no transaction, and their bytes.
+    /// Requests queued since MULTI, `u32::MAX` for no transaction.
     pub queued: AtomicU32,
+    /// Keys that it watches.
+    pub watching: AtomicU32,
     /// Bytes queued since MULTI.
     pub queued_bytes: AtomicU64,
     /// What it waits for in a blocking command.
@@ -143,7 +146,7 @@ impl Clients {
         &self,
         endpoint: Endpoint,
         now_ms: i64,
-        user: Arc<str>,
+        user: Arc<User>,
         waker: Option<Arc<dyn Waker>>,
         most: usize,
     ) -> Option<Arc<Client>> {
@@ -172,6 +175,7 @@ impl Clients {
             output_cap: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             queued: AtomicU32::new(u32::MAX),
+            watching: AtomicU32::new(0),
             queued_bytes: AtomicU64::new(0),
             waiter: Mutex::default(),
             subscriptions: Default::default(),
@@ -231,6 +235,14 @@ pub struct Session {
     pub db: usize,
     /// May execute commands that need authentication.
     pub authenticated: bool,
+    /// The user it acts for.
+    pub user: Arc<User>,
+    /// The user's rules when they were last looked at.
+    pub rules: Arc<Rules>,
+    /// Whether the rules forbid anything.
+    pub(crate) restricted: bool,
+    /// The version of all rules when the user's were looked at.
+    pub(crate) acl_version: u64,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH.
@@ -282,11 +294,18 @@ impl Session {
     }
 
     pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Session {
+        let user = client.user.lock().clone();
+        let rules = user.rules();
         Session {
             now_ms: client.created_ms,
             client,
             db: 0,
             authenticated,
+            restricted: !rules.is_unrestricted(),
+            // The first batch looks again.
+            acl_version: u64::MAX,
+            user,
+            rules,
             reply_mode: ReplyMode::On,
             no_touch: false,
             closing: false,

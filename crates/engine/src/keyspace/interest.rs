@@ -6,18 +6,22 @@
 //!
 //! It knows no client: watchers are flags to raise, those who wait are opaque tokens.
 
+use crate::sync::AtomicBool;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Release};
+use std::sync::atomic::Ordering::Release;
 
 /// Somebody who waits for a key, as their owner knows them.
 pub(crate) type Token = Arc<dyn Any + Send + Sync>;
 
+/// Who watches, by a number, and the flag to raise.
+type Watcher = (u64, Arc<AtomicBool>);
+
 /// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Interest {
-    watched: HashMap<Box<[u8]>, Vec<(u64, Arc<AtomicBool>)>>,
+    watched: HashMap<Box<[u8]>, Vec<Watcher>>,
     /// First come, first served.
     waiting: HashMap<Box<[u8]>, VecDeque<(u64, Token)>>,
 }
@@ -83,6 +87,11 @@ impl Interest {
     /// The keys that somebody waits for.
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &[u8]> {
         self.waiting.keys().map(|key| &**key)
+    }
+
+    /// Numbers of keys that are watched, and that somebody waits for.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.watched.len(), self.waiting.len())
     }
 
     fn is_empty(&self) -> bool {

@@ -95,7 +95,7 @@ fn reset(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     cx.env.engine.end_transaction(session);
     session.unsubscribe_all(cx.env.engine);
     session.client.outbox.drain(cx.out, usize::MAX);
-    session.authenticated = !cx.env.engine.needs_password();
+    session.become_default(cx.env.engine);
     session.select(0);
     session.set_no_touch(false);
     if session.reply_mode == ReplyMode::Off {

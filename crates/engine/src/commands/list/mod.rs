@@ -7,6 +7,7 @@
 //!
 //! How lists are kept is `ochre_ds::list`'s business; when they change their encoding, too.
 
+mod blocking;
 mod change;
 mod pop;
 mod push;
@@ -22,6 +23,12 @@ use ochre_ds::pack::Element;
 
 /// The family's commands.
 pub const COMMANDS: &[Command] = &[
+    blocking::BLMOVE,
+    blocking::BLMOVEM,
+    blocking::BLMPOP,
+    blocking::BLPOP,
+    blocking::BRPOP,
+    blocking::BRPOPLPUSH,
     change::LINSERT,
     change::LREM,
     change::LSET,
@@ -59,6 +66,22 @@ const fn popped(index: usize) -> KeySpec {
 /// A key that elements are added to.
 const fn added_to(index: usize) -> KeySpec {
     key(index).access(Access::RW.with(Access::INSERT))
+}
+
+/// The event of elements that were added.
+fn pushed(end: End) -> &'static str {
+    match end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    }
+}
+
+/// The event of elements that were taken.
+fn popped_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
 }
 
 /// LEFT or RIGHT.

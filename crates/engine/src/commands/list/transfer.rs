@@ -3,9 +3,10 @@
 //! Invariant: an element is added to the destination before it is removed from the source, so a move that fails
 //! for want of memory loses nothing.
 
-use super::{LEFT, RIGHT, added_to, end, popped, reply_element};
+use super::{LEFT, RIGHT, added_to, end, popped, popped_event, pushed, reply_element};
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Deprecation, Flags, Group, Outcome, Run};
 use ochre_ds::int::parse_i64;
 use ochre_ds::list::{End, List};
@@ -54,7 +55,8 @@ fn rpoplpush(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     move_one(cx, args, End::Back, End::Front)
 }
 
-fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outcome {
+/// Moves an element of the first key's list, if there is one, and replies with it, else with a null.
+pub(super) fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outcome {
     if cx.keys.list(0)?.is_none() {
         cx.out.null();
         return Ok(());
@@ -63,10 +65,12 @@ fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outc
     let limits = cx.env.list_limits();
     let out = &mut *cx.out;
     if args[1] == args[2] {
-        return cx.keys.edit_list(0, |list| {
+        cx.keys.edit_list(0, |list| {
             list.rotate(from, to, limits, |element| reply_element(out, element));
             Ok(((), 1))
-        });
+        })?;
+        notify(cx, from, to);
+        return Ok(());
     }
     let Some(moved) = cx.keys.list(0)?.and_then(|list| match from {
         End::Front => list.get(0).map(Moved::of),
@@ -82,7 +86,15 @@ fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: End) -> Outc
     cx.keys.edit_list(0, |list| {
         list.pop(from, limits, |_| ());
         Ok(((), 1))
-    })
+    })?;
+    notify(cx, from, to);
+    Ok(())
+}
+
+/// Raises that elements went from the first key's list to the second's.
+fn notify(cx: &mut WriteCx<'_>, from: End, to: End) {
+    cx.notify(EventClasses::LIST, pushed(to), 1);
+    cx.notify_taken(EventClasses::LIST, popped_event(from), 0);
 }
 
 /// An element on its way from one list to another.
@@ -119,30 +131,14 @@ pub(super) const LMOVEM: Command = Command {
         Arg::key("destination").of_spec(1),
         Arg::one_of("wherefrom", &[LEFT, RIGHT]),
         Arg::one_of("whereto", &[LEFT, RIGHT]),
-        Arg::block(
-            "how-many",
-            &[
-                Arg::one_of(
-                    "selector",
-                    &[
-                        Arg::integer("count").token("COUNT"),
-                        Arg::integer("exactly").token("EXACTLY"),
-                    ],
-                ),
-                Arg::one_of(
-                    "ordering",
-                    &[Arg::word("obo", "OBO"), Arg::word("bulk", "BULK")],
-                ),
-            ],
-        )
-        .optional(),
+        HowMany::ARG,
     ],
     run: Run::Write(lmovem),
     ..LMOVE
 };
 
 /// How many elements LMOVEM moves, and in which order they arrive.
-struct HowMany {
+pub(super) struct HowMany {
     count: usize,
     /// Nothing is moved when there are fewer.
     exactly: bool,
@@ -151,16 +147,40 @@ struct HowMany {
 }
 
 impl HowMany {
-    fn parse(args: Request<'_>) -> Result<HowMany, CommandError> {
-        if args.len() == 5 {
+    pub(super) const ARG: Arg = Arg::block(
+        "how-many",
+        &[
+            Arg::one_of(
+                "selector",
+                &[
+                    Arg::integer("count").token("COUNT"),
+                    Arg::integer("exactly").token("EXACTLY"),
+                ],
+            ),
+            Arg::one_of(
+                "ordering",
+                &[Arg::word("obo", "OBO"), Arg::word("bulk", "BULK")],
+            ),
+        ],
+    )
+    .optional();
+
+    /// Whether a list of `len` elements is enough to move some.
+    pub(super) fn has_enough(&self, len: usize) -> bool {
+        len > 0 && !(self.exactly && self.count > len)
+    }
+
+    /// Reads the options behind the ends.
+    pub(super) fn parse(args: Request<'_>) -> Result<HowMany, CommandError> {
+        if args.is_empty() {
             return Ok(HowMany {
                 count: 1,
                 exactly: false,
                 one_by_one: false,
             });
         }
-        let (selector, count, order) = match (args.get(5), args.get(6), args.get(7)) {
-            (Some(selector), Some(count), Some(order)) if args.len() == 8 => {
+        let (selector, count, order) = match (args.get(0), args.get(1), args.get(2)) {
+            (Some(selector), Some(count), Some(order)) if args.len() == 3 => {
                 (selector, count, order)
             }
             _ => return Err(CommandError::SYNTAX),
@@ -185,7 +205,18 @@ impl HowMany {
 
 fn lmovem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let (from, to) = (end(&args[3])?, end(&args[4])?);
-    let how_many = HowMany::parse(args)?;
+    let how_many = HowMany::parse(args.tail(5))?;
+    move_many(cx, args, from, to, &how_many)
+}
+
+/// Moves elements of the first key's list and replies with them; a null if there are not enough.
+pub(super) fn move_many(
+    cx: &mut WriteCx<'_>,
+    args: Request<'_>,
+    from: End,
+    to: End,
+    how_many: &HowMany,
+) -> Outcome {
     let Some(source) = cx.keys.list(0)? else {
         cx.out.null_array();
         return Ok(());
@@ -232,6 +263,7 @@ fn lmovem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             Ok((removed, count as u64))
         })?;
         cx.keys.drop_later(removed);
+        notify(cx, from, to);
         return Ok(());
     }
     cx.keys.edit_list(1, |list| {
@@ -242,5 +274,6 @@ fn lmovem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         .keys
         .edit_list(0, |list| Ok((list.trim(keep, limits), count as u64)))?;
     cx.keys.drop_later(removed);
+    notify(cx, from, to);
     Ok(())
 }

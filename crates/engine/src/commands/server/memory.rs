@@ -2,7 +2,7 @@
 
 use crate::error::CommandError;
 use crate::exec::{Out, ReadCx, SessionCx};
-use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, help, key};
+use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, help, key};
 use ochre_resp::Request;
 
 use super::info::{MemoryFacts, ratio};
@@ -39,7 +39,7 @@ const USAGE: Command = Command {
     arity: -3,
     flags: Flags::NO_TOUCH.with(Flags::NO_STATS),
     categories: Categories::NONE,
-    keys: &[key(2).ro()],
+    keys: &[key(2).access(Access::RO.with(Access::UNMISSED))],
     args: &[
         Arg::key("key"),
         Arg::integer("count").token("SAMPLES").optional(),
@@ -149,9 +149,9 @@ fn stats(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
         ),
     ];
     cx.out
-        .map(before.len() + facts.databases.len() + after.len());
+        .map(before.len() + facts.databases.iter().filter(|d| d.keys > 0).count() + after.len());
     before.iter().for_each(|row| write(cx.out, row));
-    for database in &facts.databases {
+    for database in facts.databases.iter().filter(|d| d.keys > 0) {
         cx.out.bulk(format!("db.{}", database.index).as_bytes());
         cx.out.map(2);
         write(cx.out, &("overhead.hashtable.main", Bytes(database.table)));

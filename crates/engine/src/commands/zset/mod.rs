@@ -9,6 +9,7 @@
 //! Source: replies of Redis 7.0.15 and 8.2.3; AGGREGATE COUNT from the public documentation of 8.8.
 
 mod add;
+mod blocking;
 mod combine;
 mod pop;
 mod random;
@@ -25,6 +26,9 @@ use crate::spec::Command;
 
 /// The family's commands.
 pub const COMMANDS: &[Command] = &[
+    blocking::BZMPOP,
+    blocking::BZPOPMAX,
+    blocking::BZPOPMIN,
     add::ZADD,
     read::ZCARD,
     read::ZCOUNT,

@@ -4,6 +4,7 @@ use super::remove::remove_ranks;
 use super::reply::{self, Part, Rest};
 use crate::error::CommandError;
 use crate::exec::{STREAM_MIN, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key, numkeys};
 use ochre_ds::int::parse_i64;
 use ochre_resp::{Protocol, Request};
@@ -23,7 +24,8 @@ pub(super) const ZPOPMIN: Command = Command {
     ..Command::NEW
 };
 
-const POPPED: Access = Access::RW.with(Access::ACCESS).with(Access::DELETE);
+/// A key whose members are returned and removed.
+pub(super) const POPPED: Access = Access::RW.with(Access::ACCESS).with(Access::DELETE);
 
 fn zpopmin(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     pop(cx, args, false)
@@ -76,7 +78,9 @@ fn take(cx: &mut WriteCx<'_>, i: usize, count: usize, highest: bool, flat: bool)
         };
         let rest = Rest::new(zset.to_owned(), part);
         cx.stream(Box::new(rest));
-        return cx.keys.remove(i).map(|_| ());
+        cx.keys.remove(i)?;
+        notify(cx, i, highest);
+        return Ok(());
     }
     for (member, score) in zset.range(ranks.clone(), highest) {
         if !flat {
@@ -85,7 +89,15 @@ fn take(cx: &mut WriteCx<'_>, i: usize, count: usize, highest: bool, flat: bool)
         reply::member(cx.out, &member);
         cx.out.double(score);
     }
-    remove_ranks(cx, i, ranks, len)
+    remove_ranks(cx, i, ranks, len)?;
+    notify(cx, i, highest);
+    Ok(())
+}
+
+/// Raises that members of the set at key `i` were taken.
+fn notify(cx: &mut WriteCx<'_>, i: usize, highest: bool) {
+    let event = if highest { "zpopmax" } else { "zpopmin" };
+    cx.notify_taken(EventClasses::ZSET, event, i);
 }
 
 pub(super) const ZMPOP: Command = Command {
@@ -115,6 +127,14 @@ fn positive(text: &[u8]) -> Option<usize> {
 }
 
 fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    if !mpop(cx, args)? {
+        cx.out.null_array();
+    }
+    Ok(())
+}
+
+/// Takes members of the first sorted set that exists. False, and no reply, when there is none.
+pub(super) fn mpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Result<bool, CommandError> {
     let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
     let at = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
     let word = args.get(at).ok_or(CommandError::SYNTAX)?;
@@ -138,9 +158,25 @@ fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         if cx.keys.zset(i)?.is_some() {
             cx.out.array(2);
             cx.out.bulk(&args[2 + i]);
-            return take(cx, i, count.unwrap_or(1), highest, false);
+            take(cx, i, count.unwrap_or(1), highest, false)?;
+            return Ok(true);
         }
     }
-    cx.out.null_array();
+    Ok(false)
+}
+
+/// Takes the outermost member of the set at key `i`, which exists, and writes it and its score.
+pub(super) fn take_one(cx: &mut WriteCx<'_>, i: usize, highest: bool) -> Outcome {
+    let Some(zset) = cx.keys.zset(i)? else {
+        return Err(CommandError::UNDECLARED_KEY);
+    };
+    let len = zset.len();
+    let ranks = if highest { len - 1..len } else { 0..1 };
+    for (member, score) in zset.range(ranks.clone(), highest) {
+        reply::member(cx.out, &member);
+        cx.out.double(score);
+    }
+    remove_ranks(cx, i, ranks, len)?;
+    notify(cx, i, highest);
     Ok(())
 }

@@ -108,6 +108,20 @@ fn list(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     Ok(())
 }
 
+/// The line of a session that makes a request of `args_bytes`, without its end.
+pub(crate) fn describe_client(engine: &Engine, session: &Session, args_bytes: usize) -> Vec<u8> {
+    let describer = Describer {
+        engine,
+        session,
+        now_ms: session.now_ms,
+        args_bytes,
+    };
+    let mut text = Vec::new();
+    describer.line(&session.client, &mut text);
+    text.pop();
+    text
+}
+
 /// Writes the lines, with the time and the connection that asks.
 struct Describer<'a> {
     engine: &'a Engine,
@@ -155,11 +169,20 @@ impl<'a> Describer<'a> {
         f.count(" sub", channels.load(Relaxed) as u64);
         f.count(" psub", patterns.load(Relaxed) as u64);
         f.count(" ssub", shards.load(Relaxed) as u64);
-        f.text(" multi", b"-1 watch=0");
+        let queued = client.queued.load(Relaxed);
+        f.number(
+            " multi",
+            if queued == u32::MAX {
+                -1
+            } else {
+                queued.into()
+            },
+        );
+        f.count(" watch", client.watching.load(Relaxed).into());
         f.count(" qbuf", waiting);
         f.count(" qbuf-free", query.saturating_sub(waiting));
         f.count(" argv-mem", args);
-        f.count(" multi-mem", 0);
+        f.count(" multi-mem", client.queued_bytes.load(Relaxed));
         f.count(" rbs", output);
         f.count(" rbp", unsent);
         f.count(" obl", unsent);
@@ -169,7 +192,7 @@ impl<'a> Describer<'a> {
         f.count(" tot-mem", fixed as u64 + query + output + messages + args);
         f.text(" events", if unsent > 0 { b"rw" } else { b"r" });
         f.text(" cmd", self.command(client, asks).as_bytes());
-        f.text(" user", client.user.lock().as_bytes());
+        f.text(" user", client.user.lock().name());
         f.number(" redir", -1);
         f.count(" resp", u64::from(client.protocol.load(Relaxed)));
         f.text(" lib-name", &labels.lib_name);
@@ -201,7 +224,11 @@ impl<'a> Describer<'a> {
 fn flags(client: &Client) -> Vec<u8> {
     let letters = [
         (b'P', client.is_subscriber()),
-        (b'b', client.paused.load(Relaxed)),
+        (b'x', client.queued.load(Relaxed) != u32::MAX),
+        (
+            b'b',
+            client.paused.load(Relaxed) || client.waiter.lock().is_some(),
+        ),
         (b'U', client.endpoint.unix),
         (b'e', client.no_evict.load(Relaxed)),
         (b'T', client.no_touch.load(Relaxed)),

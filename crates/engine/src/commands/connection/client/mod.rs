@@ -7,6 +7,9 @@ mod label;
 mod list;
 mod mode;
 mod pause;
+mod unblock;
+
+pub(crate) use list::describe_client;
 
 use crate::error::CommandError;
 use crate::exec::{Client, SessionCx};
@@ -36,6 +39,7 @@ pub(super) const CLIENT: Command = Command {
         mode::REPLY,
         label::SETINFO,
         label::SETNAME,
+        unblock::UNBLOCK,
         pause::UNPAUSE,
     ],
     run: Run::Container,

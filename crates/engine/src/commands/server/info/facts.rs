@@ -71,6 +71,10 @@ pub(in super::super) struct DatabaseFacts {
     pub(in super::super) volatile: u64,
     /// Bytes of its tables.
     pub(in super::super) table: u64,
+    /// Keys that are watched.
+    pub(in super::super) watched: u64,
+    /// Keys that blocked clients wait for.
+    pub(in super::super) awaited: u64,
 }
 
 /// Figures on memory, in bytes.
@@ -84,7 +88,7 @@ pub(in super::super) struct MemoryFacts {
     pub(in super::super) clients: u64,
     /// Number of clients.
     pub(in super::super) connected: u64,
-    /// Databases that hold a key.
+    /// Databases that hold a key, or a key of which is watched or waited for.
     pub(in super::super) databases: Vec<DatabaseFacts>,
 }
 
@@ -146,15 +150,21 @@ fn databases(stripes: &Stripes<'_>) -> Vec<DatabaseFacts> {
             keys: 0,
             volatile: 0,
             table: 0,
+            watched: 0,
+            awaited: 0,
         };
         for stripe in 0..STRIPES {
             stripes.with(index, stripe, |stripe| {
                 facts.keys += stripe.len() as u64;
                 facts.volatile += stripe.volatile_len() as u64;
                 facts.table += stripe.table_bytes() as u64;
+                let interest = stripe.interest.as_ref().map(|i| i.counts());
+                let (watched, awaited) = interest.unwrap_or_default();
+                facts.watched += watched as u64;
+                facts.awaited += awaited as u64;
             });
         }
-        if facts.keys > 0 {
+        if facts.keys + facts.watched + facts.awaited > 0 {
             found.push(facts);
         }
     }
@@ -166,6 +176,11 @@ fn databases(stripes: &Stripes<'_>) -> Vec<DatabaseFacts> {
 pub(super) struct ClientFacts {
     pub(super) connected: u64,
     pub(super) paused: u64,
+    /// In blocking commands, and those of them whose wait ends by itself.
+    pub(super) blocked: u64,
+    pub(super) timed: u64,
+    /// That watch keys.
+    pub(super) watching: u64,
     pub(super) subscribers: u64,
     /// Bytes of all buffers.
     pub(super) buffers: u64,
@@ -183,6 +198,10 @@ impl ClientFacts {
             let output = client.output_cap.load(Relaxed);
             facts.connected += 1;
             facts.paused += u64::from(client.paused.load(Relaxed));
+            let deadline = client.waiter.lock().as_ref().map(|w| w.has_deadline());
+            facts.blocked += u64::from(deadline.is_some());
+            facts.timed += u64::from(deadline == Some(true));
+            facts.watching += u64::from(client.watching.load(Relaxed) > 0);
             facts.subscribers += u64::from(client.is_subscriber());
             facts.buffers += query + output + client.outbox.bytes() as u64;
             facts.largest_in = facts.largest_in.max(query);

@@ -89,7 +89,7 @@ fn quantile(buckets: &[u64; LATENCY_BUCKETS], percentile: f64) -> f64 {
 
 /// Keys of every database that holds some.
 pub(super) fn databases(facts: &Facts<'_, '_>, text: &mut String) {
-    for database in facts.databases() {
+    for database in facts.databases().iter().filter(|d| d.keys > 0) {
         let ttl = mean_ttl_ms(facts.stripes, database.index, facts.now_ms);
         let _ = write!(
             text,

@@ -31,7 +31,14 @@ pub(super) const SERVER: &[Row] = &[
     ("process_id", |_| Count(u64::from(std::process::id()))),
     ("process_supervised", |_| Word("no")),
     ("run_id", |f| Text(f.engine.about.run_id.clone())),
-    ("tcp_port", |f| Int(f.engine.settings.int(id::PORT))),
+    ("tcp_port", |f| {
+        let settings = &f.engine.settings;
+        // compat: without a plain port, the one for TLS.
+        Int(match settings.int(id::PORT) {
+            0 => settings.int(id::TLS_PORT),
+            port => port,
+        })
+    }),
     ("server_time_usec", |f| Int(f.engine.clock.unix_us())),
     ("uptime_in_seconds", |f| Int(f.uptime_seconds())),
     ("uptime_in_days", |f| Int(f.uptime_seconds() / 86_400)),
@@ -59,13 +66,19 @@ pub(super) const CLIENTS: &[Row] = &[
         Count(f.clients().largest_out)
     }),
     // compat: clients held by CLIENT PAUSE count as blocked.
-    ("blocked_clients", |f| Count(f.clients().paused)),
+    ("blocked_clients", |f| {
+        Count(f.clients().paused + f.clients().blocked)
+    }),
     ("tracking_clients", NONE),
     ("pubsub_clients", |f| Count(f.clients().subscribers)),
-    ("watching_clients", NONE),
-    ("clients_in_timeout_table", NONE),
-    ("total_watched_keys", NONE),
-    ("total_blocking_keys", NONE),
+    ("watching_clients", |f| Count(f.clients().watching)),
+    ("clients_in_timeout_table", |f| Count(f.clients().timed)),
+    ("total_watched_keys", |f| {
+        Count(f.databases().iter().map(|d| d.watched).sum())
+    }),
+    ("total_blocking_keys", |f| {
+        Count(f.databases().iter().map(|d| d.awaited).sum())
+    }),
     ("total_blocking_keys_on_nokey", NONE),
 ];
 
@@ -237,6 +250,9 @@ pub(super) const STATS: &[Row] = &[
     ("rejected_connections", |f| {
         f.counter(Counter::RejectedConnections)
     }),
+    ("tls_handshake_failures", |f| {
+        f.counter(Counter::TlsHandshakeFailures)
+    }),
     ("sync_full", NONE),
     ("sync_partial_ok", NONE),
     ("sync_partial_err", NONE),
@@ -294,9 +310,15 @@ pub(super) const STATS: &[Row] = &[
     ("acl_access_denied_auth", |f| {
         f.counter(Counter::AclAccessDeniedAuth)
     }),
-    ("acl_access_denied_cmd", NONE),
-    ("acl_access_denied_key", NONE),
-    ("acl_access_denied_channel", NONE),
+    ("acl_access_denied_cmd", |f| {
+        f.counter(Counter::AclAccessDeniedCmd)
+    }),
+    ("acl_access_denied_key", |f| {
+        f.counter(Counter::AclAccessDeniedKey)
+    }),
+    ("acl_access_denied_channel", |f| {
+        f.counter(Counter::AclAccessDeniedChannel)
+    }),
 ];
 
 pub(super) const REPLICATION: &[Row] = &[
