@@ -192,6 +192,11 @@ impl CommandError {
         ))
     }
 
+    /// A command that the user who runs a script may not use; `reason` is a sentence without a code.
+    pub fn acl_in_script(reason: &[u8]) -> CommandError {
+        CommandError::new([b"ERR ACL failure in script: ", reason].concat())
+    }
+
     /// A subcommand with too many arguments, found by its handler.
     pub fn subcommand_syntax(container: &str, word: &[u8]) -> CommandError {
         let after = format!("'. Try {container} HELP.");

@@ -116,8 +116,9 @@ unsafe extern "C-unwind" fn call_native(state: *mut raw::lua_State) -> c_int {
 
 unsafe extern "C-unwind" fn call_operation(state: *mut raw::lua_State) -> c_int {
     // SAFETY: the upvalue is the number that `push_operation` stored.
+    let number = unsafe { raw::lua_tonumber(state, raw::lua_upvalueindex(1)) };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it was a u32
-    let number = unsafe { raw::lua_tonumber(state, raw::lua_upvalueindex(1)) } as u32;
+    let number = number as u32;
     let jump = enter(state, |args, stack| {
         let core = core_of(state);
         let Some(interface) = core.interface else {

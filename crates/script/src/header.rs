@@ -102,9 +102,10 @@ pub fn library(text: &[u8]) -> Result<(Vec<u8>, usize), CommandError> {
         return Err(CommandError::new("ERR Missing library metadata"));
     }
     let end = line_end(text).ok_or_else(invalid)?;
-    let words = ochre_resp::split_args(&text[2..end]).map_err(|_| invalid())?;
+    let words = ochre_resp::split_args(&text[..end]).map_err(|_| invalid())?;
     // compat: an engine's name is known in any case, and may be missing where nothing follows.
     let engine = words.first().map_or(b"".as_slice(), Vec::as_slice);
+    let engine = engine.get(2..).unwrap_or_default();
     let mut name = None;
     for word in words.iter().skip(1) {
         let Some(given) = word.strip_prefix(b"name=") else {

@@ -108,7 +108,10 @@ impl<'a, 'u, 'e> UnitHost<'a, 'u, 'e> {
         if !engine.is_allowed_in_scripts(entry.command) {
             return Err(CommandError::SCRIPT_DENIED);
         }
-        let writes = spec::Flags::WRITE.with(spec::Flags::MAY_REPLICATE);
+        self.cx.permit_in_script(&entry, request)?;
+        let writes = spec::Flags::WRITE
+            .with(spec::Flags::MAY_REPLICATE)
+            .with(spec::Flags::WITH_WRITES);
         if self.call.read_only && flags.any(writes) {
             return Err(CommandError::SCRIPT_READ_ONLY);
         }
@@ -141,7 +144,8 @@ impl<'a, 'u, 'e> UnitHost<'a, 'u, 'e> {
                     if self.cx.reach(missed) {
                         continue;
                     }
-                    if self.cx.wrote() {
+                    // A unit around this one holds what it holds: running again would change nothing.
+                    if self.cx.wrote() || self.cx.nested() {
                         return Err(CommandError::UNIT_CONFLICT);
                     }
                     self.again = true;
@@ -217,14 +221,13 @@ impl Host for UnitHost<'_, '_, '_> {
 
     fn may(&mut self, request: Request<'_>) -> Option<bool> {
         let lookup = &self.cx.env.engine.lookup;
-        let entry = lookup.command(request.get(0).unwrap_or_default())?;
+        let mut entry = lookup.command(request.get(0).unwrap_or_default())?;
         if let Some(word) = request.get(1)
             && matches!(entry.command.run, spec::Run::Container)
         {
-            lookup.subcommand(entry, word)?;
+            entry = lookup.subcommand(entry, word)?;
         }
-        // With only the default user every command that exists is allowed.
-        Some(true)
+        Some(self.cx.may(&entry, request))
     }
 
     fn replicate(&mut self, to: Replication) {

@@ -286,8 +286,12 @@ impl Libraries {
     /// # Errors
     /// When its name, or that of a function, is taken.
     pub fn add(&mut self, library: Library, replace: bool) -> Result<(), CommandError> {
-        if !replace {
-            self.must_be_new(&library.name)?;
+        if !replace && self.by_name.contains_key(&library.name) {
+            return Err(CommandError::quoting(
+                "ERR Library ",
+                &library.name,
+                " already exists",
+            ));
         }
         for function in &library.functions {
             let taken = self.functions.get(&function.name.to_ascii_lowercase());
@@ -310,7 +314,7 @@ impl Libraries {
     }
 
     /// # Errors
-    /// When a library is called `name`.
+    /// When a library is called `name`; FUNCTION LOAD words it otherwise than [`Self::add`].
     pub fn must_be_new(&self, name: &[u8]) -> Result<(), CommandError> {
         if self.by_name.contains_key(name) {
             return Err(CommandError::quoting(

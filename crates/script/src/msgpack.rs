@@ -97,7 +97,7 @@ fn number(out: &mut Vec<u8>, value: f64) {
 fn integer(out: &mut Vec<u8>, value: i64) {
     let bytes = value.to_be_bytes();
     let (tag, width) = match value {
-        0..=0x7F | -32..=-1 => return out.push(bytes[7]),
+        -32..=0x7F => return out.push(bytes[7]),
         0x80..=0xFF => (0xCC, 1),
         0x100..=0xFFFF => (0xCD, 2),
         0x1_0000..=0xFFFF_FFFF => (0xCE, 4),

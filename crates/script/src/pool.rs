@@ -100,6 +100,7 @@ impl Pool {
     }
 
     /// Takes the idle machines out.
+    #[allow(clippy::vec_box)] // they are boxed in their places
     pub(crate) fn take_all(&self) -> Vec<Box<Vm>> {
         let idle: Vec<Box<Vm>> = self
             .places

@@ -133,8 +133,6 @@ fn to_integer(number: f64) -> u64 {
         } else {
             1 << 63
         }
-    } else if number < TWO_63 {
-        number as u64
     } else if number < 2.0 * TWO_63 {
         number as u64
     } else {

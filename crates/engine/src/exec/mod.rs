@@ -543,6 +543,7 @@ impl Engine {
             || command
                 .flags
                 .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES))
+                && command.writes.is_none_or(|writes| writes(self, request))
             || matches!(command.run, crate::spec::Run::Unit(_))
                 && session.transaction.as_ref().is_some_and(|t| {
                     t.has(

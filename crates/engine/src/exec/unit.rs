@@ -300,6 +300,26 @@ impl<'e> UnitCx<'_, 'e> {
         }
     }
 
+    /// Whether the user may make a request.
+    pub fn may(&self, entry: &Entry, request: Request<'_>) -> bool {
+        !self.session.restricted || self.session.rules.check(entry, request).is_ok()
+    }
+
+    /// Checks a request of a script as the gates check those of connections; what is refused is counted and logged.
+    ///
+    /// # Errors
+    /// What the script is told when the user may not make it.
+    pub fn permit_in_script(&self, entry: &Entry, request: Request<'_>) -> Outcome {
+        if !self.session.restricted {
+            return Ok(());
+        }
+        self.session.rules.check(entry, request).map_err(|denied| {
+            let engine = self.env.engine;
+            engine.refused(self.session, denied, Context::Lua, entry, request);
+            CommandError::acl_in_script(&denied.reason(&self.session.user, entry))
+        })
+    }
+
     /// The stripe that `key` lies in, in the session's database.
     pub fn stripe_of(&self, key: &[u8]) -> StripeId {
         let hash = self.env.engine.keyspace.hasher().hash(key);

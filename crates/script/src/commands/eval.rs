@@ -1,13 +1,13 @@
 //! EVAL and EVALSHA, and their kin that must not write.
 
 use super::run::{Program, execute};
-use super::{COMMON, KEYS, KEYS_READ, RUNS, args};
+use super::{KEYS, KEYS_READ, RUNS, WRITES, args};
 use crate::api::{Sha, digest, hex, parse_sha};
 use crate::cache::Script;
 use crate::header;
 use crate::scripts::Scripts;
 use ochre_engine::error::CommandError;
-use ochre_engine::exec::UnitCx;
+use ochre_engine::exec::{Engine, UnitCx};
 use ochre_engine::spec::{Arg, Command, Flags, Outcome, Run};
 use ochre_resp::Request;
 use std::sync::Arc;
@@ -24,8 +24,9 @@ pub(super) const EVAL: Command = Command {
     since: "2.6.0",
     keys: &[KEYS.note(NOTE)],
     args: SCRIPT_ARGS,
+    writes: Some(|_, request| declares_writes(&request[1])),
     run: Run::Unit(|cx, request| eval(cx, request, false)),
-    ..RUNS
+    ..WRITES
 };
 
 pub(super) const EVALSHA: Command = Command {
@@ -34,8 +35,12 @@ pub(super) const EVALSHA: Command = Command {
     since: "2.6.0",
     keys: &[KEYS],
     args: SHA_ARGS,
+    writes: Some(|engine, request| {
+        let script = known(engine, &request[1]);
+        script.is_none_or(|script| !script.flags.has(header::Flags::NO_WRITES))
+    }),
     run: Run::Unit(|cx, request| evalsha(cx, request, false)),
-    ..RUNS
+    ..WRITES
 };
 
 pub(super) const EVAL_RO: Command = Command {
@@ -60,9 +65,6 @@ pub(super) const EVALSHA_RO: Command = Command {
     ..RUNS
 };
 
-// The categories of scripts stand in COMMON alone.
-const _: () = assert!(COMMON.arity == 0);
-
 fn eval(cx: &mut UnitCx<'_, '_>, request: Request<'_>, read_only: bool) -> Outcome {
     let keys = super::run::count(request, CommandError::NOT_INTEGER)?;
     let scripts = Scripts::of(cx.env.engine);
@@ -76,10 +78,18 @@ fn eval(cx: &mut UnitCx<'_, '_>, request: Request<'_>, read_only: bool) -> Outco
 
 fn evalsha(cx: &mut UnitCx<'_, '_>, request: Request<'_>, read_only: bool) -> Outcome {
     let keys = super::run::count(request, CommandError::NOT_INTEGER)?;
-    let scripts = Scripts::of(cx.env.engine);
-    let script = parse_sha(&request[1]).and_then(|sha| scripts.cache.get(&sha));
-    let script = script.ok_or(CommandError::NO_SCRIPT)?;
+    let script = known(cx.env.engine, &request[1]).ok_or(CommandError::NO_SCRIPT)?;
     run(cx, request, &script, keys, read_only)
+}
+
+/// Whether a script may write, as far as its first line says.
+fn declares_writes(text: &[u8]) -> bool {
+    header::script(text).map_or(true, |(flags, _)| !flags.has(header::Flags::NO_WRITES))
+}
+
+/// The script that `digits` spell the SHA-1 of.
+fn known(engine: &Engine, digits: &[u8]) -> Option<Arc<Script>> {
+    Scripts::of(engine).cache.get(&parse_sha(digits)?)
 }
 
 /// Enters a script into the cache, if it is one.

@@ -1,7 +1,7 @@
 //! FCALL and FCALL_RO.
 
 use super::run::{Program, count, execute};
-use super::{KEYS, KEYS_READ, RUNS, args};
+use super::{KEYS, KEYS_READ, RUNS, WRITES, args};
 use crate::header;
 use crate::scripts::Scripts;
 use ochre_engine::error::CommandError;
@@ -20,8 +20,12 @@ pub(super) const FCALL: Command = Command {
         KEYS.note("We cannot tell how the keys will be used so we assume the worst, RW and UPDATE")
     ],
     args: ARGS,
+    writes: Some(|engine, request| {
+        let found = Scripts::of(engine).libraries().find(&request[1]);
+        found.is_none_or(|found| !found.function().flags.has(header::Flags::NO_WRITES))
+    }),
     run: Run::Unit(|cx, request| fcall(cx, request, false)),
-    ..RUNS
+    ..WRITES
 };
 
 pub(super) const FCALL_RO: Command = Command {

@@ -19,7 +19,9 @@ const ALL: &[&str] = &["request_policy:all_shards", "response_policy:all_succeed
 /// What those that change have in common.
 const CHANGES: Command = Command {
     since: "7.0.0",
-    flags: Flags::NOSCRIPT.with(Flags::WRITE),
+    flags: Flags::NOSCRIPT
+        .with(Flags::WRITE)
+        .with(Flags::WITH_WRITES),
     tips: ALL,
     ..COMMON
 };
@@ -63,6 +65,9 @@ pub(super) const FLUSH: Command = Command {
 
 fn flush(cx: &mut SessionCx<'_>, request: Request<'_>) -> Outcome {
     let engine = cx.env.engine;
+    if request.len() > 3 {
+        return Err(CommandError::subcommand_syntax("FUNCTION", &request[1]));
+    }
     let background = flush_mode(engine, request, CommandError::FUNCTION_FLUSH_MODE)?;
     let scripts = Scripts::of(engine);
     scripts.change_libraries(|libraries| {
@@ -129,7 +134,12 @@ fn load(cx: &mut SessionCx<'_>, request: Request<'_>) -> Outcome {
         scripts.libraries().must_be_new(&name)?;
     }
     let library = read(engine, text)?;
-    scripts.change_libraries(|libraries| libraries.add(library, replace))?;
+    scripts.change_libraries(|libraries| {
+        if !replace {
+            libraries.must_be_new(&name)?;
+        }
+        libraries.add(library, replace)
+    })?;
     changed(cx, request);
     cx.out.bulk(&name);
     Ok(())

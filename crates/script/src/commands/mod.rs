@@ -39,6 +39,12 @@ const RUNS: Command = Command {
     ..COMMON
 };
 
+/// What those that may write have in common.
+const WRITES: Command = Command {
+    flags: RUNS.flags.with(Flags::WITH_WRITES),
+    ..RUNS
+};
+
 /// The keys of those that may write.
 const KEYS: KeySpec = numkeys(2).access(Access::RW.with(Access::ACCESS).with(Access::UPDATE));
 /// The keys of those that must not.
