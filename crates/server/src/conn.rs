@@ -564,8 +564,7 @@ impl Connection {
         if self.session.client.outbox.is_pending() {
             self.session
                 .client
-                .outbox
-                .drain(&mut out, OUTPUT_HIGH_WATER);
+                .take_messages(&mut out, OUTPUT_HIGH_WATER);
         }
         if out.is_empty() {
             give_back(&self.shared.engine, out, spare);
@@ -583,8 +582,7 @@ impl Connection {
         let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
         self.session
             .client
-            .outbox
-            .drain(&mut out, OUTPUT_HIGH_WATER);
+            .take_messages(&mut out, OUTPUT_HIGH_WATER);
         self.output = Some(out);
     }
 
@@ -744,8 +742,7 @@ impl Connection {
             let waited = engine.poll_wait(&mut self.session, &mut out);
             self.session
                 .client
-                .outbox
-                .drain(&mut out, OUTPUT_HIGH_WATER);
+                .take_messages(&mut out, OUTPUT_HIGH_WATER);
             let messages = !out.is_empty();
             self.output = Some(out);
             let until_ms = match waited {

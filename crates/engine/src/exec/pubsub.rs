@@ -231,12 +231,13 @@ impl Session {
         self.show_subscriptions();
     }
 
-    fn show_subscriptions(&self) {
+    fn show_subscriptions(&mut self) {
         let s = &self.subscriptions;
         let shown = &self.client.subscriptions;
         for (count, shown) in [&s.channels, &s.patterns, &s.shards].iter().zip(shown) {
             shown.store(count.len(), Relaxed);
         }
+        self.settle();
     }
 }
 

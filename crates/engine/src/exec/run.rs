@@ -8,6 +8,7 @@
 
 use super::Engine;
 use super::ahead::Ahead;
+use super::attention::Reason;
 use super::blocking::Block;
 use super::collections::{Outside, Producer};
 use super::context::{
@@ -16,6 +17,7 @@ use super::context::{
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
+use super::monitor::Source;
 use super::plan::{Plan, PlannedKey};
 use super::session::Session;
 use super::stats::Counter;
@@ -46,6 +48,8 @@ pub(crate) struct How {
     pub(crate) attempt: u32,
     /// Effects are kept for the end of the unit.
     pub(crate) in_unit: bool,
+    /// The client whose request it is.
+    pub(crate) by: u64,
 }
 
 /// What a `Write` handler did.
@@ -129,6 +133,7 @@ impl Engine {
                     env,
                     held,
                     nested,
+                    source: Source::Client,
                 };
                 let outcome = handler(&mut cx, request);
                 cx.release();
@@ -186,6 +191,7 @@ impl Engine {
             rule.as_ref(),
             true,
             last,
+            session.id,
             &mut garbage,
         );
         if !command.flags.has(Flags::NO_STATS) {
@@ -207,6 +213,9 @@ impl Engine {
         };
         let outcome = handler(&mut cx, request);
         let (later, stream) = (cx.later.take(), cx.stream.take());
+        if session.remembers {
+            self.remember(session, &mut locked, request);
+        }
         held.give(&mut session.plan, locked, later.is_none());
         if stream.is_some() {
             session.stream = stream;
@@ -355,6 +364,7 @@ impl Engine {
                 last,
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
+                by: session.id,
             },
             handle,
         );
@@ -411,6 +421,7 @@ impl Engine {
             how.touch.as_ref(),
             false,
             how.last,
+            how.by,
             &mut garbage,
         );
         let wide = self.wide(plan, env);
@@ -449,11 +460,12 @@ impl Engine {
         let mut ready = Vec::new();
         if changes > 0 {
             for key in plan.keys.iter().filter(|key| key.changed) {
-                let stripe = locked.stripe(key.guard);
-                if stripe.interest.is_some()
+                let stripe = locked.stripe_mut(key.guard);
+                // One branch for both.
+                if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
                     && let Some(name) = request.get(key.arg)
                 {
-                    self.key_changed(stripe, key, name, &mut ready);
+                    self.key_changed(stripe, key, name, how.by, &mut ready);
                 }
             }
         }
@@ -562,6 +574,7 @@ impl Engine {
         touch: Option<&AccessRule>,
         may_hide: bool,
         last: Option<(u64, u64, Found)>,
+        by: u64,
         garbage: &mut Vec<Garbage>,
     ) -> u64 {
         let mut existing = 0;
@@ -594,7 +607,7 @@ impl Engine {
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
                     garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(stripe, key.id.database(), name);
+                    self.expired(stripe, key.id.database(), name, by);
                     found = None;
                 } else if expired {
                     found = None;
@@ -611,16 +624,17 @@ impl Engine {
         existing
     }
 
-    /// Counts and journals a key that was removed because its time had come. The stripe is locked.
-    pub(crate) fn expired(&self, stripe: &Stripe, db: usize, key: &[u8]) {
+    /// Counts and journals a key that was removed because its time had come, which the request of client `by`
+    /// found, 0 for none. The stripe is locked.
+    pub(crate) fn expired(&self, stripe: &mut Stripe, db: usize, key: &[u8], by: u64) {
         self.stats.add(Counter::ExpiredKeys, 1);
-        self.removed(stripe, db, key);
+        self.removed(stripe, db, key, by);
     }
 
     /// Journals that a key was removed though no request asked for it, and tells who is interested. The stripe is locked.
-    pub(crate) fn removed(&self, stripe: &Stripe, db: usize, key: &[u8]) {
-        if let Some(interest) = &stripe.interest {
-            interest.touch(key);
+    pub(crate) fn removed(&self, stripe: &mut Stripe, db: usize, key: &[u8], by: u64) {
+        if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST) {
+            self.key_removed(stripe, key, by);
         }
         if self.journals.is_on() {
             let effect = ochre_resp::RequestBuf::new([b"DEL".as_slice(), key]);

@@ -7,11 +7,14 @@
 
 use super::blocking::Waiter;
 use super::collections::Producer;
+use super::context::Out;
 use super::interest::Watches;
 use super::outbox::Outbox;
 use super::plan::Plan;
 use super::pubsub::Subscriptions;
 use super::stats::Tally;
+use super::tracking::Tracker;
+use super::tracking::Tracks;
 use super::transaction::Transaction;
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
@@ -96,6 +99,10 @@ pub struct Client {
     pub waiter: Mutex<Option<Arc<Waiter>>>,
     /// Channels, patterns and shard channels that it listens to.
     pub subscriptions: [AtomicUsize; 3],
+    /// What it asked to be told of changed keys.
+    pub tracker: Mutex<Option<Arc<Tracker>>>,
+    /// MONITOR.
+    pub monitors: AtomicBool,
     /// Messages that answer none of its requests.
     pub outbox: Outbox,
     killed: AtomicBool,
@@ -112,6 +119,11 @@ impl Client {
     /// Whether it listens to anything.
     pub fn is_subscriber(&self) -> bool {
         self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
+    }
+
+    /// Writes waiting messages until `out` has `room` bytes. For its own task only: messages follow the replies there.
+    pub fn take_messages(&self, out: &mut Out, room: usize) {
+        self.outbox.drain(self.is_subscriber(), out, room);
     }
 
     pub(crate) fn show_queue(&self, requests: u32, bytes: u64) {
@@ -178,6 +190,8 @@ impl Clients {
             queued_bytes: AtomicU64::new(0),
             waiter: Mutex::default(),
             subscriptions: Default::default(),
+            tracker: Mutex::default(),
+            monitors: AtomicBool::new(false),
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
             waker: Mutex::new(waker),
@@ -230,12 +244,14 @@ pub enum ReplyMode {
 pub struct Session {
     /// The public record.
     pub client: Arc<Client>,
+    /// Its client's id.
+    pub(crate) id: u64,
     /// Selected database.
     pub db: usize,
     /// May execute commands that need authentication.
     pub authenticated: bool,
     /// CLIENT REPLY.
-    pub reply_mode: ReplyMode,
+    pub(crate) reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// The reply of the last command is to be sent at this time, Unix milliseconds, and nothing be read
@@ -263,6 +279,14 @@ pub struct Session {
     pub blocked: Option<Arc<Waiter>>,
     /// What it listens to.
     pub subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub tracks: Option<Box<Tracks>>,
+    /// MONITOR.
+    pub(crate) monitors: bool,
+    /// What the present command reads is to be remembered.
+    pub(crate) remembers: bool,
+    /// Replies are withheld, or it listens, tracks keys or monitors: to be looked at around every command.
+    pub(crate) unusual: bool,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -287,6 +311,7 @@ impl Session {
     pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Session {
         Session {
             now_ms: client.created_ms,
+            id: client.id,
             client,
             db: 0,
             authenticated,
@@ -302,6 +327,10 @@ impl Session {
             watches: None,
             blocked: None,
             subscriptions: Subscriptions::default(),
+            tracks: None,
+            monitors: false,
+            remembers: false,
+            unusual: false,
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),
@@ -315,6 +344,28 @@ impl Session {
         self.db = db;
         let shown = u32::try_from(db).unwrap_or(u32::MAX);
         self.client.db.store(shown, Relaxed);
+    }
+
+    /// CLIENT REPLY.
+    pub(crate) fn set_reply_mode(&mut self, mode: ReplyMode) {
+        self.reply_mode = mode;
+        self.settle();
+    }
+
+    /// MONITOR, and its end.
+    pub(super) fn set_monitors(&mut self, on: bool) {
+        self.monitors = on;
+        self.client.monitors.store(on, Relaxed);
+        self.settle();
+    }
+
+    /// Takes up what changed of the connection's modes: to be called after each change.
+    pub(super) fn settle(&mut self) {
+        self.remembers = self.is_remembered();
+        self.unusual = self.reply_mode != ReplyMode::On
+            || self.monitors
+            || self.tracks.is_some()
+            || !self.subscriptions.is_empty();
     }
 
     /// CLIENT NO-TOUCH.

@@ -8,6 +8,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod monitor;
 mod shutdown;
 mod slowlog;
 mod time;
@@ -27,6 +28,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
+    monitor::MONITOR,
     shutdown::SHUTDOWN,
     slowlog::SLOWLOG,
     time::TIME,
