@@ -248,6 +248,66 @@ impl CommandError {
     }
 }
 
+// Access control.
+fixed! {
+    /// ACL SETUSER with a name that would break a line of the ACL file.
+    ACL_NAME = "ERR Usernames can't contain spaces or null characters";
+    /// ACL DELUSER of the user that has to exist.
+    ACL_DEFAULT_USER = "ERR The 'default' user cannot be removed";
+    /// ACL GENPASS with a number of bits that is none.
+    ACL_GENPASS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
+    /// ACL GENPASS without random numbers.
+    ACL_NO_ENTROPY = "ERR The operating system gives no random numbers";
+    /// ACL LOAD or ACL SAVE without `aclfile`.
+    ACL_NO_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.";
+    /// ACL SAVE could not write.
+    ACL_SAVE = "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
+    /// A queued command that may no longer be run.
+    ACL_CHANGED_COMMAND = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to execute the command or subcommand";
+    /// A queued command whose keys may no longer be used.
+    ACL_CHANGED_KEY = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to touch the specified keys";
+    /// A queued command whose channels may no longer be used.
+    ACL_CHANGED_CHANNEL = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to access one of the channels used as arguments";
+    /// SORT BY by somebody who may not read every key.
+    SORT_BY_DENIED = "ERR BY option of SORT denied due to insufficient ACL permissions.";
+    /// SORT GET by somebody who may not read every key.
+    SORT_GET_DENIED = "ERR GET option of SORT denied due to insufficient ACL permissions.";
+}
+
+impl CommandError {
+    /// ACL SETUSER with a word that cannot be, and why.
+    pub fn acl_modifier(word: &[u8], reason: &str) -> CommandError {
+        let after = format!("': {reason}");
+        CommandError::quoting("ERR Error in ACL SETUSER modifier '", word, &after)
+    }
+
+    /// ACL SETUSER with a parenthesis that is never closed.
+    pub fn acl_unmatched(word: &[u8]) -> CommandError {
+        CommandError::quoting(
+            "ERR Unmatched parenthesis in acl selector starting at '",
+            word,
+            "'.",
+        )
+    }
+
+    /// ACL CAT of a category that does not exist; as much of its name is shown as Redis shows.
+    pub fn acl_category(word: &[u8]) -> CommandError {
+        const SHOWN: usize = 128;
+        let shown = &word[..word.len().min(SHOWN)];
+        CommandError::quoting("ERR Unknown category '", shown, "'")
+    }
+
+    /// ACL DRYRUN for a user that does not exist.
+    pub fn acl_no_user(word: &[u8]) -> CommandError {
+        CommandError::quoting("ERR User '", word, "' not found")
+    }
+
+    /// ACL DRYRUN of a command that does not exist.
+    pub fn acl_no_command(word: &[u8]) -> CommandError {
+        CommandError::quoting("ERR Command '", word, "' not found")
+    }
+}
+
 // Bitmaps.
 fixed! {
     /// A bit offset is no number, negative, or beyond `proto-max-bulk-len`.

@@ -3,6 +3,7 @@
 //! - [`spec`]: what a command is.
 //! - [`keyspace`]: striped databases, locks, expiry, eviction.
 //! - [`exec`]: the spine, from a decoded request to its reply.
+//! - [`acl`]: users, and what they may do.
 //! - [`commands`]: the commands, one family a folder.
 //! - [`serial`]: values in Redis's RDB form, and the digest of a data set.
 //! - [`settings`]: the settings, one row each.
@@ -10,6 +11,7 @@
 //!
 //! Knows nothing of sockets, files and Tokio.
 
+pub mod acl;
 pub mod commands;
 pub mod error;
 pub mod exec;
@@ -18,6 +20,7 @@ pub mod ports;
 pub mod serial;
 pub mod settings;
 pub mod spec;
+mod sync;
 
 /// The Redis version whose commands and replies Ochre offers; clients enable features by it.
 pub const REDIS_VERSION: &str = "8.2.0";

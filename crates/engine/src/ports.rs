@@ -83,6 +83,11 @@ pub trait Runtime: Send + Sync {
     fn breathe(&self) {}
     /// Begins an orderly stop of the server: no new connections, then exit. Returns at once.
     fn shutdown(&self);
+    /// Fills `bytes` with what nobody can guess.
+    ///
+    /// # Errors
+    /// When the operating system has none; the bytes are then not to be used.
+    fn entropy(&self, bytes: &mut [u8]) -> std::io::Result<()>;
     /// Resource usage of the process: user and system CPU seconds, of the process and of its waited-for children.
     fn cpu_seconds(&self) -> [f64; 4];
 }
@@ -123,4 +128,20 @@ pub trait SettingsFile: Send + Sync {
     /// # Errors
     /// The operating system's reason; the old file is then unchanged.
     fn write(&self, text: &str) -> std::io::Result<()>;
+}
+
+/// Where users are kept between starts: the file that `aclfile` names.
+pub trait AclFile: Send + Sync {
+    /// The file's path as it was given, if there is one.
+    fn path(&self) -> Option<String>;
+    /// The bytes as they are now.
+    ///
+    /// # Errors
+    /// The operating system's reason.
+    fn read(&self) -> std::io::Result<Vec<u8>>;
+    /// Replaces the file atomically.
+    ///
+    /// # Errors
+    /// The operating system's reason; the old file is then unchanged.
+    fn write(&self, text: &[u8]) -> std::io::Result<()>;
 }

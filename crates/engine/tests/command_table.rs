@@ -23,6 +23,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "subcommands",
         "those on tracking and blocking come with tracking and blocking",
     ),
+    ("blmovem", "exists", "newer than 8.2"),
     ("delex", "exists", "newer than 8.2"),
     ("digest", "exists", "newer than 8.2"),
     ("increx", "exists", "newer than 8.2"),

@@ -65,6 +65,9 @@ impl Runtime for Outside {
     fn long(&self, work: &mut dyn FnMut()) {
         work();
     }
+    fn entropy(&self, _: &mut [u8]) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
     fn shutdown(&self) {
         self.stopped.store(true, Relaxed);
     }
@@ -114,6 +117,7 @@ fn engine(outside: &Arc<Outside>, settings: &[(&str, &str)]) -> Engine {
         memory: outside.clone(),
         runtime: outside.clone(),
         settings_file: outside.clone(),
+        acl_file: Arc::new(ochre_testkit::in_process::TestAclFile::default()),
         apply: outside.clone(),
         seed: 1,
     };

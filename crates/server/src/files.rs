@@ -1,7 +1,7 @@
-//! The settings file and its includes, on disk.
+//! The settings file and its includes, and the file of users, on disk.
 
-use ochre_engine::ports::SettingsFile;
-use ochre_engine::settings::FileSource;
+use ochre_engine::ports::{AclFile, SettingsFile};
+use ochre_engine::settings::{FILE_BYTES_MAX, FileSource};
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -63,19 +63,73 @@ impl SettingsFile for StartFile {
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
-        use std::io::Write;
         let path = self.0.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let mut temporary = path.clone().into_os_string();
-        temporary.push(format!(".{}.tmp", std::process::id()));
-        let mut file = std::fs::File::create(&temporary)?;
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_all());
-        let moved = written.and_then(|()| std::fs::rename(&temporary, path));
-        if moved.is_err() {
-            // What matters is the first error; a left-over temporary file harms nobody.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        moved
+        replace(path, text.as_bytes())
     }
+}
+
+/// The file that `aclfile` names.
+pub(crate) struct UserFile {
+    /// The path as it was given; empty for none.
+    given: PathBuf,
+    /// The same, absolute, so that `dir` does not move it.
+    path: PathBuf,
+}
+
+impl UserFile {
+    /// The file at `given`, relative to the present folder.
+    pub(crate) fn new(given: &[u8]) -> UserFile {
+        let given = PathBuf::from(OsStr::from_bytes(given));
+        let path = std::env::current_dir().unwrap_or_default().join(&given);
+        UserFile { given, path }
+    }
+}
+
+impl AclFile for UserFile {
+    fn path(&self) -> Option<String> {
+        let given = self.given.display().to_string();
+        (!given.is_empty()).then_some(given)
+    }
+
+    fn read(&self) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let most = FILE_BYTES_MAX as u64 + 1;
+        std::fs::File::open(&self.path)?
+            .take(most)
+            .read_to_end(&mut text)?;
+        if text.len() > FILE_BYTES_MAX {
+            let reason = format!("larger than {FILE_BYTES_MAX} bytes");
+            return Err(io::Error::other(reason));
+        }
+        Ok(text)
+    }
+
+    fn write(&self, text: &[u8]) -> io::Result<()> {
+        replace(&self.path, text)
+    }
+}
+
+/// Puts `text` in place of a file's content, so that after a crash it is either the old or the new one.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let mut file = std::fs::File::create(&temporary)?;
+    // Who may read secrets stays as it was.
+    let allowed = match std::fs::metadata(path) {
+        Ok(old) => file.set_permissions(old.permissions()),
+        Err(_) => Ok(()),
+    };
+    let written = allowed
+        .and_then(|()| file.write_all(text))
+        .and_then(|()| file.sync_all());
+    let moved = written.and_then(|()| std::fs::rename(&temporary, path));
+    if moved.is_err() {
+        // What matters is the first error; a left-over temporary file harms nobody.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    moved?;
+    // The new name is on disk when its folder is.
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

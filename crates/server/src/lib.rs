@@ -13,6 +13,7 @@ mod runtime;
 mod shared;
 mod start;
 mod stream;
+mod tls;
 mod window;
 mod workers;
 

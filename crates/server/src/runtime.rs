@@ -52,6 +52,15 @@ impl Runtime for ServerRuntime {
         self.stop.send_replace(true);
     }
 
+    fn entropy(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        use rustix::rand::{GetRandomFlags, getrandom};
+        let mut filled = 0;
+        while filled < bytes.len() {
+            filled += getrandom(&mut bytes[filled..], GetRandomFlags::empty())?;
+        }
+        Ok(())
+    }
+
     fn cpu_seconds(&self) -> [f64; 4] {
         // Fields 14 to 17 of proc(5) stat, in clock ticks, counted behind the command's name.
         let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();

@@ -11,9 +11,11 @@
 //! Does not compare commands that the reference does not have, nor arguments newer than it.
 
 mod dump;
+pub mod events;
 pub mod explained;
 pub mod minimise;
 pub mod peer;
+pub mod permissions;
 pub mod report;
 pub mod rules;
 pub mod steps;
@@ -62,6 +64,8 @@ pub struct Config {
     pub most: usize,
     /// Prints progress to standard error.
     pub progress: bool,
+    /// Compares the events of keys, too.
+    pub notifications: bool,
 }
 
 impl Default for Config {
@@ -75,6 +79,7 @@ impl Default for Config {
             address: None,
             most: 1,
             progress: false,
+            notifications: false,
         }
     }
 }
@@ -123,10 +128,14 @@ pub fn run(reference: &Reference, config: &Config) -> io::Result<Report> {
             release: reference.release,
             ours: config.address.clone(),
             protocol: *protocol,
+            notifications: config.notifications,
         };
         let (mut sent, mut seed, mut shown) = (0, config.seed, Instant::now());
         while sent < config.commands && report.failures.len() < config.most {
-            let steps = sequence(&grammar, reference.release, seed, config.length);
+            let mut steps = sequence(&grammar, reference.release, seed, config.length);
+            if config.notifications {
+                steps.retain(|step| !events::is_past(&step.args()));
+            }
             sent += steps.len() as u64;
             if let Some(mismatch) = arena.run(&steps, Some(&mut report))? {
                 report.fail(&arena, seed, steps, &mismatch);

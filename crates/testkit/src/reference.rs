@@ -199,6 +199,29 @@ impl Wire {
         self.flush(&mut bytes, &mut owed, replies)
     }
 
+    /// Sends a request and returns what comes, one item for each frame, up to the one that `is_last` holds for, which is
+    /// left out.
+    ///
+    /// # Errors
+    /// As for [`Wire::exchange`].
+    pub fn until<A: AsRef<[u8]>>(
+        &mut self,
+        args: &[A],
+        is_last: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<Vec<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        write_request(&mut bytes, args.iter().map(AsRef::as_ref));
+        self.stream.write_all(&bytes)?;
+        let mut frames = Vec::new();
+        loop {
+            let frame = self.reply()?;
+            if is_last(&frame) {
+                return Ok(frames);
+            }
+            frames.push(frame);
+        }
+    }
+
     fn flush(
         &mut self,
         bytes: &mut Vec<u8>,

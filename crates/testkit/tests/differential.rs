@@ -2,7 +2,7 @@
 //!
 //! `OCHRE_SEED` sets another seed, `OCHRE_COMMANDS` another budget. The long runs are made with `ochre-differential`.
 
-use ochre_testkit::differential::{Config, groups, run};
+use ochre_testkit::differential::{Config, groups, permissions, run};
 use ochre_testkit::reference::{Reference, Release};
 
 fn number(variable: &str) -> Option<u64> {
@@ -37,4 +37,28 @@ fn the_same_answers_as_redis_7_0() {
 #[test]
 fn the_same_answers_as_redis_8_2() {
     compare(Release::V82);
+}
+
+/// Access control: the same users may do the same things.
+fn compare_permissions(release: Release) {
+    let Some(reference) = Reference::start(release, &[]).expect("a reference server") else {
+        eprintln!("skipped: no redis-server for {release:?}");
+        return;
+    };
+    let seed = number("OCHRE_SEED").unwrap_or(20_260_101);
+    let users = number("OCHRE_COMMANDS").unwrap_or(20_000) / 100;
+    let found = permissions::run(&reference, seed, users, 1).expect("a reference that answers");
+    eprintln!("permissions, seed {seed}: {found}");
+    assert!(found.failures.is_empty(), "see above");
+    assert!(found.refused > 0 && found.refused < found.asked);
+}
+
+#[test]
+fn the_same_permissions_as_redis_7_0() {
+    compare_permissions(Release::V70);
+}
+
+#[test]
+fn the_same_permissions_as_redis_8_2() {
+    compare_permissions(Release::V82);
 }

@@ -167,6 +167,7 @@ impl WriteKeys<'_> {
             .stripe
             .edit(t.key.hash, t.name, t.key.found, clock, change)?
             .ok_or(CommandError::WRONG_TYPE)?;
+        t.key.created |= t.key.found.is_none() && edited.found.is_some();
         t.key.found = edited.found;
         t.key.version = t.stripe.version;
         self.discard(edited.garbage);
@@ -215,7 +216,7 @@ impl WriteCx<'_> {
     /// commit returns false unless every one of them is still what its key holds; the handler then
     /// runs again.
     pub fn outside(&mut self, work: Outside) {
-        self.outside = Some(work);
+        self.rest.get_or_insert_default().outside = Some(work);
     }
 
     /// Whether the work must be done here, because it was tried outside often enough.
@@ -225,6 +226,6 @@ impl WriteCx<'_> {
 
     /// Sends the rest of the reply piece by piece after the stripes are released.
     pub fn stream(&mut self, producer: Box<dyn Producer>) {
-        self.stream = Some(producer);
+        self.rest.get_or_insert_default().stream = Some(producer);
     }
 }

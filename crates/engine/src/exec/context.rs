@@ -7,9 +7,11 @@
 
 use super::Engine;
 use super::blocking::{Block, Nothing};
-use super::collections::{Outside, Producer};
+use super::collections::Producer;
 use super::effects::Effects;
+use super::notify::MISS;
 use super::plan::PlannedKey;
+use super::run::Rest;
 use super::session::Session;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
@@ -17,6 +19,7 @@ use crate::keyspace::{
     Collection, Cut, Detached, Found, Garbage, KeyHasher, Lent, Locked, Str, Stripe, Stripes,
     Value, stripe_of,
 };
+use crate::settings::EventClasses;
 use ochre_ds::blob::Blob;
 use ochre_ds::hash::{Hash, HashRef};
 use ochre_ds::list::{List, ListRef};
@@ -176,9 +179,14 @@ macro_rules! reading {
             let wide = self.wide?;
             let hash = wide.hasher.hash(name);
             let stripe = self.locked.stripe(wide.base + stripe_of(hash));
-            let found = stripe.find(hash, name)?;
-            let expires_at = stripe.view(found.handle)?.expires_at();
-            (expires_at.is_none_or(|at| at > wide.now_ms)).then_some((stripe, found))
+            let living = stripe.find(hash, name).filter(|found| {
+                let view = stripe.view(found.handle);
+                view.is_some_and(|v| v.expires_at().is_none_or(|at| at > wide.now_ms))
+            });
+            if living.is_none() {
+                self.engine.raise(EventClasses::MISSED, MISS, wide.db, name);
+            }
+            living.map(|found| (stripe, found))
         }
 
         /// The name of key `i`.
@@ -216,7 +224,7 @@ macro_rules! reading {
             stripe.view(found.handle).map(|v| v.clock())
         }
 
-        #[inline]
+        #[inline(always)] // on the way of every request with a key
         fn found(&self, i: usize) -> Option<(&Stripe, Found)> {
             let key = self.plan.get(i)?;
             let stripe = self.locked.stripe(key.guard);
@@ -225,6 +233,9 @@ macro_rules! reading {
             } else {
                 stripe.find(key.hash, self.args.get(key.arg)?)
             };
+            if found.is_none() && self.engine.wanted_events.any() {
+                self.engine.raise_miss(key, self.args);
+            }
             found.map(|f| (stripe, f))
         }
     };
@@ -235,12 +246,14 @@ macro_rules! reading {
 pub(crate) struct Wide {
     pub(crate) hasher: KeyHasher,
     pub(crate) now_ms: i64,
+    pub(crate) db: usize,
     /// Where the database's stripes begin among those that are locked.
     pub(crate) base: usize,
 }
 
 /// The declared keys of a command, locked for reading.
 pub struct ReadKeys<'a> {
+    pub(crate) engine: &'a Engine,
     pub(crate) wide: Option<Wide>,
     pub(crate) locked: &'a Locked<'a>,
     pub(crate) plan: &'a [PlannedKey],
@@ -295,6 +308,7 @@ impl ReadCx<'_> {
 
 /// The declared keys of a command, locked, to read and change.
 pub struct WriteKeys<'a> {
+    pub(crate) engine: &'a Engine,
     pub(crate) wide: Option<Wide>,
     pub(crate) locked: Lent<'a>,
     pub(crate) plan: &'a mut [PlannedKey],
@@ -450,12 +464,24 @@ impl WriteKeys<'_> {
         Ok(bytes)
     }
 
-    /// Takes back that lending the string at key `i` by [`Self::string_mut`] was a change: the bytes are the same.
-    pub fn left_as_it_was(&mut self, i: usize) {
-        self.changes -= 1;
+    /// Has key `i` taken for changed though its value is the same: whoever watches it is told.
+    pub fn touched(&mut self, i: usize) {
+        if let Some(key) = self.plan.get_mut(i) {
+            key.changed = true;
+        }
+    }
+
+    /// Has the change of key `i` kept from those who watch it.
+    pub fn unnoticed(&mut self, i: usize) {
         if let Some(key) = self.plan.get_mut(i) {
             key.changed = false;
         }
+    }
+
+    /// Takes back that the only change so far, one of key `i`, was one: its value is the same.
+    pub fn left_as_it_was(&mut self, i: usize) {
+        self.changes -= 1;
+        self.unnoticed(i);
     }
 
     /// The bytes that key `i` has now, if it is absent or too small a string to become `len` bytes in
@@ -593,6 +619,7 @@ impl Target<'_> {
     }
 
     pub(super) fn settle(self, found: Found) {
+        self.key.created |= self.key.found.is_none();
         self.key.found = Some(found);
         self.key.version = self.stripe.version;
         self.key.changed = true;
@@ -611,10 +638,7 @@ pub struct WriteCx<'a> {
     pub effects: Effects<'a>,
     /// How often the request was tried already: see [`Self::outside`].
     pub(crate) attempt: u32,
-    pub(crate) outside: Option<Outside>,
-    pub(crate) later: Option<After>,
-    pub(crate) stream: Option<Box<dyn Producer>>,
-    pub(crate) block: Option<Block>,
+    pub(crate) rest: Option<Box<Rest>>,
 }
 
 impl WriteCx<'_> {
@@ -624,7 +648,7 @@ impl WriteCx<'_> {
     /// `deadline_ms` is in Unix milliseconds, `None` for ever. In a transaction or script nothing is
     /// waited for; the reply is `nothing`, as when the time has passed.
     pub fn block(&mut self, deadline_ms: Option<i64>, nothing: Nothing) {
-        self.block = Some(Block {
+        self.rest.get_or_insert_default().block = Some(Block {
             deadline_ms,
             nothing,
         });
@@ -632,7 +656,7 @@ impl WriteCx<'_> {
 
     /// Computes the reply after the stripes are released, and sends it piece by piece: where the request only reads.
     pub fn later_stream(&mut self, work: LaterStream) {
-        self.later = Some(After::Stream(work));
+        self.rest.get_or_insert_default().later = Some(After::Stream(work));
     }
 }
 

@@ -8,7 +8,7 @@ use super::stats::Counter;
 use crate::keyspace::evict::evict_one;
 use crate::keyspace::expire::{self, Slice};
 use crate::keyspace::{Cursor, STRIPES, Stripes};
-use crate::settings::id;
+use crate::settings::{EventClasses, id};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ impl Engine {
         self.send_broadcasts();
         self.trim_tracking();
         self.compact_cycle(&mut cron);
-        self.poll_memory(&Stripes::free(&self.keyspace));
+        self.poll_memory(&Stripes::free(&self.keyspace, &*self.runtime));
         if self.memory.is_over() {
             drop(cron);
             self.make_room();
@@ -75,7 +75,7 @@ impl Engine {
                 cron.expire_at,
                 now_ms,
                 &mut done,
-                |stripe, key| self.expired(stripe, db, key, 0),
+                |stripe, key| self.expired(stripe, db, key, 0, None),
             );
             self.discard(std::mem::take(&mut done.garbage));
             if cron.expire_at == Cursor::START {
@@ -130,7 +130,10 @@ impl Engine {
                 samples,
                 &rule,
                 start,
-                |stripe, db, e| self.removed(stripe, db, &e.key, 0),
+                |stripe, db, e| {
+                    self.raise(EventClasses::EVICTED, "evicted", db, &e.key);
+                    self.removed(stripe, db, &e.key, 0, None);
+                },
             );
             let Some(evicted) = evicted else {
                 return !self.memory.is_over();

@@ -9,25 +9,33 @@ use super::lookup::Entry;
 use super::session::Session;
 use crate::error::CommandError;
 use crate::spec::Flags;
+use ochre_resp::Request;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A check: the engine, who asks, and what for.
-type Gate = fn(&Engine, &Session, &Entry) -> Result<(), CommandError>;
+type Gate = fn(&Engine, &Session, &Entry, Request<'_>) -> Result<(), CommandError>;
 
 /// The gates in order.
 pub(crate) const GATES: &[(&str, Gate)] = &[
-    ("authentication", authentication),
-    ("transaction", transaction),
+    ("authentication", |engine, session, entry, _| {
+        authentication(engine, session, entry)
+    }),
+    ("permission", permission),
     ("memory", memory),
     ("context", context),
 ];
 
 /// Runs every gate.
 #[inline]
-pub(crate) fn check(engine: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
+pub(crate) fn check(
+    engine: &Engine,
+    session: &Session,
+    entry: &Entry,
+    request: Request<'_>,
+) -> Result<(), CommandError> {
     GATES
         .iter()
-        .try_for_each(|(_, gate)| gate(engine, session, entry))
+        .try_for_each(|(_, gate)| gate(engine, session, entry, request))
 }
 
 pub(super) fn authentication(
@@ -36,7 +44,9 @@ pub(super) fn authentication(
     entry: &Entry,
 ) -> Result<(), CommandError> {
     // Without a password everybody is in, also who came while there was one.
-    if session.authenticated || entry.command.flags.has(Flags::NO_AUTH) || !engine.needs_password()
+    if session.authenticated
+        || entry.command.flags.has(Flags::NO_AUTH)
+        || !engine.acl.needs_password()
     {
         Ok(())
     } else {
@@ -44,14 +54,27 @@ pub(super) fn authentication(
     }
 }
 
-fn transaction(_: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
-    if session.transaction.is_some() && entry.command.flags.has(Flags::NO_MULTI) {
-        return Err(CommandError::NOT_IN_MULTI);
+/// Whether the user may do this at all: nothing is asked for a user who may do everything.
+#[inline]
+fn permission(
+    engine: &Engine,
+    session: &Session,
+    entry: &Entry,
+    request: Request<'_>,
+) -> Result<(), CommandError> {
+    if session.restricted {
+        engine.permit(session, entry, request)
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
-fn memory(engine: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
+fn memory(
+    engine: &Engine,
+    session: &Session,
+    entry: &Entry,
+    _: Request<'_>,
+) -> Result<(), CommandError> {
     // Making room takes locks. Who holds a stripe began when there was no limit.
     if session.holds || !engine.memory.is_limited() {
         return Ok(());
@@ -66,7 +89,13 @@ fn memory(engine: &Engine, session: &Session, entry: &Entry) -> Result<(), Comma
 
 /// In RESP2 a connection that listens cannot tell a reply from a message; one that monitors counts as a replica, which
 /// reads no keys.
-fn context(_: &Engine, session: &Session, entry: &Entry) -> Result<(), CommandError> {
+#[inline]
+fn context(
+    _: &Engine,
+    session: &Session,
+    entry: &Entry,
+    _: Request<'_>,
+) -> Result<(), CommandError> {
     if session.unusual {
         unusual_context(session, entry)
     } else {

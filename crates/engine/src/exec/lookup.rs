@@ -128,6 +128,14 @@ impl Lookup {
             .copied()
     }
 
+    /// Dense indexes of an entry's subcommands.
+    pub fn subcommands(&self, entry: Entry) -> std::ops::Range<usize> {
+        let count = entry.command.subcommands.len();
+        // A subcommand has no place in `first_sub`, and none of its own.
+        let first = self.first_sub.get(entry.index).copied().unwrap_or(0);
+        first..first + count
+    }
+
     /// `name` or `container|subcommand`, as COMMAND INFO takes it.
     pub fn by_full_name(&self, name: &[u8]) -> Option<Entry> {
         match name.iter().position(|b| *b == b'|') {

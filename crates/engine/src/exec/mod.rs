@@ -26,6 +26,7 @@ mod latency;
 mod lookup;
 mod memory;
 mod monitor;
+mod notify;
 mod outbox;
 mod plan;
 mod pubsub;
@@ -64,10 +65,11 @@ pub use tracking::{Mode as TrackingMode, Tracker, Tracking, Tracks};
 pub use transaction::Transaction;
 pub use unit::{Missed, UnitCx};
 
+use crate::acl::Acl;
 use crate::error::CommandError;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
 use crate::keyspace::{Keyspace, Stripes};
-use crate::ports::{Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{AclFile, Clock, Memory, Runtime, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use attention::{Attention, Reason};
 use ochre_ds::ticks;
@@ -86,6 +88,8 @@ pub struct Ports {
     pub runtime: Arc<dyn Runtime>,
     /// The settings file, for CONFIG REWRITE.
     pub settings_file: Arc<dyn SettingsFile>,
+    /// The file of users, for ACL LOAD and ACL SAVE.
+    pub acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
     /// Seed of the key hash and of random choices; random in production.
@@ -115,6 +119,8 @@ pub struct Engine {
     pub rates: Rates,
     /// The connections.
     pub clients: Clients,
+    /// The users.
+    pub acl: Acl,
     /// Who listens to which channel.
     pub pubsub: PubSub,
     /// Who is told of changed keys.
@@ -137,6 +143,8 @@ pub struct Engine {
     pub runtime: Arc<dyn Runtime>,
     /// The settings file.
     pub settings_file: Arc<dyn SettingsFile>,
+    /// The file of users.
+    pub(crate) acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
     /// Facts about the process, for INFO.
@@ -162,6 +170,8 @@ pub struct Engine {
     cron: Mutex<cron::Cron>,
     /// Generators handed out so far, and the seed of the next one with it.
     randoms: AtomicU64,
+    /// Which keyspace events are published.
+    pub(crate) wanted_events: notify::Wanted,
     /// Changes since the last save point; there is none yet, so since the start.
     pub changes: AtomicI64,
 }
@@ -209,6 +219,7 @@ impl Engine {
         stats.reset(started_ms);
         let engine = Engine {
             keyspace: Keyspace::new(databases, ports.seed),
+            acl: Acl::new(&lookup),
             lookup,
             settings,
             stats,
@@ -225,6 +236,7 @@ impl Engine {
             clock: ports.clock,
             runtime: ports.runtime,
             settings_file: ports.settings_file,
+            acl_file: ports.acl_file,
             apply: ports.apply,
             about,
             attention: Attention::default(),
@@ -239,14 +251,17 @@ impl Engine {
             startup_memory,
             cron: Mutex::default(),
             randoms: AtomicU64::new(ports.seed),
+            wanted_events: notify::Wanted::default(),
             changes: AtomicI64::new(0),
         };
-        engine.settings_changed(&Stripes::free(&engine.keyspace));
+        engine.settings_changed(&Stripes::free(&engine.keyspace, &*engine.runtime));
         engine
     }
 
-    /// Takes over what the settings say about memory. Called after every change of settings.
+    /// Takes over what the settings say about memory, events and the default user. Called after every change of settings.
     pub(crate) fn settings_changed(&self, stripes: &Stripes<'_>) {
+        self.set_wanted_events();
+        self.apply_requirepass();
         self.memory.set_limit(self.settings.size(id::MAXMEMORY));
         if self.memory.is_limited() {
             self.poll_memory(stripes);
@@ -278,20 +293,18 @@ impl Engine {
     pub fn connect(&self, endpoint: Endpoint, waker: Option<Arc<dyn Waker>>) -> Option<Session> {
         let most = usize::try_from(self.settings.int(id::MAXCLIENTS)).unwrap_or(usize::MAX);
         let now_ms = self.clock.unix_ms();
-        let Some(client) = self
-            .clients
-            .enter(endpoint, now_ms, Arc::from("default"), waker, most)
-        else {
+        let Some(client) = self.clients.enter(
+            endpoint,
+            now_ms,
+            self.acl.default_user().clone(),
+            waker,
+            most,
+        ) else {
             self.stats.add(Counter::RejectedConnections, 1);
             return None;
         };
         self.stats.add(Counter::Connections, 1);
-        Some(Session::new(client, !self.needs_password()))
-    }
-
-    /// Whether new connections have to authenticate.
-    pub fn needs_password(&self) -> bool {
-        !self.settings.text(id::REQUIREPASS).is_empty()
+        Some(Session::new(client, !self.acl.needs_password()))
     }
 
     /// Ends a connection.
@@ -310,6 +323,9 @@ impl Engine {
     #[inline]
     pub fn begin_batch(&self, session: &mut Session) {
         session.now_ms = self.clock.unix_ms();
+        if session.acl_version != self.acl.version() {
+            session.refresh_rules(self);
+        }
         session.rule = self.access_rule(session.now_ms);
         session.tick = ticks::now();
         session.commands = 0;
@@ -476,8 +492,21 @@ impl Engine {
         out.error(without_line_end(error.text()));
     }
 
+    /// As [`Self::measure`], for requests of a unit.
+    #[inline(never)]
+    fn measure_one(
+        &self,
+        session: &mut Session,
+        entry: Entry,
+        request: Request<'_>,
+        from: u64,
+        failed: bool,
+    ) {
+        self.measure(session, entry, request, from, failed);
+    }
+
     /// Counts a command's time, and notes it where it was slow.
-    #[inline]
+    #[inline(always)] // on the way of every request
     fn measure(
         &self,
         session: &mut Session,
@@ -589,7 +618,9 @@ impl Engine {
             return false;
         };
         let command = entry.command;
-        if gates::authentication(self, session, &entry).is_err() {
+        let allowed = gates::authentication(self, session, &entry).is_ok()
+            && (!session.restricted || session.rules.check(&entry, request).is_ok());
+        if !allowed {
             // What is refused anyway is refused at once.
             return false;
         }
@@ -617,7 +648,7 @@ impl Engine {
 /// The mode is the one that the command left: CLIENT REPLY ON and RESET are answered though replies
 /// were off before them.
 #[cold]
-fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
+pub(crate) fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
     match session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off => {

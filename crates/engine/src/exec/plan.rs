@@ -9,9 +9,10 @@ use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Found, Keyspace, STRIPES, stripe_of};
 use crate::spec::{Access, Begin, Command, Find, InvalidKeys};
 use ochre_resp::Request;
+use std::sync::atomic::AtomicBool;
 
 /// One key of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct PlannedKey {
     /// Which argument it is.
     pub arg: usize,
@@ -24,6 +25,10 @@ pub struct PlannedKey {
     pub(crate) version: u64,
     /// Whether the command changed the key.
     pub(crate) changed: bool,
+    /// Whether the command made the key, and nobody was told yet.
+    pub(crate) created: bool,
+    /// Whether it was told that the key is not there.
+    pub(crate) missed: AtomicBool,
     /// What the declaration says is done with it.
     pub(crate) access: Access,
 }
@@ -122,6 +127,8 @@ impl Plan {
             found: None,
             version: u64::MAX,
             changed: false,
+            created: false,
+            missed: AtomicBool::new(false),
             access,
         });
     }

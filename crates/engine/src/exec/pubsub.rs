@@ -116,6 +116,11 @@ impl PubSub {
         )
     }
 
+    /// Whether nobody listens to any channel or pattern.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.channels.len.load(Relaxed) == 0 && self.pattern_count.load(Relaxed) == 0
+    }
+
     /// Listeners of a channel or shard channel, without those by pattern.
     pub fn listeners(&self, kind: Kind, name: &[u8]) -> usize {
         match kind {
@@ -130,6 +135,20 @@ impl PubSub {
             Kind::Shard => self.shards.list(pattern),
             _ => self.channels.list(pattern),
         }
+    }
+
+    /// Calls `visit` with every subscription. A part of the registry is locked meanwhile.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(Kind, &[u8], &Client)) {
+        let mut all = |kind, name: &[u8], listeners: &Listeners| {
+            listeners.values().for_each(|c| visit(kind, name, c));
+        };
+        for (kind, names) in [(Kind::Channel, &self.channels), (Kind::Shard, &self.shards)] {
+            for part in &names.parts {
+                part.lock().iter().for_each(|(n, l)| all(kind, n, l));
+            }
+        }
+        let patterns = self.patterns.read();
+        patterns.iter().for_each(|(n, l)| all(Kind::Pattern, n, l));
     }
 
     fn add(&self, kind: Kind, name: &[u8], client: &Arc<Client>) {
@@ -207,6 +226,13 @@ impl Session {
         if self.subscriptions.of(kind).insert(name.to_vec()) {
             engine.pubsub.add(kind, name, &self.client);
             self.show_subscriptions();
+            if self.acl_version != engine.acl.version() {
+                // Whoever took the permission away since it was checked may have looked before the registry had this.
+                self.refresh_rules(engine);
+                if !crate::acl::may_listen(&self.rules, kind, name) {
+                    self.client.kill();
+                }
+            }
         }
     }
 

@@ -25,6 +25,7 @@ use super::unit::UnitCx;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Cut, Found, Garbage, Locked, Stripe, Stripes};
+use crate::settings::EventClasses;
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
@@ -59,13 +60,23 @@ pub(crate) struct Applied {
     pub(crate) changes: u64,
     /// To be dropped after the release.
     pub(crate) garbage: Vec<Garbage>,
+    /// What most commands leave nothing of.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+/// What a `Write` handler may leave to be done, beside its changes and its reply.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// Work to be done after the release, then committed under the locks.
+    pub(crate) outside: Option<Outside>,
+    /// Work to be done after the release.
+    pub(crate) later: Option<After>,
     /// The rest of the reply.
     pub(crate) stream: Option<Box<dyn Producer>>,
     /// It found nothing and wants to wait.
     pub(crate) block: Option<Block>,
     /// Changed keys that somebody waits for.
     pub(crate) ready: Vec<Ready>,
-    left: Option<Left>,
     /// What is to be replayed, if it is not in the journal yet.
     effects: Vec<(usize, RequestBuf)>,
 }
@@ -81,6 +92,9 @@ impl Engine {
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Outcome {
+        if session.restricted {
+            self.permit_beyond(session, command, request)?;
+        }
         let env = Env {
             engine: self,
             now_ms: session.now_ms,
@@ -91,6 +105,24 @@ impl Engine {
             Run::Write(handler) => {
                 self.run_write(session, command, request, out, env, handler, held)
             }
+            _ => self.run_other(session, command, request, out, env, held),
+        }
+    }
+
+    /// Runs a command that declares no keys of its own to lock.
+    #[inline(never)] // keeps the frame of reads and writes small
+    fn run_other<'e>(
+        &'e self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'e>,
+        held: &mut Held<'e>,
+    ) -> Outcome {
+        match command.run {
+            // Run before it came here.
+            Run::Read(_) | Run::Write(_) => Err(CommandError::UNDECLARED_KEY),
             Run::Session(handler) => {
                 let stripes = if command.flags.has(Flags::KEYSPACE) {
                     match self.stripes(held) {
@@ -98,7 +130,7 @@ impl Engine {
                         Err(refused) => return Err(self.refuse(session, refused)),
                     }
                 } else {
-                    Stripes::free(&self.keyspace)
+                    Stripes::free(&self.keyspace, &*self.runtime)
                 };
                 let mut cx = SessionCx {
                     session,
@@ -146,8 +178,10 @@ impl Engine {
     /// The stripes as a command over whole databases sees them.
     fn stripes<'h>(&'h self, held: &'h mut Held<'_>) -> Result<Stripes<'h>, Refused> {
         match &mut held.unit {
-            None => Ok(Stripes::free(&self.keyspace)),
-            Some(unit) => unit.cut_mut().map(Stripes::of_cut),
+            None => Ok(Stripes::free(&self.keyspace, &*self.runtime)),
+            Some(unit) => unit
+                .cut_mut()
+                .map(|cut| Stripes::of_cut(cut, &*self.runtime)),
         }
     }
 
@@ -193,12 +227,14 @@ impl Engine {
             last,
             session.id,
             &mut garbage,
+            held.unit.as_mut().map(|unit| &mut unit.effects),
         );
         if !command.flags.has(Flags::NO_STATS) {
             session.tally.hits += found;
             session.tally.misses += session.plan.keys.len() as u64 - found;
         }
         let keys = ReadKeys {
+            engine: self,
             wide: self.wide(&session.plan, env),
             locked: &locked,
             plan: &session.plan.keys,
@@ -247,6 +283,7 @@ impl Engine {
         plan.wide.then(|| Wide {
             hasher: self.keyspace.hasher(),
             now_ms: env.now_ms,
+            db: env.db,
             base: plan.base,
         })
     }
@@ -303,6 +340,7 @@ impl Engine {
                 &mut Held::default(),
                 attempt,
                 |cx| {
+                    cx.keys.misses_told();
                     if commit(cx)? {
                         Ok(())
                     } else {
@@ -352,10 +390,9 @@ impl Engine {
         } else {
             0
         };
-        let mut plan = std::mem::take(&mut session.plan);
-        let mut applied = self.apply(
+        let applied = self.apply(
             &mut locked,
-            &mut plan,
+            &mut session.plan,
             request,
             out,
             env,
@@ -368,38 +405,69 @@ impl Engine {
             },
             handle,
         );
-        session.plan = plan;
         if limited {
             self.memory
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
-        if let Some(block) = applied.block.take().filter(|_| applied.outcome.is_ok()) {
+        session.tally.changes += applied.changes;
+        if let Some(unit) = &mut held.unit {
+            unit.wrote |= applied.changes > 0;
+        }
+        let left = match applied.rest {
+            None => None,
+            Some(mut rest) => {
+                // Who failed neither waits nor goes on; what changed before it did has its effects.
+                rest.block = rest.block.filter(|_| applied.outcome.is_ok());
+                self.settle(session, command, request, out, held, &mut locked, *rest)
+            }
+        };
+        held.give(&mut session.plan, locked, left.is_none());
+        self.discard(applied.garbage);
+        (applied.outcome, left)
+    }
+
+    /// Sees to what a handler left, while its stripes are locked. Returns what is to be done after the release.
+    #[cold]
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    fn settle<'e>(
+        &'e self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        held: &mut Held<'e>,
+        locked: &mut Locked<'e>,
+        mut rest: Rest,
+    ) -> Option<Left> {
+        if let Some(block) = rest.block {
             if session.in_unit {
                 block.nothing.write(true, out);
             } else {
-                self.wait(session, command, request, &mut locked, block);
+                self.wait(session, command, request, locked, block);
             }
         }
-        session.tally.changes += applied.changes;
-        if applied.stream.is_some() {
-            session.stream = applied.stream;
+        if rest.stream.is_some() {
+            session.stream = rest.stream;
         }
         if let Some(unit) = &mut held.unit {
-            unit.wrote |= applied.changes > 0;
-            unit.effects.append(&mut applied.effects);
-            unit.ready.append(&mut applied.ready);
-        } else if !applied.ready.is_empty() {
+            unit.effects.append(&mut rest.effects);
+            // Once each, so that there are never more than keys that somebody waits for.
+            for ready in rest.ready {
+                if !unit.ready.contains(&ready) {
+                    unit.ready.push(ready);
+                }
+            }
+        } else if !rest.ready.is_empty() {
             let mut ids = session.plan.stripes.to_vec();
-            self.serve(session, &mut locked, &mut ids, applied.ready);
+            self.serve(session, locked, &mut ids, rest.ready);
         }
-        held.give(&mut session.plan, locked, applied.left.is_none());
-        self.discard(applied.garbage);
-        (applied.outcome, applied.left)
+        let outside = rest.outside.map(Left::Outside);
+        outside.or(rest.later.map(Left::After))
     }
 
     /// Runs a handler on locked stripes, which the plan's keys are counted in: removes expired keys before, journals
     /// and tells who is interested after. `handle` is the handler.
-    #[inline]
+    #[inline(always)] // so that what it returns is never put together where nothing of it is used
     #[allow(clippy::too_many_arguments)] // the parts of a command
     pub(crate) fn apply(
         &self,
@@ -412,7 +480,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let mut garbage = Vec::new();
+        let (mut garbage, mut kept) = (Vec::new(), Vec::new());
         self.resolve(
             locked,
             &mut plan.keys,
@@ -423,9 +491,11 @@ impl Engine {
             how.last,
             how.by,
             &mut garbage,
+            how.in_unit.then_some(&mut kept),
         );
         let wide = self.wide(plan, env);
         let keys = WriteKeys {
+            engine: self,
             wide,
             locked: locked.lend(),
             plan: &mut plan.keys,
@@ -440,44 +510,35 @@ impl Engine {
             env,
             effects: Effects::new(self.journals.is_on(), request),
             attempt: how.attempt,
-            outside: None,
-            later: None,
-            stream: None,
-            block: None,
+            rest: None,
         };
         let outcome = handle(&mut cx);
-        let changes = cx.keys.changes;
-        let mut kept = Vec::new();
+        let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
+        if !kept.is_empty() {
+            rest.get_or_insert_default().effects = kept;
+        }
         if cx.effects.on && changes > 0 {
             if how.in_unit {
-                cx.effects.keep(env.db, &mut kept);
+                let kept = &mut rest.get_or_insert_default().effects;
+                cx.effects.keep(env.db, kept);
             } else {
                 cx.effects.append(&self.journals, env.db);
             }
         }
-        let (outside, later) = (cx.outside.map(Left::Outside), cx.later.map(Left::After));
-        let (stream, block, garbage) = (cx.stream, cx.block, cx.keys.garbage);
-        let mut ready = Vec::new();
-        if changes > 0 {
-            for key in plan.keys.iter().filter(|key| key.changed) {
-                let stripe = locked.stripe_mut(key.guard);
-                // One branch for both.
-                if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
-                    && let Some(name) = request.get(key.arg)
-                {
-                    self.key_changed(stripe, key, name, how.by, &mut ready);
-                }
+        for key in plan.keys.iter().filter(|key| key.changed) {
+            let stripe = locked.stripe_mut(key.guard);
+            // One branch for both.
+            if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
+                && let Some(name) = request.get(key.arg)
+            {
+                self.key_changed(stripe, key, name, how.by, &mut rest);
             }
         }
         Applied {
             outcome,
             changes,
             garbage,
-            stream,
-            block,
-            ready,
-            left: outside.or(later),
-            effects: kept,
+            rest,
         }
     }
 
@@ -545,7 +606,7 @@ impl Engine {
             self.runtime.long(&mut || garbage.clear());
         }
         if self.memory.is_limited() && !session.in_unit {
-            self.poll_memory(&Stripes::free(&self.keyspace));
+            self.poll_memory(&Stripes::free(&self.keyspace, &*self.runtime));
         }
         outcome
     }
@@ -563,6 +624,8 @@ impl Engine {
     ///
     /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
     /// hidden, even if the pause began after it was let in: it would store the key a second time.
+    ///
+    /// In a unit, what it removes is told to `kept`, behind what the unit did to the key before.
     #[inline]
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     fn resolve(
@@ -576,6 +639,7 @@ impl Engine {
         last: Option<(u64, u64, Found)>,
         by: u64,
         garbage: &mut Vec<Garbage>,
+        mut kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) -> u64 {
         let mut existing = 0;
         if keys.len() > 1 {
@@ -607,7 +671,7 @@ impl Engine {
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
                     garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(stripe, key.id.database(), name, by);
+                    self.expired(stripe, key.id.database(), name, by, kept.as_deref_mut());
                     found = None;
                 } else if expired {
                     found = None;
@@ -624,21 +688,40 @@ impl Engine {
         existing
     }
 
-    /// Counts and journals a key that was removed because its time had come, which the request of client `by`
-    /// found, 0 for none. The stripe is locked.
-    pub(crate) fn expired(&self, stripe: &mut Stripe, db: usize, key: &[u8], by: u64) {
+    /// Counts, publishes and journals that a key was removed because its time had come, which the request of client
+    /// `by` found, 0 for none. The stripe is locked.
+    pub(crate) fn expired(
+        &self,
+        stripe: &mut Stripe,
+        db: usize,
+        key: &[u8],
+        by: u64,
+        kept: Option<&mut Vec<(usize, RequestBuf)>>,
+    ) {
         self.stats.add(Counter::ExpiredKeys, 1);
-        self.removed(stripe, db, key, by);
+        self.raise(EventClasses::EXPIRED, "expired", db, key);
+        self.removed(stripe, db, key, by, kept);
     }
 
-    /// Journals that a key was removed though no request asked for it, and tells who is interested. The stripe is locked.
-    pub(crate) fn removed(&self, stripe: &mut Stripe, db: usize, key: &[u8], by: u64) {
+    /// Journals that a key was removed though no request asked for it, or keeps that for the end of the unit, and
+    /// tells who is interested. The stripe is locked.
+    pub(crate) fn removed(
+        &self,
+        stripe: &mut Stripe,
+        db: usize,
+        key: &[u8],
+        by: u64,
+        kept: Option<&mut Vec<(usize, RequestBuf)>>,
+    ) {
         if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST) {
             self.key_removed(stripe, key, by);
         }
         if self.journals.is_on() {
-            let effect = ochre_resp::RequestBuf::new([b"DEL".as_slice(), key]);
-            self.journals.append(db, effect.as_request());
+            let effect = RequestBuf::new([b"DEL".as_slice(), key]);
+            match kept {
+                Some(kept) => kept.push((db, effect)),
+                None => self.journals.append(db, effect.as_request()),
+            }
         }
     }
 
@@ -665,7 +748,7 @@ impl Engine {
                 Err(error) => {
                     let name = request.get(0).unwrap_or_default();
                     let entry = self.lookup.command(name);
-                    return Err(self.refused(session, entry, error));
+                    return Err(self.turned_away(session, entry, error));
                 }
             },
         };
@@ -673,17 +756,12 @@ impl Engine {
         session.last_command = entry.index;
         let command = entry.command;
         session.holds = held.is_some();
-        if let Err(error) = super::gates::check(self, session, &entry) {
+        if let Err(error) = super::gates::check(self, session, &entry, request) {
             session.tally.rejected(&self.stats, entry.index);
-            return Err(self.refused(session, Some(entry), error));
+            return Err(self.turned_away(session, Some(entry), error));
         }
         if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
-            if self.queue(session, entry, request) {
-                out.simple("QUEUED");
-            } else {
-                session.closing = true;
-            }
-            return Ok(());
+            return self.queue(session, entry, request, out);
         }
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {
@@ -694,7 +772,10 @@ impl Engine {
         } else {
             self.run(session, command, request, out, held)
         };
-        self.measure(session, entry, request, from, outcome.is_err());
+        // What is to be tried again did not run.
+        if !session.put_off {
+            self.measure(session, entry, request, from, outcome.is_err());
+        }
         outcome
     }
 }

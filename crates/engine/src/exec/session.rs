@@ -16,9 +16,10 @@ use super::stats::Tally;
 use super::tracking::Tracker;
 use super::tracking::Tracks;
 use super::transaction::Transaction;
+use crate::acl::{Rules, User};
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -59,8 +60,8 @@ pub struct Client {
     pub created_ms: i64,
     /// Names.
     pub labels: Mutex<Labels>,
-    /// The user it authenticated as.
-    pub user: Mutex<Arc<str>>,
+    /// The user it acts for.
+    pub user: Mutex<Arc<User>>,
     /// Selected database.
     pub db: AtomicU32,
     /// 2 or 3.
@@ -157,7 +158,7 @@ impl Clients {
         &self,
         endpoint: Endpoint,
         now_ms: i64,
-        user: Arc<str>,
+        user: Arc<User>,
         waker: Option<Arc<dyn Waker>>,
         most: usize,
     ) -> Option<Arc<Client>> {
@@ -250,6 +251,14 @@ pub struct Session {
     pub db: usize,
     /// May execute commands that need authentication.
     pub authenticated: bool,
+    /// The user it acts for.
+    pub user: Arc<User>,
+    /// The user's rules when they were last looked at.
+    pub rules: Arc<Rules>,
+    /// Whether the rules forbid anything.
+    pub(crate) restricted: bool,
+    /// The version of all rules when the user's were looked at.
+    pub(crate) acl_version: u64,
     /// CLIENT REPLY.
     pub(crate) reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH.
@@ -309,12 +318,19 @@ impl Session {
     }
 
     pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Session {
+        let user = client.user.lock().clone();
+        let rules = user.rules();
         Session {
             now_ms: client.created_ms,
             id: client.id,
             client,
             db: 0,
             authenticated,
+            restricted: !rules.is_unrestricted(),
+            // The first batch looks again.
+            acl_version: u64::MAX,
+            user,
+            rules,
             reply_mode: ReplyMode::On,
             no_touch: false,
             closing: false,

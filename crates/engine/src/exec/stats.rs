@@ -74,6 +74,7 @@ pub enum Counter {
     NetOut,
     Connections,
     RejectedConnections,
+    TlsHandshakeFailures,
     ErrorReplies,
     Reads,
     Writes,
@@ -82,6 +83,9 @@ pub enum Counter {
     ClientOutputBufferLimitDisconnections,
     ExpireCycleTimeCapReached,
     AclAccessDeniedAuth,
+    AclAccessDeniedCmd,
+    AclAccessDeniedKey,
+    AclAccessDeniedChannel,
     Count,
 }
 

@@ -7,11 +7,12 @@
 //! Does not run anything: EXEC does, with the stripes of all that is queued held (see `commands/transaction`).
 
 use super::Engine;
+use super::context::Out;
 use super::lookup::Entry;
 use super::session::Session;
 use crate::error::CommandError;
 use crate::settings::id;
-use crate::spec::Flags;
+use crate::spec::{Flags, Outcome};
 use ochre_resp::{Request, RequestBuf};
 
 /// What a connection queued since MULTI.
@@ -47,36 +48,54 @@ impl Transaction {
 }
 
 impl Engine {
-    /// Keeps a request for EXEC. False when the queue is full, and the connection to be closed.
+    /// Keeps a request for EXEC. When the queue is full, the connection is closed.
+    ///
+    /// # Errors
+    /// When the command may not be part of a transaction.
     #[cold]
-    pub(crate) fn queue(&self, session: &mut Session, entry: Entry, request: Request<'_>) -> bool {
+    pub(crate) fn queue(
+        &self,
+        session: &mut Session,
+        entry: Entry,
+        request: Request<'_>,
+        out: &mut Out,
+    ) -> Outcome {
         let Some(transaction) = &mut session.transaction else {
-            return true;
+            return Ok(());
         };
+        if entry.command.flags.has(Flags::NO_MULTI) {
+            transaction.aborted = true;
+            return Err(CommandError::NOT_IN_MULTI);
+        }
         let request = request.to_buf();
         let overhead = size_of::<(Entry, RequestBuf)>();
         transaction.bytes += (request.heap_bytes() + overhead) as u64;
         transaction.queue.push((entry, request));
         let shown = u32::try_from(transaction.queue.len()).unwrap_or(u32::MAX);
         session.client.show_queue(shown, transaction.bytes);
-        transaction.bytes <= self.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT)
+        if transaction.bytes <= self.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT) {
+            out.simple("QUEUED");
+        } else {
+            session.closing = true;
+        }
+        Ok(())
     }
 
     /// What a request is answered that was refused before it ran: in a transaction, that is the end of it.
+    /// EXEC says so even where there is none, and forgets what is watched, as in Redis.
     #[cold]
-    pub(crate) fn refused(
+    pub(crate) fn turned_away(
         &self,
         session: &mut Session,
         entry: Option<Entry>,
         error: CommandError,
     ) -> CommandError {
-        let Some(transaction) = &mut session.transaction else {
-            return error;
-        };
-        transaction.aborted = true;
         if entry.is_some_and(|entry| entry.command.flags.has(Flags::ENDS_TRANSACTION)) {
             self.end_transaction(session);
             return CommandError::exec_aborted(&error);
+        }
+        if let Some(transaction) = &mut session.transaction {
+            transaction.aborted = true;
         }
         error
     }

@@ -23,6 +23,7 @@ use super::lookup::Entry;
 use super::monitor::Source;
 use super::plan::Plan;
 use super::session::Session;
+use crate::acl::Context;
 use crate::error::CommandError;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Locked, STRIPES};
@@ -82,6 +83,7 @@ impl<'e> Unit<'e> {
     }
 
     /// Lends the stripes to a request, whose plan is changed to count them as this unit does.
+    #[cold]
     pub(crate) fn lend(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
         for i in 0..plan.keys.len() {
             let id = plan.keys[i].id;
@@ -92,8 +94,12 @@ impl<'e> Unit<'e> {
             plan.keys[i].guard = index;
         }
         if plan.wide {
-            let base = self.index(StripeId::new(db, 0)).filter(|_| self.everything);
-            let Some(base) = base else {
+            let base = self.index(StripeId::new(db, 0));
+            // The stripes that were taken together stand in their order, so those of one database in a row.
+            let last = Some(StripeId::new(db, STRIPES - 1));
+            let whole =
+                |base: &usize| self.everything || self.ids.get(base + STRIPES - 1).copied() == last;
+            let Some(base) = base.filter(whole) else {
                 self.missed = Some(Missed::Everything);
                 return Err(Refused::Undeclared);
             };
@@ -269,7 +275,7 @@ impl<'e> UnitCx<'_, 'e> {
         if engine.attention.any(Reason::MONITORED) {
             engine.show(self.session, entry.command, request, self.source);
         }
-        engine.measure(self.session, entry, request, from, outcome.is_err());
+        engine.measure_one(self.session, entry, request, from, outcome.is_err());
         outcome
     }
 
@@ -283,6 +289,14 @@ impl<'e> UnitCx<'_, 'e> {
         request: Request<'_>,
         out: &mut Out,
     ) -> Outcome {
+        // The user's rules may have changed since the request was queued.
+        if self.session.restricted
+            && let Err(denied) = self.session.rules.check(&entry, request)
+        {
+            let engine = self.env.engine;
+            engine.refused(self.session, denied, Context::Multi, &entry, request);
+            return Err(denied.since_queued());
+        }
         loop {
             let outcome = self.call(entry, request, out);
             match self.missed() {

@@ -8,11 +8,12 @@
 //! It knows no client: watchers are flags to raise, those who wait are opaque tokens, those who remember are numbers,
 //! which stay until the key changes even if nobody has that number any more.
 
+use crate::sync::AtomicBool;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Release};
+use std::sync::atomic::Ordering::Release;
 
 /// Somebody who waits for a key, as their owner knows them.
 pub(crate) type Token = Arc<dyn Any + Send + Sync>;

@@ -26,13 +26,24 @@ pub const INCLUDE_FILES_MAX: usize = 1024;
 pub const FILE_BYTES_MAX: usize = 16 << 20;
 
 /// Directives that ask for something which is not there.
-const UNSUPPORTED: [&str; 5] = [
-    "user",
-    "loadmodule",
-    "loadmodule-ex",
-    "rename-command",
-    "sentinel",
-];
+const UNSUPPORTED: [&str; 4] = ["loadmodule", "loadmodule-ex", "rename-command", "sentinel"];
+
+/// A line that declares a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserLine {
+    /// Where it stands.
+    pub place: Place,
+    /// The number of the line, from 1.
+    pub number: usize,
+    /// The line, without its surrounding spaces.
+    pub text: String,
+    /// The user's name.
+    pub name: Vec<u8>,
+    /// The words behind the name.
+    pub rules: Vec<Vec<u8>>,
+    /// An earlier line declares the same user.
+    pub again: bool,
+}
 
 /// Where the configuration is read from; the server's side of it touches the disk.
 pub trait FileSource {
@@ -204,7 +215,7 @@ impl Reader<'_> {
     fn read_text(&mut self, place: &Place, text: &[u8], depth: usize) -> Result<(), LoadError> {
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.trim_ascii();
-            self.read_line(line, depth)
+            self.read_line(place, index + 1, line, depth)
                 .map_err(|problem| match problem {
                     Problem::Other(error) => error,
                     Problem::Reason(reason) => LoadError::Line {
@@ -218,7 +229,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn read_line(&mut self, line: &[u8], depth: usize) -> Result<(), Problem> {
+    fn read_line(
+        &mut self,
+        place: &Place,
+        number: usize,
+        line: &[u8],
+        depth: usize,
+    ) -> Result<(), Problem> {
         if line.is_empty() || line.starts_with(b"#") {
             return Ok(());
         }
@@ -233,6 +250,17 @@ impl Reader<'_> {
         let named = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
         match arguments {
             [pattern] if name.eq_ignore_ascii_case(b"include") => self.include(pattern, depth),
+            [user, rules @ ..] if name.eq_ignore_ascii_case(b"user") => {
+                self.settings.declare_user(UserLine {
+                    place: place.clone(),
+                    number,
+                    text: String::from_utf8_lossy(line).into_owned(),
+                    name: user.to_vec(),
+                    rules: rules.iter().map(|word| word.to_vec()).collect(),
+                    again: false,
+                });
+                Ok(())
+            }
             _ if UNSUPPORTED.iter().any(named) => Err(NOT_SUPPORTED.into()),
             _ => Err("Bad directive or wrong number of arguments".into()),
         }

@@ -6,9 +6,12 @@
 //! - Redis's names, bounds, defaults and error texts hold (7.0.15, with later additions).
 //! - What is not there is refused, never silently accepted: see [`Standing`].
 //!
+//! Lines that declare users are collected here and understood by `acl`.
+//!
 //! Does no I/O: files are read through [`FileSource`], changes are carried out by [`Apply`].
 
 mod args;
+mod events;
 mod file;
 pub mod id;
 mod quoting;
@@ -23,8 +26,9 @@ mod value;
 mod tests;
 
 pub use args::{Action, CommandLineError, Invocation, parse_command_line, usage};
+pub use events::EventClasses;
 pub use file::{
-    FILE_BYTES_MAX, FileSource, INCLUDE_DEPTH_MAX, INCLUDE_FILES_MAX, LoadError, Place,
+    FILE_BYTES_MAX, FileSource, INCLUDE_DEPTH_MAX, INCLUDE_FILES_MAX, LoadError, Place, UserLine,
 };
 pub use reference::render_reference;
 pub use rewrite::{MARKER, rewrite};

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use super::file::UserLine;
 use super::id::{Choice, Decimals, ENABLE_PROTECTED_CONFIGS, Flag, Int, Numbers, Text};
 use super::rows::{TABLE, find, row};
 use super::setting::{Flags, Kind, Setting, Standing};
@@ -130,6 +131,8 @@ pub struct Settings {
     /// Guards: nothing but the order of changes. Order: first. Held across the hook, so that two
     /// changes cannot cross.
     change: Mutex<()>,
+    /// Guards: users that files declare. Order: last.
+    users: Mutex<Vec<UserLine>>,
     /// Guards: rows that a file or the command line gave a value. Order: last.
     given: Mutex<BTreeSet<usize>>,
 }
@@ -151,6 +154,7 @@ impl Settings {
             generation: AtomicU64::new(0),
             values: RwLock::new(Vec::new()),
             change: Mutex::new(()),
+            users: Mutex::default(),
             given: Mutex::new(BTreeSet::new()),
         };
         for (row, value) in values.iter().enumerate() {
@@ -294,7 +298,8 @@ impl Settings {
         found
     }
 
-    /// Carries out CONFIG SET: all of `pairs` or none. The answer lists what differs from before.
+    /// Carries out CONFIG SET: all of `pairs` or none. The answer lists what differs from before,
+    /// and what has to be read again.
     ///
     /// # Errors
     /// With Redis's text for the first pair that is unknown, fixed, protected, repeated or invalid,
@@ -322,7 +327,9 @@ impl Settings {
                 None => changes.push((row, Changed { setting, old, new })),
             }
         }
-        changes.retain(|(_, changed)| changed.old != changed.new);
+        changes.retain(|(_, changed)| {
+            changed.old != changed.new || changed.setting.flags.has(Flags::VOLATILE)
+        });
         let (rows, changed): (Vec<usize>, Vec<Changed>) = changes.into_iter().unzip();
         if changed.is_empty() {
             return Ok(changed);
@@ -373,6 +380,17 @@ impl Settings {
         }
     }
 
+    /// The settings as they will be once `changed` is in force: what [`Apply::apply`] prepares for.
+    #[must_use]
+    pub fn preview(&self, changed: &[Changed]) -> Settings {
+        let preview = Settings::new();
+        let values = self.values.read().clone();
+        preview.commit(values.into_iter().enumerate());
+        let news = changed.iter().map(|c| (row(c.setting.name), c.new.clone()));
+        preview.commit(news);
+        preview
+    }
+
     /// Sets a value that the server itself determines, such as the working directory or a
     /// `maxclients` lowered to what the system allows. No flag is checked and no hook is called.
     ///
@@ -411,6 +429,18 @@ impl Settings {
         let value = fold(setting, words, &current, again)?;
         self.commit([(row, value)]);
         Ok(())
+    }
+
+    /// Keeps a line that declares a user.
+    pub(super) fn declare_user(&self, mut line: UserLine) {
+        let mut users = self.users.lock();
+        line.again = users.iter().any(|known| known.name == line.name);
+        users.push(line);
+    }
+
+    /// The lines of files that declare users, in their order.
+    pub(crate) fn user_lines(&self) -> Vec<UserLine> {
+        self.users.lock().clone()
     }
 
     /// The value of `row`.

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::events::EventClasses;
 use super::quoting;
 use super::setting::{Check, Kind, Setting, Standing};
 
@@ -20,11 +21,6 @@ pub(super) const PERCENTILES_MAX: usize = 64;
 
 /// The client classes of `client-output-buffer-limit`, in the order in which they are printed.
 const CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
-
-/// The letters of keyspace events, in the order in which they are printed; a value's bit is the
-/// letter's position here.
-const EVENT_LETTERS: &[u8; 14] = b"g$lshzxetdnKEm";
-const EVENT_ALL: i64 = 0b11_1111_1111;
 
 /// The names of shutdown modifiers; a value's bit is the name's position, `default` being none.
 const SHUTDOWN_NAMES: [&str; 4] = ["save", "nosave", "now", "force"];
@@ -245,17 +241,9 @@ fn one_of(names: &[&str]) -> Reason {
 }
 
 fn parse_events(word: &[u8]) -> Result<i64, Reason> {
-    let mut bits = 0;
-    for letter in word {
-        bits |= match EVENT_LETTERS.iter().position(|known| known == letter) {
-            Some(position) => 1 << position,
-            None if *letter == b'A' => EVENT_ALL,
-            None => {
-                return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned());
-            }
-        };
-    }
-    Ok(bits)
+    EventClasses::parse(word)
+        .map(|classes| i64::from(classes.bits()))
+        .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())
 }
 
 fn check_text(setting: &Setting, word: &[u8]) -> Result<(), Reason> {
@@ -476,15 +464,7 @@ fn show_number(kind: Kind, number: i64) -> String {
 
 /// compat: all classes print as `A`; Redis loses a further `n` there, which is kept here.
 fn show_events(bits: i64) -> String {
-    let all = bits & EVENT_ALL == EVENT_ALL;
-    let mut shown = String::from(if all { "A" } else { "" });
-    for (position, letter) in EVENT_LETTERS.iter().enumerate() {
-        let bit = 1 << position;
-        if bits & bit != 0 && !(all && EVENT_ALL & bit != 0) {
-            shown.push(char::from(*letter));
-        }
-    }
-    shown
+    EventClasses::from_bits(u32::try_from(bits).unwrap_or(0)).letters()
 }
 
 /// The lines that give `setting` this value in a configuration file.

@@ -53,6 +53,13 @@ impl Categories {
         self.0 & other.0 == other.0
     }
 
+    /// The category of that name, in any case.
+    pub fn named(name: &[u8]) -> Option<Categories> {
+        let mut all = Self::NAMED.iter();
+        all.find(|(_, n)| n.as_bytes().eq_ignore_ascii_case(name))
+            .map(|(c, _)| *c)
+    }
+
     /// Names of the members.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMED

@@ -34,6 +34,9 @@ impl Access {
     /// The kind of access depends on the arguments.
     pub const VARIABLE: Access = Access(1024);
 
+    /// Internal: that the key is not there is no event.
+    pub const UNMISSED: Access = Access(2048);
+
     const NAMES: [(Access, &'static str); 11] = [
         (Access::RO, "RO"),
         (Access::RW, "RW"),

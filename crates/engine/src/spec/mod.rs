@@ -11,12 +11,14 @@
 
 mod arg;
 mod category;
+mod channels;
 mod flags;
 mod help;
 mod keys;
 
 pub use arg::{Arg, ArgKind};
 pub use category::Categories;
+pub use channels::Channels;
 pub use flags::Flags;
 pub use help::help;
 pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys, unknown};
@@ -139,6 +141,11 @@ pub struct Command {
     pub wide: Option<fn(Request<'_>) -> bool>,
     /// The database that a request selects for those after it, where a transaction is planned.
     pub selects: Option<fn(Request<'_>) -> Option<usize>>,
+    /// The error for a request that reads keys which it does not name, where it may be made only by somebody who may read
+    /// every key; `None` for a request that reads none, or is wrong anyway.
+    pub beyond: Option<fn(Request<'_>) -> Option<CommandError>>,
+    /// Where channels are.
+    pub channels: Channels,
     /// The argument that names an element of the key's collection, 0 for none: in a pipeline on one key its
     /// memory is asked for ahead.
     pub element: usize,
@@ -178,6 +185,8 @@ impl Command {
         elsewhere: None,
         wide: None,
         selects: None,
+        beyond: None,
+        channels: Channels::None,
         element: 0,
         awaits: None,
         secret: None,
@@ -204,6 +213,22 @@ impl Command {
         } else {
             count >= arity
         }
+    }
+
+    /// Calls `found` with the argument index of every key of a request and with what is done with it.
+    ///
+    /// # Errors
+    /// [`InvalidKeys`] when the arguments contradict the specifications; what was found before does not count then.
+    pub fn each_key(
+        &self,
+        request: Request<'_>,
+        found: &mut impl FnMut(usize, Access),
+    ) -> Result<(), InvalidKeys> {
+        let variable = self.variable.map(|access| access(request));
+        self.keys.iter().try_for_each(|spec| {
+            let access = variable.unwrap_or(spec.access);
+            spec.positions(request, &mut |at| found(at, access))
+        })
     }
 
     /// Declared and implied flags together, as `COMMAND INFO` reports them.

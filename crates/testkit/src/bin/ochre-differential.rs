@@ -2,18 +2,23 @@
 //!
 //! ```text
 //! ochre-differential [--family NAME|all] [--commands N] [--seed S] [--protocol 2|3|both] [--reference 70|82]
-//!                    [--address HOST:PORT] [--length N] [--keep-going N]
+//!                    [--address HOST:PORT] [--length N] [--keep-going N] [--notifications]
 //! ```
 //!
 //! The family is a command group as COMMAND DOCS names it. `--address` compares a running ochre-server, whose data
-//! are dropped, instead of an engine in this process. `--keep-going` ends after N differences instead of one.
+//! are dropped, instead of an engine in this process. `--family permissions` compares decisions of access control instead,
+//! with a new user for every 100 of the commands. `--keep-going` ends after N differences instead of one.
+//! `--notifications` compares the events that both publish about keys (`notify-keyspace-events`), too; it is slower.
 //! The reference's binary is `OCHRE_REDIS_70` (/usr/bin/redis-server by default) or `OCHRE_REDIS_82`.
 //! The exit status is 0 without unexplained differences, 1 with some, 2 when nothing could be compared.
 
 use ochre_resp::Protocol;
-use ochre_testkit::differential::{Config, groups, run};
+use ochre_testkit::differential::{Config, groups, permissions, run};
 use ochre_testkit::reference::{Reference, Release};
 use std::process::ExitCode;
+
+/// The family of access control's decisions.
+const PERMISSIONS: &str = "permissions";
 
 fn main() -> ExitCode {
     match compare() {
@@ -35,6 +40,10 @@ fn compare() -> Result<bool, String> {
     let (mut families, mut release) = (Vec::new(), Release::V70);
     let mut words = std::env::args().skip(1);
     while let Some(option) = words.next() {
+        if option == "--notifications" {
+            config.notifications = true;
+            continue;
+        }
         let value = words
             .next()
             .ok_or_else(|| format!("{option} needs a value"))?;
@@ -44,7 +53,8 @@ fn compare() -> Result<bool, String> {
                 .map_err(|e| format!("{option} {value}: {e}"))
         };
         match (option.as_str(), value.as_str()) {
-            ("--family", "all") => families.extend(groups()),
+            ("--family", "all") => families.extend(groups().into_iter().chain([PERMISSIONS])),
+            ("--family", PERMISSIONS) => families.push(PERMISSIONS),
             ("--family", name) => families.push(
                 groups()
                     .into_iter()
@@ -79,6 +89,14 @@ fn compare() -> Result<bool, String> {
             "{family}: against Redis {}, seed {}",
             reference.version, config.seed
         );
+        if family == PERMISSIONS {
+            let users = config.commands.div_ceil(100);
+            let found = permissions::run(&reference, config.seed, users, config.most)
+                .map_err(|e| format!("{family}: {e}"))?;
+            println!("{found}");
+            agree &= found.failures.is_empty();
+            continue;
+        }
         let report = run(&reference, &config).map_err(|e| format!("{family}: {e}"))?;
         println!("{report}");
         agree &= report.failures.is_empty();

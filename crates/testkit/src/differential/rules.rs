@@ -57,6 +57,7 @@ const ITSELF: &str = "describes the server itself";
 const ENDS: &str = "ends or silences the connection, or stops the server";
 const TABLE: &str = "in the order of a hash table, if it is one";
 const MESSAGES: &str = "answers with as many messages as it has names";
+const WAITS: &str = "waits for what nobody would send";
 const MEMORY: &str = "depends on the layout of memory";
 
 const SORT: Rule = rule("sort", Kind::Exact, "");
@@ -140,6 +141,29 @@ pub const RULES: &[Rule] = &[
     rule("punsubscribe", Kind::Skip, MESSAGES),
     rule("sunsubscribe", Kind::Skip, MESSAGES),
     rule("pubsub|help", Kind::ShapeOnly, "our own words"),
+    rule("blpop", Kind::Skip, WAITS),
+    rule("brpop", Kind::Skip, WAITS),
+    rule("blmove", Kind::Skip, WAITS),
+    rule("brpoplpush", Kind::Skip, WAITS),
+    rule("blmpop", Kind::Skip, WAITS),
+    rule("bzpopmin", Kind::Skip, WAITS),
+    rule("bzpopmax", Kind::Skip, WAITS),
+    rule("bzmpop", Kind::Skip, WAITS),
+    rule(
+        "acl|setuser",
+        Kind::Skip,
+        "a server would keep the users for the next sequence; they have runs of their own",
+    ),
+    rule("acl|cat", Kind::ShapeOnly, "another set of commands"),
+    rule("acl|genpass", Kind::ShapeOnly, CHANCE),
+    rule(
+        "acl|getuser",
+        Kind::ShapeOnly,
+        "7.0 leaves out what is usual",
+    ),
+    rule("acl|list", Kind::ShapeOnly, "7.0 leaves out what is usual"),
+    rule("acl|log", Kind::ShapeOnly, ITSELF),
+    rule("acl|help", Kind::ShapeOnly, "our own words"),
     rule("wait", Kind::Skip, "waits for replicas"),
     rule("waitaof", Kind::Skip, "waits for replicas"),
     rule("monitor", Kind::Skip, ENDS),

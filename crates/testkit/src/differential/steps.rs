@@ -5,6 +5,7 @@
 //! - Running ends at the first difference that nothing explains.
 //! - A side that panics, closes or falls silent differs; it does not end the program.
 
+use super::events::{self, Listener};
 use super::explained::{self, Difference};
 use super::peer::{self, Peer};
 use super::report::Report;
@@ -70,6 +71,8 @@ pub struct Arena {
     pub ours: Option<String>,
     /// The protocol that sequences start with.
     pub protocol: Protocol,
+    /// Whether events of keys are compared, too.
+    pub notifications: bool,
 }
 
 /// The one frame that `bytes` are; `None` when they are anything else.
@@ -95,13 +98,26 @@ impl Arena {
             Some(address) => Peer::server(address, self.protocol)?,
             None => Peer::engine(self.protocol),
         };
-        let theirs = Peer::server(&self.reference, self.protocol)?;
+        let mut theirs = Peer::server(&self.reference, self.protocol)?;
         if self.release == Release::V70 {
             ours.call(peer::LIKE_70)?;
         }
+        let listeners = if self.notifications {
+            let address = self.ours.as_deref().unwrap_or_default();
+            Some([
+                Listener::new(&mut ours, address, self.release)?,
+                Listener::new(&mut theirs, &self.reference, self.release)?,
+            ])
+        } else {
+            None
+        };
+        // Events belong to a request only if nothing else runs before they are taken.
+        let batch_max = if self.notifications { 1 } else { BATCH };
         let mut pair = Pair {
             ours,
             theirs,
+            listeners,
+            explained: false,
             release: self.release,
             encoding: None,
             mixed: BTreeSet::new(),
@@ -110,7 +126,7 @@ impl Arena {
         while at < steps.len() {
             let mut batch = Vec::new();
             while let Some(Step::Request(args)) = steps.get(at + batch.len())
-                && batch.len() < BATCH
+                && batch.len() < batch_max
                 && (batch.is_empty() || !rules::is_alone(args))
             {
                 batch.push(args.clone());
@@ -126,6 +142,7 @@ impl Arena {
                 Step::Iterate { args, cursor } => pair.iterate(args, *cursor),
                 Step::Exchange(key) => pair.swap_dumps(key),
             };
+            let found = found.or_else(|| pair.events(&steps[at]));
             if let Some(mut mismatch) = found {
                 mismatch.at += at;
                 return Ok(Some(mismatch));
@@ -139,6 +156,9 @@ impl Arena {
 struct Pair {
     ours: Peer,
     theirs: Peer,
+    listeners: Option<[Listener; 2]>,
+    /// The last reply differed for a known reason.
+    explained: bool,
     release: Release,
     /// The key whose encoding the last request asked for, and the answer of both sides.
     encoding: Option<(Vec<u8>, Vec<u8>)>,
@@ -178,6 +198,7 @@ impl Pair {
             };
             let order = self.order(args, a, b);
             let verdict = judge(args, a, b, self.release, order);
+            self.explained = matches!(verdict, Verdict::Explained(_));
             if let Some(report) = report.as_deref_mut() {
                 report.count(args, b.first() == Some(&b'-'), verdict);
             }
@@ -194,6 +215,33 @@ impl Pair {
             }
         }
         None
+    }
+
+    /// Compares the events of a step, which ran, and whether it touched what is watched.
+    fn events(&mut self, step: &Step) -> Option<Mismatch> {
+        let [ours, theirs] = self.listeners.as_mut()?;
+        let (watched_ours, watched_theirs) = (ours.changed(), theirs.changed());
+        let (ours, theirs) = match (ours.events(), theirs.events()) {
+            (Ok(ours), Ok(theirs)) => (ours, theirs),
+            (ours, theirs) => {
+                let note = format!("events: {:?}, {:?}", ours.err(), theirs.err());
+                return mismatch(0, Vec::new(), Vec::new(), note);
+            }
+        };
+        // What explains another reply explains other events.
+        let compared = matches!(step, Step::Request(_)) && !self.explained;
+        match (watched_ours, watched_theirs) {
+            (Ok(ours), Ok(theirs)) if ours == theirs || !compared => {}
+            (ours, theirs) => {
+                let of =
+                    |side: io::Result<Vec<u8>>| side.unwrap_or_else(|e| e.to_string().into_bytes());
+                return mismatch(0, of(ours), of(theirs), "EXEC of one who watches");
+            }
+        }
+        if !compared || events::agree(&step.args(), &ours, &theirs) {
+            return None;
+        }
+        mismatch(0, events::shown(&ours), events::shown(&theirs), "events")
     }
 
     /// Whether the request's key is known to have an order on both sides; takes note of encodings that are told.

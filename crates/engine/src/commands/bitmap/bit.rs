@@ -3,6 +3,7 @@
 use super::offset::bit_offset;
 use crate::error::CommandError;
 use crate::exec::{ReadCx, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::bits;
 use ochre_resp::Request;
@@ -41,6 +42,8 @@ fn setbit(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     }
     if reaches && before == value {
         cx.keys.left_as_it_was(0);
+    } else {
+        cx.notify(EventClasses::STRING, "setbit", 0);
     }
     cx.out.integer(i64::from(before == 1));
     Ok(())

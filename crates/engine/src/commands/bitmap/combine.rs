@@ -6,6 +6,7 @@
 use crate::error::CommandError;
 use crate::exec::{Expiry, LATER_MIN, WriteCx};
 use crate::keyspace::Str;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::bits::{self, BitOp};
 use ochre_resp::Request;
@@ -69,12 +70,13 @@ fn bitop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let result = result_of(cx, operation, count)?;
     cx.out
         .integer(i64::try_from(result.len()).unwrap_or(i64::MAX));
-    if result.is_empty() {
-        cx.keys.remove(0)?;
-    } else {
-        cx.keys.set_raw(0, result, Expiry::Clear)?;
-    }
-    Ok(())
+    cx.storing(0, (EventClasses::STRING, "set"), |keys| {
+        if result.is_empty() {
+            keys.remove(0).map(drop)
+        } else {
+            keys.set_raw(0, result, Expiry::Clear)
+        }
+    })
 }
 
 fn result_of(

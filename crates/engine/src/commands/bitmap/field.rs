@@ -10,6 +10,7 @@ use super::offset::bit_offset;
 use crate::error::CommandError;
 use crate::exec::{Out, ReadCx, WriteCx};
 use crate::keyspace::Str;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::bits;
 use ochre_ds::int::parse_i64;
@@ -87,15 +88,40 @@ fn bitfield(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         .map(|o| o.field.offset + u64::from(o.field.bits) - 1)
         .max();
     let Some(last_bit) = last_bit else {
-        read_all(cx.keys.string(0)?, &operations, cx.out);
+        let value = cx.keys.string(0)?;
+        let missed = value.is_none();
+        read_all(value, &operations, cx.out);
+        if missed {
+            cx.notify_miss(0);
+        }
         return Ok(());
     };
+    let before = cx.keys.string(0)?.map(|value| value.len());
     let bytes = cx.keys.string_mut(0, bytes_for(last_bit)?)?;
+    let grows = before.is_none_or(|len| len < bytes.len());
+    let mut changed = false;
     cx.out.array(operations.len());
     for operation in &operations {
+        let value = operation.field.get(bytes);
         match operation.apply(bytes) {
-            Some(value) => cx.out.integer(value),
-            None => cx.out.null(),
+            Some(reply) => cx.out.integer(reply),
+            None => {
+                cx.out.null();
+                continue;
+            }
+        }
+        let writes = !matches!(operation.action, Action::Get);
+        changed |= writes && (grows || operation.field.get(bytes) != value);
+    }
+    match (changed, grows) {
+        (true, _) => cx.notify(EventClasses::STRING, "setbit", 0),
+        (false, false) => cx.keys.left_as_it_was(0),
+        // compat: a string that only became longer, because all was refused, is no change to those who watch it.
+        (false, true) => {
+            cx.keys.unnoticed(0);
+            if before.is_none() {
+                cx.notify_new(0);
+            }
         }
     }
     Ok(())

@@ -1,23 +1,19 @@
 //! Who speaks, and in which protocol: AUTH and HELLO.
 //!
 //! Invariants
-//! - How long a comparison takes depends on what was given, not on the password.
 //! - HELLO changes nothing unless it succeeds as a whole, except that its AUTH stays.
 //!
-//! The user is always `default`, whose password is `requirepass`.
+//! Does not compare passwords: `acl` does.
 
 use super::{ALWAYS, is_plain};
 use crate::REDIS_VERSION;
+use crate::acl::DEFAULT_USER;
 use crate::error::CommandError;
-use crate::exec::{Counter, Out, SessionCx};
-use crate::settings::id;
+use crate::exec::{Out, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_resp::{Protocol, Request};
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// The only user.
-pub(super) const DEFAULT_USER: &[u8] = b"default";
 
 pub(super) const AUTH: Command = Command {
     name: "auth",
@@ -39,38 +35,16 @@ pub(super) const AUTH: Command = Command {
 
 fn auth(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let (user, password) = match args.len() {
-        2 if !cx.env.engine.needs_password() => return Err(CommandError::NO_PASSWORD_SET),
+        2 if cx.env.engine.acl.default_user().rules().has_no_password() => {
+            return Err(CommandError::NO_PASSWORD_SET);
+        }
         2 => (DEFAULT_USER, &args[1]),
         3 => (&args[1], &args[2]),
         _ => return Err(CommandError::SYNTAX),
     };
-    authenticate(cx, user, password)?;
+    cx.env.engine.log_in(cx.session, &args[0], user, password)?;
     cx.out.ok();
     Ok(())
-}
-
-/// Lets the connection in, or counts the failed attempt.
-fn authenticate(cx: &mut SessionCx<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let wanted = cx.env.engine.settings.text(id::REQUIREPASS);
-    let known = user == DEFAULT_USER;
-    let right = wanted.is_empty() || same_secret(&wanted, password);
-    if known && right {
-        cx.session.authenticated = true;
-        Ok(())
-    } else {
-        cx.env.engine.stats.add(Counter::AclAccessDeniedAuth, 1);
-        Err(CommandError::WRONG_PASS)
-    }
-}
-
-/// Compares without telling by its duration how much of the secret is right, or how long it is.
-fn same_secret(secret: &[u8], given: &[u8]) -> bool {
-    let mut difference = u8::from(secret.len() != given.len());
-    for (byte, wanted) in given.iter().zip(secret.iter().cycle()) {
-        // Opaque to the optimiser, which could otherwise stop at the first difference.
-        difference = std::hint::black_box(difference | (byte ^ wanted));
-    }
-    difference == 0
 }
 
 pub(super) const HELLO: Command = Command {
@@ -154,9 +128,9 @@ impl<'a> Greeting<'a> {
 fn hello(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let greeting = Greeting::parse(args)?;
     if let Some((user, password)) = greeting.auth {
-        authenticate(cx, user, password)?;
+        cx.env.engine.log_in(cx.session, &args[0], user, password)?;
     }
-    if !cx.session.authenticated && cx.env.engine.needs_password() {
+    if !cx.session.authenticated && cx.env.engine.acl.needs_password() {
         return Err(CommandError::HELLO_UNAUTHENTICATED);
     }
     let client = &cx.session.client;
@@ -189,17 +163,4 @@ fn introduce(out: &mut Out, id: u64) {
     text(out, b"role", b"master");
     out.bulk(b"modules");
     out.array(0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::same_secret;
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        assert!(same_secret(b"abc", b"abc"));
-        for wrong in [&b""[..], b"a", b"ab", b"abcd", b"abd", b"xbc", b"abcabc"] {
-            assert!(!same_secret(b"abc", wrong));
-        }
-    }
 }

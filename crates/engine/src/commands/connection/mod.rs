@@ -2,13 +2,14 @@
 //!
 //! Invariants
 //! - What others may see of a connection is mirrored into its public `Client` record by the command that changes it.
-//! - There is one user, `default`, whose password is `requirepass`; ACL users come with the ACL family.
 //!
 //! Does not: subscriptions, transactions and client-side caching, which reset with their own families.
 
 mod auth;
 mod client;
 mod state;
+
+pub(crate) use client::describe_client;
 
 use crate::spec::{Command, Flags};
 

@@ -98,7 +98,7 @@ fn reset(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     cx.env.engine.stop_tracking(session);
     cx.env.engine.stop_monitoring(session);
     session.client.outbox.drain(subscribed, cx.out, usize::MAX);
-    session.authenticated = !cx.env.engine.needs_password();
+    session.become_default(cx.env.engine);
     session.select(0);
     session.set_no_touch(false);
     if session.reply_mode == ReplyMode::Off {

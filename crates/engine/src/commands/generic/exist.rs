@@ -42,7 +42,10 @@ pub(super) const UNLINK: Command = Command {
 fn remove(cx: &mut WriteCx<'_>, _: Request<'_>) -> Outcome {
     let mut removed = 0;
     for i in 0..cx.keys.count() {
-        removed += i64::from(cx.keys.remove(i)?);
+        if cx.keys.remove(i)? {
+            removed += 1;
+            cx.notify_removed(i);
+        }
     }
     cx.out.integer(removed);
     Ok(())

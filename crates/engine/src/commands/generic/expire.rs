@@ -8,6 +8,7 @@
 
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
@@ -162,9 +163,11 @@ fn expire(
     }
     if at <= cx.env.now_ms {
         cx.keys.remove(0)?;
+        cx.notify_removed(0);
         cx.effects.replace([b"DEL".as_slice(), &args[1]]);
     } else {
         cx.keys.set_expiry(0, Some(at))?;
+        cx.notify(EventClasses::GENERIC, "expire", 0);
         let mut digits = itoa::Buffer::new();
         let at = digits.format(at).as_bytes();
         cx.effects.replace([b"PEXPIREAT".as_slice(), &args[1], at]);
@@ -191,6 +194,7 @@ fn persist(cx: &mut WriteCx<'_>, _: Request<'_>) -> Outcome {
     let expires = cx.keys.expires_at(0).is_some();
     if expires {
         cx.keys.set_expiry(0, None)?;
+        cx.notify(EventClasses::GENERIC, "persist", 0);
     }
     cx.out.integer(i64::from(expires));
     Ok(())

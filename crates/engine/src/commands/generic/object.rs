@@ -7,7 +7,7 @@
 use crate::error::CommandError;
 use crate::exec::{ReadCx, SessionCx};
 use crate::keyspace::{Str, Value};
-use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
+use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
 /// Redis keeps one object each for the integers below this.
@@ -34,7 +34,7 @@ const ON_KEY: Command = Command {
     arity: 3,
     flags: Flags::NO_TOUCH,
     categories: Categories::KEYSPACE,
-    keys: &[key(2).ro()],
+    keys: &[key(2).access(Access::RO.with(Access::UNMISSED))],
     args: &[Arg::key("key")],
     tips: &["nondeterministic_output"],
     ..Command::NEW

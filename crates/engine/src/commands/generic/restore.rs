@@ -8,6 +8,7 @@ use crate::exec::{Expiry, LATER_MIN, WriteCx};
 use crate::keyspace::access::CLOCK_MASK;
 use crate::keyspace::entry::INLINE_VALUE_MAX;
 use crate::serial::{self, Conditions, LoadError, Restored, read::Loaded};
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::int::parse_i64;
 use ochre_resp::Request;
@@ -71,7 +72,8 @@ fn restore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         seed: cx.env.hash_seed(),
     };
     // Building a large collection takes longer than others should wait for the key's stripe.
-    if args[3].len() >= LATER_MIN && args[3].first() != Some(&serial::TYPE_STRING) {
+    let large = args[3].len() >= LATER_MIN && args[3].first() != Some(&serial::TYPE_STRING);
+    if large && !cx.must_finish() {
         let payload = args[3].to_vec();
         cx.outside(Box::new(move || {
             let value = match unpack(&payload, &conditions) {
@@ -118,12 +120,17 @@ fn finish(cx: &mut WriteCx<'_>, value: Restored<'_>) -> Outcome {
     };
     if expires_at.is_some_and(|at| at <= cx.env.now_ms) {
         if cx.keys.remove(0)? {
+            cx.notify_removed(0);
             cx.effects.replace([b"DEL".as_slice(), &args[1]]);
         }
         cx.out.ok();
         return Ok(());
     }
+    let before = cx.keys.type_name(0);
     store(cx, value, expires_at.map_or(Expiry::Clear, Expiry::At))?;
+    cx.notify_new(0);
+    cx.notify(EventClasses::GENERIC, "restore", 0);
+    cx.notify_replaced(0, before);
     if let Some(clock) = options.clock(cx) {
         cx.keys.set_access_clock(0, clock);
     }

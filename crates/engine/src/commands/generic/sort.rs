@@ -14,12 +14,13 @@ mod options;
 mod order;
 mod pattern;
 
-use self::options::{Options, is_wide, store_key};
+use self::options::{Options, denied, is_wide, store_key};
 use self::order::{Elements, How, Reply, Sorted, Words, score};
 use self::pattern::Others;
 use crate::error::CommandError;
 use crate::exec::{Commit, Expiry, LaterStream, Out, Producer, ReadCx, WriteCx};
 use crate::keyspace::Value;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, KeySpec, Outcome, Run, key, unknown};
 use ochre_ds::list::{self, End, List, ListRef};
 use ochre_ds::set::{Set, SetRef};
@@ -74,6 +75,7 @@ pub(super) const SORT: Command = Command {
     categories: CATEGORIES,
     keys: &[key(1).read(), PATTERNS, STORED],
     wide: Some(is_wide),
+    beyond: Some(|args| denied(args, true)),
     args: &[
         KEY,
         BY,
@@ -97,6 +99,7 @@ pub(super) const SORT_RO: Command = Command {
     categories: CATEGORIES,
     keys: &[key(1).read(), PATTERNS],
     wide: Some(is_wide),
+    beyond: Some(|args| denied(args, false)),
     args: &[KEY, BY, LIMIT, GET, ORDER, SORTING],
     run: Run::Read(sort_ro),
     ..Command::NEW
@@ -221,7 +224,9 @@ fn store(cx: &mut WriteCx<'_>, list: List, chosen: bool) -> Outcome {
             cx.effects.replace(effect);
         }
     }
-    cx.keys.store_list(1, list, Expiry::Clear)?;
+    cx.storing(1, (EventClasses::LIST, "sortstore"), |keys| {
+        keys.store_list(1, list, Expiry::Clear).map(drop)
+    })?;
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())
 }

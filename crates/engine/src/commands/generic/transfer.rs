@@ -6,6 +6,7 @@
 
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::int::parse_i64;
 use ochre_resp::Request;
@@ -30,9 +31,20 @@ fn rename(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         return Err(CommandError::NO_SUCH_KEY);
     }
     if args[1] != args[2] {
-        cx.keys.relocate(0, 1)?;
+        give_name(cx)?;
     }
     cx.out.ok();
+    Ok(())
+}
+
+/// Moves the first key's value to the second key.
+fn give_name(cx: &mut WriteCx<'_>) -> Outcome {
+    let before = cx.keys.type_name(1);
+    cx.keys.relocate(0, 1)?;
+    cx.notify_new(1);
+    cx.notify(EventClasses::GENERIC, "rename_from", 0);
+    cx.notify(EventClasses::GENERIC, "rename_to", 1);
+    cx.notify_replaced(1, before);
     Ok(())
 }
 
@@ -59,7 +71,7 @@ fn renamenx(cx: &mut WriteCx<'_>, _: Request<'_>) -> Outcome {
     }
     let free = !cx.keys.exists(1);
     if free {
-        cx.keys.relocate(0, 1)?;
+        give_name(cx)?;
     }
     cx.out.integer(i64::from(free));
     Ok(())
@@ -123,14 +135,18 @@ fn copy(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         return Err(CommandError::SAME_OBJECT);
     }
     let to = if options.db.is_some() { 2 } else { 1 };
-    let value = if options.replace || !cx.keys.exists(to) {
+    let value = if cx.keys.exists(0) && (options.replace || !cx.keys.exists(to)) {
         cx.keys.duplicate(0)
     } else {
         None
     };
     let copied = value.is_some();
     if let Some(value) = value {
+        let before = cx.keys.type_name(to);
         cx.keys.put(to, value)?;
+        cx.notify_new(to);
+        cx.notify(EventClasses::GENERIC, "copy_to", to);
+        cx.notify_replaced(to, before);
     }
     cx.out.integer(i64::from(copied));
     Ok(())
@@ -163,6 +179,9 @@ fn move_key(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let moves = cx.keys.exists(0) && !cx.keys.exists(1);
     if moves {
         cx.keys.relocate(0, 1)?;
+        cx.notify_new(1);
+        cx.notify(EventClasses::GENERIC, "move_from", 0);
+        cx.notify(EventClasses::GENERIC, "move_to", 1);
     }
     cx.out.integer(i64::from(moves));
     Ok(())

@@ -4,6 +4,7 @@ use super::HASH;
 use super::set::set_one;
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Command, Flags, Outcome, Run, key};
 use ochre_ds::int::parse_i64;
 use ochre_ds::long_double::{LongDouble, LongDoubleError, add_text};
@@ -42,6 +43,7 @@ fn hincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         set_one(hash, &args[2], digits.format(sum).as_bytes(), &limits, seed)?;
         Ok((sum, 1))
     })?;
+    cx.notify(EventClasses::HASH, "hincrby", 0);
     cx.out.integer(sum);
     Ok(())
 }
@@ -77,6 +79,7 @@ fn hincrbyfloat(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         set_one(hash, &args[2], &sum, &limits, seed)?;
         Ok((sum, 1))
     })?;
+    cx.notify(EventClasses::HASH, "hincrbyfloat", 0);
     // Another machine's floating point might round otherwise.
     cx.effects
         .replace([b"HSET".as_slice(), &args[1], &args[2], &sum]);

@@ -4,6 +4,7 @@ use super::get::{AHEAD, reply_field};
 use super::{HASH, reply_count};
 use crate::error::CommandError;
 use crate::exec::{WriteCx, wrong_arity};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Command, Deprecation, Flags, Outcome, Run, key};
 use ochre_ds::hash::{Hash, Limits};
 use ochre_ds::int::parse_i64;
@@ -61,7 +62,7 @@ fn set_pairs(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str) -> Result<usiz
     }
     let (limits, seed) = (cx.env.hash_limits(), cx.env.hash_seed());
     let pairs = args.len() / 2 - 1;
-    cx.keys.edit_hash(0, |hash| {
+    let added = cx.keys.edit_hash(0, |hash| {
         hash.prepare(pairs, &limits, seed)?;
         let mut added = 0;
         for pair in 0..pairs {
@@ -74,7 +75,9 @@ fn set_pairs(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str) -> Result<usiz
             added += usize::from(new);
         }
         Ok((added, pairs as u64))
-    })
+    })?;
+    cx.notify(EventClasses::HASH, "hset", 0);
+    Ok(added)
 }
 
 pub(super) const HSETNX: Command = Command {
@@ -98,6 +101,9 @@ fn hsetnx(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         set_one(hash, &args[2], &args[3], &limits, seed)?;
         Ok((true, 1))
     })?;
+    if set {
+        cx.notify(EventClasses::HASH, "hset", 0);
+    }
     cx.out.integer(i64::from(set));
     Ok(())
 }
@@ -131,6 +137,9 @@ pub(super) const HDEL: Command = Command {
 
 fn hdel(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let removed = remove_fields(cx, args.tail(2))?;
+    if removed > 0 {
+        cx.notify_taken(EventClasses::HASH, "hdel", 0);
+    }
     reply_count(cx.out, removed);
     Ok(())
 }
@@ -195,6 +204,7 @@ fn hgetdel(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         Ok((removed, removed))
     })?;
     if removed > 0 {
+        cx.notify_taken(EventClasses::HASH, "hdel", 0);
         let deletion = [b"HDEL".as_slice(), &args[1]];
         cx.effects
             .replace(deletion.into_iter().chain(fields.iter()));

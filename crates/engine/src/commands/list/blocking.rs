@@ -5,8 +5,9 @@
 
 use super::pop::{self, mpop};
 use super::transfer::{self, HowMany};
-use super::{LEFT, RIGHT, end, popped, reply_element};
+use super::{LEFT, RIGHT, end, popped, popped_event, reply_element};
 use crate::exec::{Nothing, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{
     Access, Arg, Categories, Command, Deprecation, Flags, Group, Outcome, Run, numkeys,
 };
@@ -63,6 +64,7 @@ fn pop_first(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, effect: &[u8]) 
             list.pop(from, limits, |element| reply_element(out, element));
             Ok(((), 1))
         })?;
+        cx.notify_taken(EventClasses::LIST, popped_event(from), i);
         cx.effects.replace([effect, key]);
         return Ok(());
     }

@@ -8,6 +8,7 @@
 use super::{SEARCH_OUTSIDE_MIN, integer, place, range, reply_count, symmetric};
 use crate::error::CommandError;
 use crate::exec::{Commit, Expiry, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::list::{End, List};
 use ochre_resp::Request;
@@ -35,15 +36,20 @@ fn lset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         return Err(CommandError::NO_SUCH_KEY);
     }
     let (index, limits) = (integer(&args[2])?, cx.env.list_limits());
-    let done = cx.keys.edit_list(0, |list| {
+    let (done, reformed) = cx.keys.edit_list(0, |list| {
         let encoding = list.encoding();
         let at = place(index, list.len()).unwrap_or(usize::MAX);
         let done = list.set(at, &args[3], limits);
-        Ok((done, u64::from(done || list.encoding() != encoding)))
+        let reformed = list.encoding() != encoding;
+        Ok(((done, reformed), u64::from(done || reformed)))
     })?;
     if !done {
+        if reformed {
+            cx.keys.unnoticed(0);
+        }
         return Err(CommandError::INDEX_RANGE);
     }
+    cx.notify(EventClasses::LIST, "lset", 0);
     cx.out.ok();
     Ok(())
 }
@@ -113,8 +119,14 @@ fn insert(cx: &mut WriteCx<'_>, pivot: Option<usize>, after: bool, element: &[u8
         Ok((list.len(), u64::from(changed)))
     })?;
     match pivot {
-        Some(_) => reply_count(cx.out, len),
-        None => cx.out.integer(-1),
+        Some(_) => {
+            cx.notify(EventClasses::LIST, "linsert", 0);
+            reply_count(cx.out, len);
+        }
+        None => {
+            cx.keys.unnoticed(0);
+            cx.out.integer(-1);
+        }
     }
     Ok(())
 }
@@ -153,7 +165,7 @@ fn lrem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             let removed = list.remove_equal(&args[3], most, from, limits);
             Ok((removed, removed as u64))
         })?;
-        reply_count(cx.out, removed);
+        reply_removed(cx, removed);
         return Ok(());
     }
     let (searched, element) = (list.to_owned(), args[3].to_vec());
@@ -179,8 +191,15 @@ fn store_rest(
     if removed > 0 {
         cx.keys.store_list(0, rest, Expiry::Keep)?;
     }
-    reply_count(cx.out, removed);
+    reply_removed(cx, removed);
     Ok(true)
+}
+
+fn reply_removed(cx: &mut WriteCx<'_>, removed: usize) {
+    if removed > 0 {
+        cx.notify_taken(EventClasses::LIST, "lrem", 0);
+    }
+    reply_count(cx.out, removed);
 }
 
 pub(super) const LTRIM: Command = Command {
@@ -206,6 +225,9 @@ fn ltrim(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             Ok((list.trim(keep, limits), gone))
         })?;
         cx.keys.drop_later(removed);
+        // compat: a list of which nothing is removed is changed to those who watch it.
+        cx.keys.touched(0);
+        cx.notify_taken(EventClasses::LIST, "ltrim", 0);
     }
     cx.out.ok();
     Ok(())

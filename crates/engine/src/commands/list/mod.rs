@@ -68,6 +68,22 @@ const fn added_to(index: usize) -> KeySpec {
     key(index).access(Access::RW.with(Access::INSERT))
 }
 
+/// The event of elements that were added.
+fn pushed(end: End) -> &'static str {
+    match end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    }
+}
+
+/// The event of elements that were taken.
+fn popped_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
+}
+
 /// LEFT or RIGHT.
 fn end(word: &[u8]) -> Result<End, CommandError> {
     if word.eq_ignore_ascii_case(b"LEFT") {

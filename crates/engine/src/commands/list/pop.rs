@@ -3,9 +3,10 @@
 //! Invariant: many elements are sent from a snapshot after the locks are released, and their memory is freed
 //! in the background.
 
-use super::{LEFT, RIGHT, end, popped, reply_element, reply_elements};
+use super::{LEFT, RIGHT, end, popped, popped_event, reply_element, reply_elements};
 use crate::error::CommandError;
 use crate::exec::{WriteCx, wrong_arity};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, numkeys};
 use ochre_ds::int::parse_i64;
 use ochre_ds::list::End;
@@ -75,7 +76,9 @@ fn pop_one(cx: &mut WriteCx<'_>, from: End) -> Outcome {
     cx.keys.edit_list(0, |list| {
         list.pop(from, limits, |element| reply_element(out, element));
         Ok(((), 1))
-    })
+    })?;
+    cx.notify_taken(EventClasses::LIST, popped_event(from), 0);
+    Ok(())
 }
 
 /// Removes up to `count` elements, at least one, of the list at key `i`, which exists, and replies with
@@ -103,6 +106,7 @@ fn pop_many(
         .keys
         .edit_list(i, |list| Ok((list.trim(keep, limits), count as u64)))?;
     cx.keys.drop_later(removed);
+    cx.notify_taken(EventClasses::LIST, popped_event(from), i);
     Ok(count)
 }
 

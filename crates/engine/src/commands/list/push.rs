@@ -3,8 +3,9 @@
 //! Invariant: the elements of one request are counted together before the first is added, as Redis does to
 //! choose the encoding.
 
-use super::{added_to, reply_count};
+use super::{added_to, pushed, reply_count};
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_ds::list::End;
 use ochre_resp::Request;
@@ -70,6 +71,7 @@ fn push(cx: &mut WriteCx<'_>, args: Request<'_>, end: End) -> Outcome {
         list.push(end, args.iter().skip(2), limits);
         Ok((list.len(), added))
     })?;
+    cx.notify(EventClasses::LIST, pushed(end), 0);
     reply_count(cx.out, len);
     Ok(())
 }

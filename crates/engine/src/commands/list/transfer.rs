@@ -3,9 +3,10 @@
 //! Invariant: an element is added to the destination before it is removed from the source, so a move that fails
 //! for want of memory loses nothing.
 
-use super::{LEFT, RIGHT, added_to, end, popped, reply_element};
+use super::{LEFT, RIGHT, added_to, end, popped, popped_event, pushed, reply_element};
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Deprecation, Flags, Group, Outcome, Run};
 use ochre_ds::int::parse_i64;
 use ochre_ds::list::{End, List};
@@ -64,10 +65,12 @@ pub(super) fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: E
     let limits = cx.env.list_limits();
     let out = &mut *cx.out;
     if args[1] == args[2] {
-        return cx.keys.edit_list(0, |list| {
+        cx.keys.edit_list(0, |list| {
             list.rotate(from, to, limits, |element| reply_element(out, element));
             Ok(((), 1))
-        });
+        })?;
+        notify(cx, from, to);
+        return Ok(());
     }
     let Some(moved) = cx.keys.list(0)?.and_then(|list| match from {
         End::Front => list.get(0).map(Moved::of),
@@ -83,7 +86,15 @@ pub(super) fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: E
     cx.keys.edit_list(0, |list| {
         list.pop(from, limits, |_| ());
         Ok(((), 1))
-    })
+    })?;
+    notify(cx, from, to);
+    Ok(())
+}
+
+/// Raises that elements went from the first key's list to the second's.
+fn notify(cx: &mut WriteCx<'_>, from: End, to: End) {
+    cx.notify(EventClasses::LIST, pushed(to), 1);
+    cx.notify_taken(EventClasses::LIST, popped_event(from), 0);
 }
 
 /// An element on its way from one list to another.
@@ -252,6 +263,7 @@ pub(super) fn move_many(
             Ok((removed, count as u64))
         })?;
         cx.keys.drop_later(removed);
+        notify(cx, from, to);
         return Ok(());
     }
     cx.keys.edit_list(1, |list| {
@@ -262,5 +274,6 @@ pub(super) fn move_many(
         .keys
         .edit_list(0, |list| Ok((list.trim(keep, limits), count as u64)))?;
     cx.keys.drop_later(removed);
+    notify(cx, from, to);
     Ok(())
 }

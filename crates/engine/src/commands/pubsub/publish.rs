@@ -2,7 +2,7 @@
 
 use super::ALWAYS;
 use crate::exec::SessionCx;
-use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
+use crate::spec::{Access, Arg, Categories, Channels, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
 pub(super) const PUBLISH: Command = Command {
@@ -14,6 +14,7 @@ pub(super) const PUBLISH: Command = Command {
     arity: 3,
     flags: ALWAYS.with(Flags::FAST).with(Flags::WITH_WRITES),
     categories: Categories::PUBSUB,
+    channels: Channels::First,
     args: &[Arg::string("channel"), Arg::string("message")],
     run: Run::Session(publish),
     ..Command::NEW

@@ -2,7 +2,7 @@
 
 use super::ALWAYS;
 use crate::exec::{Kind, SessionCx};
-use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
+use crate::spec::{Access, Arg, Categories, Channels, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
 /// What all six have in common; a connection that listens may always change what it listens to.
@@ -19,6 +19,7 @@ pub(super) const SUBSCRIBE: Command = Command {
     name: "subscribe",
     summary: "Listens to channels.",
     complexity: "O(N) where N is the number of channels to subscribe to.",
+    channels: Channels::All,
     args: &[Arg::string("channel").multiple()],
     run: Run::Session(|cx, args| subscribe(cx, args, Kind::Channel, b"subscribe")),
     ..COMMON
@@ -28,6 +29,7 @@ pub(super) const PSUBSCRIBE: Command = Command {
     name: "psubscribe",
     summary: "Listens to all channels that fit patterns.",
     complexity: "O(N) where N is the number of patterns to subscribe to.",
+    channels: Channels::Patterns,
     args: &[Arg::pattern("pattern").multiple()],
     run: Run::Session(|cx, args| subscribe(cx, args, Kind::Pattern, b"psubscribe")),
     ..COMMON
@@ -39,6 +41,7 @@ pub(super) const SSUBSCRIBE: Command = Command {
     since: "7.0.0",
     complexity: "O(N) where N is the number of shard channels to subscribe to.",
     keys: &[key(1).to(-1, 1).access(Access::NOT_KEY)],
+    channels: Channels::All,
     args: &[Arg::string("shardchannel").multiple()],
     run: Run::Session(|cx, args| subscribe(cx, args, Kind::Shard, b"ssubscribe")),
     ..COMMON

@@ -98,6 +98,8 @@ fn set(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         .set(&pairs, origin, &*engine.apply)
         .map_err(|e| CommandError::config_set(&e))?;
     engine.settings_changed(&cx.stripes);
+    // The default user's password may be another one: the next request of this batch sees it.
+    cx.session.refresh_rules(engine);
     cx.out.ok();
     Ok(())
 }
@@ -121,8 +123,12 @@ fn rewrite_file(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     }
     let failed = |e: std::io::Error| CommandError::config_rewrite(&e);
     let old = file.read().map_err(failed)?;
-    let new = String::from_utf8(rewrite(&engine.settings, old.as_bytes()))
-        .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
+    let new = String::from_utf8(rewrite(
+        &engine.settings,
+        &engine.user_lines(),
+        old.as_bytes(),
+    ))
+    .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
     file.write(&new).map_err(failed)?;
     cx.out.ok();
     Ok(())

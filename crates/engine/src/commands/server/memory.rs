@@ -2,7 +2,7 @@
 
 use crate::error::CommandError;
 use crate::exec::{Out, ReadCx, SessionCx};
-use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, help, key};
+use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, help, key};
 use ochre_resp::Request;
 
 use super::info::{MemoryFacts, ratio};
@@ -39,7 +39,7 @@ const USAGE: Command = Command {
     arity: -3,
     flags: Flags::NO_TOUCH.with(Flags::NO_STATS),
     categories: Categories::NONE,
-    keys: &[key(2).ro()],
+    keys: &[key(2).access(Access::RO.with(Access::UNMISSED))],
     args: &[
         Arg::key("key"),
         Arg::integer("count").token("SAMPLES").optional(),

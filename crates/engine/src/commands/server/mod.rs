@@ -1,5 +1,6 @@
 //! Server commands: introspection, settings, statistics, flushing, diagnostics.
 
+mod acl;
 mod command;
 mod config;
 mod debug;
@@ -17,6 +18,7 @@ use crate::spec::Command;
 
 /// The family's commands.
 pub const COMMANDS: &[Command] = &[
+    acl::ACL,
     command::COMMAND,
     config::CONFIG,
     debug::DEBUG,

@@ -3,6 +3,7 @@
 use super::SET;
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Command, Flags, Outcome, Run, key};
 use ochre_ds::set::{Set, SetRef};
 use ochre_resp::Request;
@@ -27,7 +28,7 @@ pub(super) const SADD: Command = Command {
 fn sadd(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let (limits, seed) = (cx.env.set_limits(), cx.env.hash_seed());
     let members = args.tail(2);
-    let added = cx.keys.edit_set(0, |set| {
+    let (added, reformed) = cx.keys.edit_set(0, |set| {
         let form = set.encoding();
         set.prepare(&args[2], members.len(), limits, seed)?;
         let mut added = 0;
@@ -37,9 +38,15 @@ fn sadd(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         });
         // A set that only took another form changed too, for it must be kept. What was added before
         // the table was full stays.
-        let changes = added.max(u64::from(set.encoding() != form && !set.is_empty()));
-        Ok((outcome.map(|()| added), changes))
+        let reformed = set.encoding() != form && !set.is_empty();
+        let changes = added.max(u64::from(reformed));
+        Ok((outcome.map(|()| (added, reformed)), changes))
     })??;
+    match (added, reformed) {
+        (1.., _) => cx.notify(EventClasses::SET, "sadd", 0),
+        (0, true) => cx.keys.unnoticed(0),
+        (0, false) => {}
+    }
     cx.out.integer(i64::try_from(added).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -87,6 +94,9 @@ fn srem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         })?;
         Ok((removed, removed))
     })?;
+    if removed > 0 {
+        cx.notify_taken(EventClasses::SET, "srem", 0);
+    }
     cx.out.integer(i64::try_from(removed).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -125,15 +135,20 @@ fn smove(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         return Ok(());
     }
     // Added first, which is what can fail.
-    cx.keys.edit_set(1, |to| {
+    let added = cx.keys.edit_set(1, |to| {
         to.prepare(member, 1, limits, seed)?;
         let added = to.add(member, limits, seed)?;
-        Ok(((), u64::from(added)))
+        Ok((added, u64::from(added)))
     })?;
     cx.keys.edit_set(0, |from| {
         let removed = from.remove(member);
         Ok(((), u64::from(removed)))
-    })
+    })?;
+    cx.notify_taken(EventClasses::SET, "srem", 0);
+    if added {
+        cx.notify(EventClasses::SET, "sadd", 1);
+    }
+    Ok(())
 }
 
 /// The sets of keys `from` on, absent ones as empty.

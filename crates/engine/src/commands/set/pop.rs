@@ -10,6 +10,7 @@ use super::members::{Whole, reply_all};
 use super::{PIECE, SET, reply_member};
 use crate::error::CommandError;
 use crate::exec::{Commit, Expiry, Out, Producer, STREAM_MIN, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Command, Flags, Outcome, Run, key};
 use ochre_ds::dict::{Cursor, Dict};
 use ochre_ds::int::parse_i64;
@@ -89,6 +90,7 @@ fn pop_one(cx: &mut WriteCx<'_>, key: &[u8]) -> Outcome {
     })?;
     match popped {
         Some(member) => {
+            cx.notify_taken(EventClasses::SET, "spop", 0);
             cx.effects.replace([b"SREM", key, &member[..]]);
             cx.out.bulk(&member);
         }
@@ -103,6 +105,7 @@ fn pop_all(cx: &mut WriteCx<'_>, key: &[u8]) -> Outcome {
     let members = set.len() as u64;
     cx.keys.remove(0)?;
     cx.keys.count_changes(members.saturating_sub(1));
+    cx.notify_taken(EventClasses::SET, "spop", 0);
     cx.effects.replace([b"DEL", key]);
     cx.out.set(set.len());
     match Whole::of(set.view()) {
@@ -144,6 +147,7 @@ fn pop_to(cx: &mut WriteCx<'_>, key: &[u8], rest: Set) -> Outcome {
         }
     }
     cx.keys.count_changes((popped as u64).saturating_sub(1));
+    cx.notify(EventClasses::SET, "spop", 0);
     Ok(())
 }
 
@@ -186,6 +190,7 @@ fn pop_some(cx: &mut WriteCx<'_>, key: &[u8], count: usize, mut random: Random) 
         })?;
         Ok(((), count as u64))
     })?;
+    cx.notify(EventClasses::SET, "spop", 0);
     if let Some(removal) = removal {
         removal.journal(cx);
     }
@@ -217,6 +222,7 @@ fn pop_of_copy(
             outcome?;
             cx.keys.store_set(0, rest, Expiry::Keep)?;
             cx.keys.count_changes((count as u64).saturating_sub(1));
+            cx.notify(EventClasses::SET, "spop", 0);
             removal.journal(cx);
             cx.out.raw(reply.as_slice().unwrap_or_default());
         }

@@ -9,6 +9,7 @@ use super::change::sets_of;
 use super::{SET, reply_count};
 use crate::error::CommandError;
 use crate::exec::{Commit, Expiry, OUTSIDE_MIN, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Command, Flags, Outcome, Run, key};
 use ochre_ds::dict::Full;
 use ochre_ds::set::{Making, Set, SetRef};
@@ -27,7 +28,7 @@ pub(super) const SINTERSTORE: Command = Command {
         Arg::key("destination"),
         Arg::key("key").of_spec(1).multiple(),
     ],
-    run: Run::Write(|cx, _| store(cx, Making::intersection)),
+    run: Run::Write(|cx, _| store(cx, Making::intersection, SINTERSTORE.name)),
     ..SET
 };
 
@@ -35,7 +36,7 @@ pub(super) const SUNIONSTORE: Command = Command {
     name: "sunionstore",
     summary: "Stores the members of several sets together.",
     complexity: "O(N) where N is the number of members of all sets.",
-    run: Run::Write(|cx, _| store(cx, Making::union)),
+    run: Run::Write(|cx, _| store(cx, Making::union, SUNIONSTORE.name)),
     ..SINTERSTORE
 };
 
@@ -43,11 +44,11 @@ pub(super) const SDIFFSTORE: Command = Command {
     name: "sdiffstore",
     summary: "Stores the members of a set that others do not have.",
     complexity: "O(N) where N is the number of members of all sets.",
-    run: Run::Write(|cx, _| store(cx, Making::difference)),
+    run: Run::Write(|cx, _| store(cx, Making::difference, SDIFFSTORE.name)),
     ..SINTERSTORE
 };
 
-fn store(cx: &mut WriteCx<'_>, make: Make) -> Outcome {
+fn store(cx: &mut WriteCx<'_>, make: Make, event: &'static str) -> Outcome {
     let making = Making {
         limits: cx.env.set_limits(),
         seed: cx.env.hash_seed(),
@@ -56,32 +57,34 @@ fn store(cx: &mut WriteCx<'_>, make: Make) -> Outcome {
     let total: usize = sets.iter().map(|s| s.len()).sum();
     if total < OUTSIDE_MIN || cx.must_finish() {
         let result = make(making, &sets)?;
-        return finish(cx, result);
+        return finish(cx, result, event);
     }
     let sets: Vec<Set> = sets.into_iter().map(SetRef::to_owned).collect();
     cx.outside(Box::new(move || {
         let views: Vec<_> = sets.iter().map(Set::view).collect();
         let result = make(making, &views);
-        commit(sets, result)
+        commit(sets, result, event)
     }));
     Ok(())
 }
 
 /// Stores a result if the inputs are still the same.
-fn commit(sets: Vec<Set>, result: Result<Set, Full>) -> Commit {
+fn commit(sets: Vec<Set>, result: Result<Set, Full>, event: &'static str) -> Commit {
     Box::new(move |cx| {
         let now = sets_of(cx.keys.count(), 1, |i| cx.keys.set(i))?;
         let same = now.len() == sets.len() && now.iter().zip(&sets).all(|(a, b)| a.same(b));
         if same {
-            finish(cx, result?)?;
+            finish(cx, result?, event)?;
         }
         Ok(same)
     })
 }
 
-fn finish(cx: &mut WriteCx<'_>, result: Set) -> Result<(), CommandError> {
+fn finish(cx: &mut WriteCx<'_>, result: Set, event: &'static str) -> Result<(), CommandError> {
     let len = result.len();
-    cx.keys.store_set(0, result, Expiry::Clear)?;
+    cx.storing(0, (EventClasses::SET, event), |keys| {
+        keys.store_set(0, result, Expiry::Clear).map(drop)
+    })?;
     reply_count(cx.out, len);
     Ok(())
 }

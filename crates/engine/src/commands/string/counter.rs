@@ -11,6 +11,7 @@ use super::set::journal_set;
 use crate::error::CommandError;
 use crate::exec::{Expiry, WriteCx};
 use crate::keyspace::Str;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, KeySpec, Outcome, Run, key};
 use ochre_ds::int::parse_i64;
 use ochre_ds::long_double::{LongDoubleError, add_text};
@@ -107,6 +108,7 @@ fn add(cx: &mut WriteCx<'_>, delta: i64) -> Outcome {
         .checked_add(delta)
         .ok_or(CommandError::OVERFLOW)?;
     cx.keys.set_int(0, sum, Expiry::Keep)?;
+    cx.notify(EventClasses::STRING, "incrby", 0);
     cx.out.integer(sum);
     Ok(())
 }
@@ -131,6 +133,7 @@ fn incrbyfloat(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         }
     })?;
     cx.keys.set_text(0, &sum, Expiry::Keep)?;
+    cx.notify(EventClasses::STRING, "incrbyfloat", 0);
     journal_set(cx, args, &sum, Expiry::Keep);
     cx.out.bulk(&sum);
     Ok(())

@@ -152,6 +152,9 @@ fn delex(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         }
     };
     let removed = wanted && cx.keys.remove(0)?;
+    if removed {
+        cx.notify_removed(0);
+    }
     cx.effects.replace([b"DEL".as_slice(), &args[1]]);
     cx.out.integer(i64::from(removed));
     Ok(())

@@ -7,6 +7,7 @@
 use super::set::checked_len;
 use crate::error::CommandError;
 use crate::exec::{Expiry, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::int::parse_i64;
 use ochre_resp::Request;
@@ -39,6 +40,7 @@ fn append(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             len
         }
     };
+    cx.notify(EventClasses::STRING, "append", 0);
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -72,6 +74,7 @@ fn setrange(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         let end = checked_len(offset, part.len(), cx.env.bulk_max())?;
         len = len.max(end);
         cx.keys.string_mut(0, len)?[offset..end].copy_from_slice(part);
+        cx.notify(EventClasses::STRING, "setrange", 0);
     }
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())

@@ -6,6 +6,7 @@
 
 use super::options::{Accepts, EXPIRATION_OR_PERSIST, Lifetime, Options};
 use crate::exec::{WriteCx, reply_string};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
@@ -25,11 +26,13 @@ pub(super) const GETDEL: Command = Command {
 
 fn getdel(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let Some(value) = cx.keys.string(0)? else {
+        cx.notify_miss(0);
         cx.out.null();
         return Ok(());
     };
     reply_string(cx.out, value);
     cx.keys.remove(0)?;
+    cx.notify_removed(0);
     cx.effects.replace([b"DEL".as_slice(), &args[1]]);
     Ok(())
 }
@@ -53,6 +56,7 @@ pub(super) const GETEX: Command = Command {
 fn getex(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let lifetime = Options::parse(args, 2, Accepts::Getex)?.lifetime;
     let Some(value) = cx.keys.string(0)? else {
+        cx.notify_miss(0);
         cx.out.null();
         return Ok(());
     };
@@ -65,16 +69,19 @@ fn getex(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     match (lifetime, until) {
         (_, Some(at)) if at <= cx.env.now_ms => {
             cx.keys.remove(0)?;
+            cx.notify_removed(0);
             cx.effects.replace([b"DEL".as_slice(), key]);
         }
         (_, Some(at)) => {
             cx.keys.set_expiry(0, Some(at))?;
+            cx.notify(EventClasses::GENERIC, "expire", 0);
             let mut digits = itoa::Buffer::new();
             let at = digits.format(at).as_bytes();
             cx.effects.replace([b"PEXPIREAT".as_slice(), key, at]);
         }
         (Lifetime::Persist, None) if cx.keys.expires_at(0).is_some() => {
             cx.keys.set_expiry(0, None)?;
+            cx.notify(EventClasses::GENERIC, "persist", 0);
             cx.effects.replace([b"PERSIST".as_slice(), key]);
         }
         _ => {}

@@ -11,10 +11,11 @@
 
 use super::counter::{COUNTED, integer};
 use super::options::{EXPIRATION_OR_PERSIST, Lifetime};
-use super::set::{journal_set, removed_as_passed};
+use super::set::journal_set;
 use crate::error::CommandError;
 use crate::exec::{Expiry, Out, WriteCx};
 use crate::keyspace::Str;
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_ds::int::parse_i64;
 use ochre_ds::long_double::LongDouble;
@@ -154,7 +155,9 @@ fn add_integer(
     let new = i64::try_from(bounded).map_err(|_| CommandError::OVERFLOW)?;
     let applied = new.checked_sub(old).ok_or(CommandError::APPLIED_OVERFLOW)?;
     if !removed_as_passed(cx, args, expiry)? {
+        let had_expiry = cx.keys.expires_at(0).is_some();
         cx.keys.set_int(0, new, expiry)?;
+        notify(cx, "incrby", expiry, had_expiry);
         journal_set(cx, args, itoa::Buffer::new().format(new).as_bytes(), expiry);
     }
     cx.out.array(2);
@@ -209,13 +212,44 @@ fn add_float(
     }
     let text = new.to_text();
     if !removed_as_passed(cx, args, expiry)? {
+        let had_expiry = cx.keys.expires_at(0).is_some();
         cx.keys.set_text(0, &text, expiry)?;
+        notify(cx, "incrbyfloat", expiry, had_expiry);
         journal_set(cx, args, &text, expiry);
     }
     cx.out.array(2);
     float(cx.out, &text);
     float(cx.out, &applied.to_text());
     Ok(())
+}
+
+/// Removes the request's only key if it is to expire at a time that has passed. Whether that is so.
+///
+/// # Errors
+/// Only for an undeclared key.
+fn removed_as_passed(
+    cx: &mut WriteCx<'_>,
+    args: Request<'_>,
+    expiry: Expiry,
+) -> Result<bool, CommandError> {
+    let passed = matches!(expiry, Expiry::At(at) if at <= cx.env.now_ms);
+    if passed {
+        if cx.keys.remove(0)? {
+            cx.notify_removed(0);
+        }
+        cx.effects.replace([b"DEL".as_slice(), &args[1]]);
+    }
+    Ok(passed)
+}
+
+/// Raises what the request did to its only key.
+fn notify(cx: &mut WriteCx<'_>, event: &'static str, expiry: Expiry, had_expiry: bool) {
+    cx.notify(EventClasses::STRING, event, 0);
+    match expiry {
+        Expiry::At(_) => cx.notify(EventClasses::GENERIC, "expire", 0),
+        Expiry::Clear if had_expiry => cx.notify(EventClasses::GENERIC, "persist", 0),
+        Expiry::Clear | Expiry::Keep => {}
+    }
 }
 
 /// A number by its text: a double in RESP3, where going through `f64` would lose digits.

@@ -100,7 +100,9 @@ fn lcs(cx: &mut ReadCx<'_>, args: Request<'_>) -> Outcome {
         Ok(value) => Ok(Text::of(value)),
         Err(_) => Err(CommandError::LCS_TYPE),
     };
-    let (a, b) = (text(0)?, text(1)?);
+    // Both are looked for before either is judged.
+    let (a, b) = (text(0), text(1));
+    let (a, b) = (a?, b?);
     let wanted = Wanted::parse(args)?;
     let limit = u64::try_from(cx.env.bulk_max()).unwrap_or(u64::MAX);
     let cells = a.as_slice().len().saturating_mul(b.as_slice().len());

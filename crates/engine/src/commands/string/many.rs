@@ -5,8 +5,10 @@
 //! - A key named twice gets the last of its values.
 
 use super::options::{Accepts, Condition, EXPIRATION_OR_KEEP, Options};
+use super::set::{SET_EVENT, expire_at_once};
 use crate::error::CommandError;
 use crate::exec::{Expiry, ReadCx, WriteCx, reply_string, wrong_arity};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key, numkeys};
 use ochre_ds::int::parse_i64;
 use ochre_resp::Request;
@@ -72,7 +74,11 @@ fn mset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 /// Sets every key; the first value is argument `first`, and every second one from there is a value.
 fn set_all(cx: &mut WriteCx<'_>, args: Request<'_>, first: usize, expiry: Expiry) -> Outcome {
     for i in 0..cx.keys.count() {
-        cx.keys.set_string(i, &args[first + 2 * i], expiry)?;
+        let value = &args[first + 2 * i];
+        cx.storing(i, SET_EVENT, |keys| keys.set_string(i, value, expiry))?;
+        if matches!(expiry, Expiry::At(_)) {
+            cx.notify(EventClasses::GENERIC, "expire", i);
+        }
     }
     Ok(())
 }
@@ -158,8 +164,9 @@ fn set_all_until(cx: &mut WriteCx<'_>, args: Request<'_>, expiry: Expiry) -> Out
     let keys = (0..count).map(|i| &args[2 + 2 * i]);
     match expiry {
         Expiry::At(at) if at <= cx.env.now_ms => {
+            set_all(cx, args, 3, expiry)?;
             for i in 0..count {
-                cx.keys.remove(i)?;
+                expire_at_once(cx, i)?;
             }
             cx.effects
                 .replace(std::iter::once(b"DEL".as_slice()).chain(keys));

@@ -1,16 +1,20 @@
 //! Setting whole values: SET and the older commands that are special cases of it.
 //!
 //! Invariants
-//! - A deadline that has passed removes the key instead of storing a value that nobody could read.
+//! - A value whose deadline has passed is removed as soon as it is stored: nobody can read it.
 //! - What is journalled names an absolute deadline and no condition.
 //!
 //! Cost: SET without options is one overwrite; nothing is parsed.
 
 use super::options::{Accepts, Condition, Deadline, Options};
 use crate::error::CommandError;
-use crate::exec::{Expiry, WriteCx, reply_string};
+use crate::exec::{Counter, Expiry, WriteCx, reply_string};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Deprecation, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
+
+/// The event of a string that was stored whole.
+pub(super) const SET_EVENT: (EventClasses, &str) = (EventClasses::STRING, "set");
 
 /// SET reads the old value only for GET and for conditions on it.
 fn set_access(args: Request<'_>) -> Access {
@@ -88,7 +92,9 @@ fn set(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if args.len() > 3 {
         return set_with(cx, args);
     }
-    cx.keys.set_string(0, &args[2], Expiry::Clear)?;
+    cx.storing(0, SET_EVENT, |keys| {
+        keys.set_string(0, &args[2], Expiry::Clear)
+    })?;
     cx.out.ok();
     Ok(())
 }
@@ -100,7 +106,10 @@ fn set_with(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if options.get {
         match cx.keys.string(0)? {
             Some(old) => reply_string(cx.out, old),
-            None => cx.out.null(),
+            None => {
+                cx.notify_miss(0);
+                cx.out.null();
+            }
         }
     }
     let met = match options.condition {
@@ -122,28 +131,29 @@ fn set_with(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 
 /// Stores `value` at the request's only key and journals it as a plain SET.
 fn store(cx: &mut WriteCx<'_>, args: Request<'_>, value: &[u8], expiry: Expiry) -> Outcome {
-    if !removed_as_passed(cx, args, expiry)? {
-        cx.keys.set_string(0, value, expiry)?;
-        journal_set(cx, args, value, expiry);
+    cx.storing(0, SET_EVENT, |keys| keys.set_string(0, value, expiry))?;
+    if let Expiry::At(at) = expiry {
+        cx.notify(EventClasses::GENERIC, "expire", 0);
+        if at <= cx.env.now_ms {
+            cx.effects.replace([b"DEL".as_slice(), &args[1]]);
+            return expire_at_once(cx, 0);
+        }
     }
+    journal_set(cx, args, value, expiry);
     Ok(())
 }
 
-/// Removes the request's only key if it is to expire at a time that has passed. Whether that is so.
+/// Removes key `i`, which was stored with a deadline that has passed. Both together are one change.
 ///
 /// # Errors
 /// Only for an undeclared key.
-pub(super) fn removed_as_passed(
-    cx: &mut WriteCx<'_>,
-    args: Request<'_>,
-    expiry: Expiry,
-) -> Result<bool, CommandError> {
-    let passed = matches!(expiry, Expiry::At(at) if at <= cx.env.now_ms);
-    if passed {
-        cx.keys.remove(0)?;
-        cx.effects.replace([b"DEL".as_slice(), &args[1]]);
+pub(super) fn expire_at_once(cx: &mut WriteCx<'_>, i: usize) -> Outcome {
+    if cx.keys.remove(i)? {
+        cx.keys.changes -= 1;
+        cx.env.engine.stats.add(Counter::ExpiredKeys, 1);
+        cx.notify(EventClasses::EXPIRED, "expired", i);
     }
-    Ok(passed)
+    Ok(())
 }
 
 /// Has a plain SET of the request's only key replayed instead of the request.
@@ -248,6 +258,7 @@ fn setnx(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let absent = !cx.keys.exists(0);
     if absent {
         cx.keys.set_string(0, &args[2], Expiry::Clear)?;
+        cx.notify(EventClasses::STRING, "set", 0);
     }
     cx.out.integer(i64::from(absent));
     Ok(())
@@ -273,7 +284,10 @@ pub(super) const GETSET: Command = Command {
 fn getset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     match cx.keys.string(0)? {
         Some(old) => reply_string(cx.out, old),
-        None => cx.out.null(),
+        None => {
+            cx.notify_miss(0);
+            cx.out.null();
+        }
     }
     store(cx, args, &args[2], Expiry::Clear)
 }

@@ -2,6 +2,7 @@
 
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_ds::float::parse_double;
 use ochre_ds::zset::Zset;
@@ -111,11 +112,16 @@ impl Options {
     }
 }
 
+/// The event of a member whose score something was added to.
+const INCREMENTED: &str = "zincr";
+
 /// What became of the members.
 #[derive(Default)]
 struct Done {
     added: u64,
     updated: u64,
+    /// The set took another form.
+    reformed: bool,
     /// The last member's new score, if it was not refused.
     score: Option<f64>,
 }
@@ -159,9 +165,20 @@ fn zadd(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         }
         // A new form alone must be kept, too: the number of members given decides it, not that of new ones.
         let reformed = u64::from(zset.encoding() != form);
+        done.reformed = reformed > 0;
         let changes = (done.added + done.updated).max(reformed);
         Ok((done, changes))
     })?;
+    if done.added + done.updated > 0 {
+        let event = if options.increment {
+            INCREMENTED
+        } else {
+            "zadd"
+        };
+        cx.notify(EventClasses::ZSET, event, 0);
+    } else if done.reformed {
+        cx.keys.unnoticed(0);
+    }
     if options.increment {
         match done.score {
             Some(score) => cx.out.double(score),
@@ -197,7 +214,7 @@ pub(super) const ZINCRBY: Command = Command {
 fn zincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let increment = parse_double(&args[2]).ok_or(CommandError::NOT_FLOAT)?;
     let (limits, seed) = (cx.env.zset_limits(), cx.env.hash_seed());
-    let score = cx.keys.edit_zset(0, |zset: &mut Zset| {
+    let (score, changed) = cx.keys.edit_zset(0, |zset: &mut Zset| {
         let old = zset.view().score(&args[3]);
         let score = old.map_or(increment, |old| old + increment);
         if score.is_nan() {
@@ -207,8 +224,12 @@ fn zincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             .map_err(|_| CommandError::FULL)?;
         zset.insert(&args[3], score, limits, seed)
             .map_err(|_| CommandError::FULL)?;
-        Ok((score, u64::from(old != Some(score))))
+        let changed = old != Some(score);
+        Ok(((score, changed), u64::from(changed)))
     })?;
+    if changed {
+        cx.notify(EventClasses::ZSET, INCREMENTED, 0);
+    }
     cx.out.double(score);
     Ok(())
 }

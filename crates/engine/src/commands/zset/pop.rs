@@ -4,6 +4,7 @@ use super::remove::remove_ranks;
 use super::reply::{self, Part, Rest};
 use crate::error::CommandError;
 use crate::exec::{STREAM_MIN, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key, numkeys};
 use ochre_ds::int::parse_i64;
 use ochre_resp::{Protocol, Request};
@@ -77,7 +78,9 @@ fn take(cx: &mut WriteCx<'_>, i: usize, count: usize, highest: bool, flat: bool)
         };
         let rest = Rest::new(zset.to_owned(), part);
         cx.stream(Box::new(rest));
-        return cx.keys.remove(i).map(|_| ());
+        cx.keys.remove(i)?;
+        notify(cx, i, highest);
+        return Ok(());
     }
     for (member, score) in zset.range(ranks.clone(), highest) {
         if !flat {
@@ -86,7 +89,15 @@ fn take(cx: &mut WriteCx<'_>, i: usize, count: usize, highest: bool, flat: bool)
         reply::member(cx.out, &member);
         cx.out.double(score);
     }
-    remove_ranks(cx, i, ranks, len)
+    remove_ranks(cx, i, ranks, len)?;
+    notify(cx, i, highest);
+    Ok(())
+}
+
+/// Raises that members of the set at key `i` were taken.
+fn notify(cx: &mut WriteCx<'_>, i: usize, highest: bool) {
+    let event = if highest { "zpopmax" } else { "zpopmin" };
+    cx.notify_taken(EventClasses::ZSET, event, i);
 }
 
 pub(super) const ZMPOP: Command = Command {
@@ -147,11 +158,7 @@ pub(super) fn mpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Result<bool, Comm
         if cx.keys.zset(i)?.is_some() {
             cx.out.array(2);
             cx.out.bulk(&args[2 + i]);
-            let (count, key) = (count.unwrap_or(1), &args[2 + i]);
-            let name: &[u8] = if highest { b"ZPOPMAX" } else { b"ZPOPMIN" };
-            cx.effects
-                .replace([name, key, itoa::Buffer::new().format(count).as_bytes()]);
-            take(cx, i, count, highest, false)?;
+            take(cx, i, count.unwrap_or(1), highest, false)?;
             return Ok(true);
         }
     }
@@ -169,5 +176,7 @@ pub(super) fn take_one(cx: &mut WriteCx<'_>, i: usize, highest: bool) -> Outcome
         reply::member(cx.out, &member);
         cx.out.double(score);
     }
-    remove_ranks(cx, i, ranks, len)
+    remove_ranks(cx, i, ranks, len)?;
+    notify(cx, i, highest);
+    Ok(())
 }

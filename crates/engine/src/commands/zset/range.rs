@@ -4,6 +4,7 @@ use super::reply::Part;
 use super::select::{By, Fixed, Selection};
 use crate::error::CommandError;
 use crate::exec::{Commit, Expiry, OUTSIDE_MIN, ReadCx, WriteCx};
+use crate::settings::EventClasses;
 use crate::spec::{Arg, Categories, Command, Deprecation, Flags, Group, Outcome, Run, key};
 use ochre_ds::zset::{Builder, Limits, Zset, ZsetRef};
 use ochre_resp::Request;
@@ -198,12 +199,12 @@ fn zrangestore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let selection = Selection::parse(args, 3, fixed)?;
     let (limits, seed) = (cx.env.zset_limits(), cx.env.hash_seed());
     let Some(zset) = cx.keys.zset(1)? else {
-        return store(cx, Zset::default());
+        return store(cx, Zset::default(), ZRANGESTORE.name);
     };
     let part = selection.part(zset);
     if part.ranks.len() < OUTSIDE_MIN || cx.must_finish() {
         let result = copy(zset, part, limits, seed)?;
-        return store(cx, result);
+        return store(cx, result, ZRANGESTORE.name);
     }
     let source = zset.to_owned();
     cx.outside(Box::new(move || -> Commit {
@@ -213,7 +214,7 @@ fn zrangestore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
                 Some(zset) if zset.same(&source) => {}
                 _ => return Ok(false),
             }
-            store(cx, result?)?;
+            store(cx, result?, ZRANGESTORE.name)?;
             Ok(true)
         })
     }));
@@ -229,10 +230,12 @@ fn copy(zset: ZsetRef<'_>, part: Part, limits: Limits, seed: u64) -> Result<Zset
     Ok(builder.finish(limits))
 }
 
-/// Stores a result at the first key and replies its size.
-pub(super) fn store(cx: &mut WriteCx<'_>, result: Zset) -> Outcome {
+/// Stores a result at the first key, raises `event`, and replies its size.
+pub(super) fn store(cx: &mut WriteCx<'_>, result: Zset, event: &'static str) -> Outcome {
     let len = result.len();
-    cx.keys.store_zset(0, result, Expiry::Clear)?;
+    cx.storing(0, (EventClasses::ZSET, event), |keys| {
+        keys.store_zset(0, result, Expiry::Clear).map(drop)
+    })?;
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::select::{Bounds, By};
 use crate::error::CommandError;
 use crate::exec::WriteCx;
+use crate::settings::EventClasses;
 use crate::spec::{Access, Arg, Categories, Command, Flags, Group, Outcome, Run, key};
 use ochre_resp::Request;
 
@@ -35,6 +36,9 @@ fn zrem(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         }
         Ok((removed, removed))
     })?;
+    if removed > 0 {
+        cx.notify_taken(EventClasses::ZSET, "zrem", 0);
+    }
     cx.out.integer(i64::try_from(removed).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -54,7 +58,7 @@ pub(super) const ZREMRANGEBYRANK: Command = Command {
 };
 
 fn zremrangebyrank(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    remove_range(cx, args, By::Rank)
+    remove_range(cx, args, By::Rank, ZREMRANGEBYRANK.name)
 }
 
 pub(super) const ZREMRANGEBYSCORE: Command = Command {
@@ -67,7 +71,7 @@ pub(super) const ZREMRANGEBYSCORE: Command = Command {
 };
 
 fn zremrangebyscore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    remove_range(cx, args, By::Score)
+    remove_range(cx, args, By::Score, ZREMRANGEBYSCORE.name)
 }
 
 pub(super) const ZREMRANGEBYLEX: Command = Command {
@@ -80,10 +84,10 @@ pub(super) const ZREMRANGEBYLEX: Command = Command {
 };
 
 fn zremrangebylex(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    remove_range(cx, args, By::Lex)
+    remove_range(cx, args, By::Lex, ZREMRANGEBYLEX.name)
 }
 
-fn remove_range(cx: &mut WriteCx<'_>, args: Request<'_>, by: By) -> Outcome {
+fn remove_range(cx: &mut WriteCx<'_>, args: Request<'_>, by: By, event: &'static str) -> Outcome {
     let bounds = Bounds::parse(by, &args[2], &args[3])?;
     let (ranks, len) = match cx.keys.zset(0)? {
         Some(zset) => (bounds.ranks(zset, false), zset.len()),
@@ -92,6 +96,7 @@ fn remove_range(cx: &mut WriteCx<'_>, args: Request<'_>, by: By) -> Outcome {
     let count = ranks.len();
     if count > 0 {
         remove_ranks(cx, 0, ranks, len)?;
+        cx.notify_taken(EventClasses::ZSET, event, 0);
     }
     cx.out.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())

@@ -67,7 +67,12 @@ fn zdiffstore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     combine(cx, args, "zdiffstore", Operation::Diff)
 }
 
-fn combine(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str, operation: Operation) -> Outcome {
+fn combine(
+    cx: &mut WriteCx<'_>,
+    args: Request<'_>,
+    name: &'static str,
+    operation: Operation,
+) -> Outcome {
     let count = sources::count(args, 2, name)?;
     let inputs = (1..=count)
         .map(|i| sources::input(cx.keys.value(i)))
@@ -76,7 +81,7 @@ fn combine(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str, operation: Opera
     let job = Job::new(operation, options, true, &cx.env);
     if sources::cost(&inputs, operation) < OUTSIDE_MIN || cx.must_finish() {
         let result = job.run(&inputs)?;
-        return store(cx, result);
+        return store(cx, result, name);
     }
     let inputs = Inputs::clone_of(&inputs);
     cx.outside(Box::new(move || -> Commit {
@@ -86,7 +91,7 @@ fn combine(cx: &mut WriteCx<'_>, args: Request<'_>, name: &str, operation: Opera
             // The clones would make the next change of an input copy it.
             drop(inputs);
             if same {
-                store(cx, result?)?;
+                store(cx, result?, name)?;
             }
             Ok(same)
         })

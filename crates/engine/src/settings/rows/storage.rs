@@ -9,8 +9,8 @@ use super::super::setting::{
 // One row a line, so that it reads as a table.
 #[rustfmt::skip]
 pub(super) const ROWS: &[Setting] = &[
-    text("aclfile", "", "Path of a file of users.").immutable().absent(),
-    choice("acl-pubsub-default", &["allchannels", "resetchannels"], "resetchannels", "Channels that a new user may use."),
+    text("aclfile", "", "Path of a file of users, for ACL LOAD and ACL SAVE; users are then not declared in the settings file.").immutable().live(),
+    choice("acl-pubsub-default", &["allchannels", "resetchannels"], "resetchannels", "Channels that a new user may use.").live(),
     // Persistence.
     special("save", Kind::SaveRules, "3600 1 300 100 60 10000", "Seconds and changes after which a snapshot is written; empty writes none."),
     text("dbfilename", "dump.rdb", "File name of the snapshot.").protected().check(Check::FileName),

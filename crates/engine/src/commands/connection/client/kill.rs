@@ -5,12 +5,13 @@
 //! - Another one is told to close and is neither listed nor counted again, whenever its task notices.
 
 use super::{ANY_STATE, Class, SUBCOMMAND};
-use crate::commands::connection::auth::DEFAULT_USER;
+use crate::acl::User;
 use crate::error::CommandError;
-use crate::exec::{Client, SessionCx};
+use crate::exec::{Client, Engine, SessionCx};
 use crate::spec::{Arg, Command, Flags, Outcome, Run};
 use ochre_ds::int::parse_i64;
 use ochre_resp::Request;
+use std::sync::Arc;
 
 pub(super) const KILL: Command = Command {
     name: "kill",
@@ -76,7 +77,7 @@ const FILTERS: &[Arg] = &[
 struct Filter<'a> {
     id: Option<u64>,
     class: Option<Class>,
-    user: Option<&'a [u8]>,
+    user: Option<Arc<User>>,
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
     /// Seconds since it connected, at least.
@@ -86,7 +87,7 @@ struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     /// Reads pairs of a word and its value; a later one replaces an earlier one.
-    fn parse(args: Request<'a>) -> Result<Filter<'a>, CommandError> {
+    fn parse(engine: &Engine, args: Request<'a>) -> Result<Filter<'a>, CommandError> {
         let mut filter = Filter::default();
         let mut at = 2;
         while let Some(word) = args.get(at) {
@@ -109,10 +110,8 @@ impl<'a> Filter<'a> {
             } else if is("LADDR") {
                 filter.laddr = Some(value);
             } else if is("USER") {
-                if value != DEFAULT_USER {
-                    return Err(CommandError::no_such_user(value));
-                }
-                filter.user = Some(value);
+                let user = engine.acl.user(value);
+                filter.user = Some(user.ok_or_else(|| CommandError::no_such_user(value))?);
             } else if is("SKIPME") && value.eq_ignore_ascii_case(b"YES") {
                 filter.with_self = false;
             } else if is("SKIPME") && value.eq_ignore_ascii_case(b"NO") {
@@ -135,7 +134,8 @@ impl<'a> Filter<'a> {
             && self.age.is_none_or(|least| age >= least)
             && self
                 .user
-                .is_none_or(|user| client.user.lock().as_bytes() == user)
+                .as_ref()
+                .is_none_or(|user| Arc::ptr_eq(user, &client.user.lock()))
     }
 }
 
@@ -151,7 +151,7 @@ fn kill(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         }
         cx.out.ok();
     } else {
-        let filter = Filter::parse(args)?;
+        let filter = Filter::parse(cx.env.engine, args)?;
         let closed = close(cx, &filter, usize::MAX);
         cx.out.integer(i64::try_from(closed).unwrap_or(i64::MAX));
     }

@@ -108,6 +108,20 @@ fn list(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     Ok(())
 }
 
+/// The line of a session that makes a request of `args_bytes`, without its end.
+pub(crate) fn describe_client(engine: &Engine, session: &Session, args_bytes: usize) -> Vec<u8> {
+    let describer = Describer {
+        engine,
+        session,
+        now_ms: session.now_ms,
+        args_bytes,
+    };
+    let mut text = Vec::new();
+    describer.line(&session.client, &mut text);
+    text.pop();
+    text
+}
+
 /// Writes the lines, with the time and the connection that asks.
 struct Describer<'a> {
     engine: &'a Engine,
@@ -178,7 +192,7 @@ impl<'a> Describer<'a> {
         f.count(" tot-mem", fixed as u64 + query + output + messages + args);
         f.text(" events", if unsent > 0 { b"rw" } else { b"r" });
         f.text(" cmd", self.command(client, asks).as_bytes());
-        f.text(" user", client.user.lock().as_bytes());
+        f.text(" user", client.user.lock().name());
         let redirect = client.tracker.lock().as_ref().map(|t| t.redirect);
         match redirect {
             None => f.number(" redir", -1),

@@ -8,6 +8,8 @@ mod pause;
 mod tracking;
 mod unblock;
 
+pub(crate) use list::describe_client;
+
 use crate::error::CommandError;
 use crate::exec::{Client, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};

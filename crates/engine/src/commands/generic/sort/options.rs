@@ -40,6 +40,15 @@ impl<'a> Options<'a> {
     /// # Errors
     /// Redis's texts for an unknown word and for a LIMIT that is no number.
     pub(super) fn parse(args: Request<'a>, stores: bool) -> Result<Options<'a>, CommandError> {
+        Options::read(args, stores, true)
+    }
+
+    /// Reads everything behind the key, for somebody who may or may not read every key.
+    fn read(
+        args: Request<'a>,
+        stores: bool,
+        reads_every_key: bool,
+    ) -> Result<Options<'a>, CommandError> {
         let mut options = Options::default();
         let mut at = 2;
         while let Some(word) = args.get(at) {
@@ -60,9 +69,17 @@ impl<'a> Options<'a> {
                 options.store = Some(at);
             } else if let (true, Some(pattern)) = (is("by"), one) {
                 options.by = Some(pattern);
-                options.unsorted |= Pattern::parse(pattern).is_none();
+                let sorts = Pattern::parse(pattern).is_some();
+                if sorts && !reads_every_key {
+                    return Err(CommandError::SORT_BY_DENIED);
+                }
+                options.unsorted |= !sorts;
                 at += 1;
             } else if let (true, Some(pattern)) = (is("get"), one) {
+                // compat: denied whatever it asks for.
+                if !reads_every_key {
+                    return Err(CommandError::SORT_GET_DENIED);
+                }
                 options.gets.push(Get::parse(pattern));
                 at += 1;
             } else {
@@ -139,6 +156,12 @@ impl<'a> Get<'a> {
 /// Whether a request reads keys that it does not name.
 pub(super) fn is_wide(args: Request<'_>) -> bool {
     Options::parse(args, true).is_ok_and(|options| options.needs_others())
+}
+
+/// What SORT answers to somebody who may not read every key, if that matters.
+pub(super) fn denied(args: Request<'_>, stores: bool) -> Option<CommandError> {
+    let error = Options::read(args, stores, false).err();
+    error.filter(|e| [CommandError::SORT_BY_DENIED, CommandError::SORT_GET_DENIED].contains(e))
 }
 
 /// Where the key of STORE is. In a request that is wrong elsewhere, where it seems to be.

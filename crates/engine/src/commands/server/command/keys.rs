@@ -30,11 +30,7 @@ pub(super) fn of(
         return Err(CommandError::GETKEYS_ARITY);
     }
     let mut found = Vec::new();
-    let variable = command.variable.map(|access| access(request));
-    let complete = command.keys.iter().try_for_each(|spec| {
-        let access = variable.unwrap_or(spec.access);
-        spec.positions(request, &mut |at| found.push((at, access)))
-    });
+    let complete = command.each_key(request, &mut |at, access| found.push((at, access)));
     if complete.is_err() {
         found.clear();
     }

@@ -166,11 +166,7 @@ fn filter<'a>(kind: &[u8], value: &'a [u8]) -> Result<Condition<'a>, CommandErro
         // There are no modules, so none has commands.
         b"module" => Ok(Box::new(|_| false)),
         b"aclcat" => {
-            let named = Categories::NAMED.iter();
-            let category = named
-                .filter(|(_, name)| name.as_bytes().eq_ignore_ascii_case(value))
-                .map(|(c, _)| *c)
-                .next();
+            let category = Categories::named(value);
             Ok(Box::new(move |e| {
                 category.is_some_and(|c| e.command.all_categories().has(c))
             }))
