@@ -1,6 +1,7 @@
 //! What every request has to look out for, in one word: when nothing is up, all of it costs one branch.
 //!
-//! The word is written when such a thing begins or ends, and read by everybody: it stays in every core's cache.
+//! The word is written when such a thing begins or ends, and read by everybody; on a line of its own, so that it stays
+//! in every core's cache.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -20,6 +21,7 @@ impl Reason {
 }
 
 /// See the module's documentation.
+#[repr(align(64))]
 #[derive(Default)]
 pub(crate) struct Attention(AtomicU32);
 

@@ -69,7 +69,7 @@ use crate::acl::Acl;
 use crate::error::CommandError;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
 use crate::keyspace::{Keyspace, Stripes};
-use crate::ports::{AclFile, Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{AclFile, Clock, LogLevel, Memory, Runtime, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use attention::{Attention, Reason};
 use ochre_ds::ticks;
@@ -313,6 +313,15 @@ impl Engine {
         self.unwatch(session);
         self.stop_tracking(session);
         self.stop_monitoring(session);
+        if session.client.has_overflowed() {
+            self.stats
+                .add(Counter::ClientOutputBufferLimitDisconnections, 1);
+            let text = format!(
+                "Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                session.id
+            );
+            self.runtime.log(LogLevel::Warning, &text);
+        }
         session.tally.flush(&self.stats);
         session.unsubscribe_all(self);
         session.client.outbox.clear();
@@ -454,7 +463,8 @@ impl Engine {
         out: &mut Out,
         held: &mut Held<'_>,
     ) {
-        if session.reply_mode != ReplyMode::On {
+        // The reply of who waits is yet to come; see `poll_wait`.
+        if session.reply_mode != ReplyMode::On && session.blocked.is_none() {
             withhold(session, mark, out);
         }
         let in_transaction = session.transaction.is_some();

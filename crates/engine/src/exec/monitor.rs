@@ -70,63 +70,52 @@ impl Engine {
         if command.flags.any(Flags::SKIP_MONITOR.with(Flags::ADMIN)) {
             return;
         }
-        self.show_always(session, command, request, source);
-    }
-
-    /// As [`Self::show`], whatever the command's flags say: for those that show themselves.
-    #[cold]
-    pub(crate) fn show_always(
-        &self,
-        session: &Session,
-        command: &Command,
-        request: Request<'_>,
-        source: Source,
-    ) {
-        let line = self.line(session, command, request, source);
+        let us = self.clock.unix_us();
+        let line = line(us, session, command, request, source);
         let message = Arc::new(Push::Line(line));
         for client in self.monitors.0.read().values() {
-            self.deliver(client, &message);
+            self.deliver(client, &message, us / 1000);
         }
     }
+}
 
-    fn line(
-        &self,
-        session: &Session,
-        command: &Command,
-        request: Request<'_>,
-        source: Source,
-    ) -> Vec<u8> {
-        let us = self.clock.unix_us();
-        let endpoint = &session.client.endpoint;
-        let (before, address) = match source {
-            Source::Script => ("", "lua"),
-            Source::Client if endpoint.unix => {
-                let addr = endpoint.addr.as_str();
-                ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
-            }
-            Source::Client => ("", endpoint.addr.as_str()),
-        };
-        let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
-        let mut line = Vec::with_capacity(64 + request.args_bytes());
-        // Writing into a vector cannot fail.
-        let _ = write!(
-            line,
-            "+{seconds}.{rest:06} [{} {before}{address}]",
-            session.db
-        );
-        let secret = command
-            .secret
-            .map(|secret| secret(request))
-            .unwrap_or_default();
-        for (i, arg) in request.iter().enumerate() {
-            line.push(b' ');
-            if secret.contains(&i) {
-                quote_arg(&mut line, b"(redacted)");
-            } else {
-                quote_arg(&mut line, arg);
-            }
+/// The line of a command that ended at `us`, in Unix microseconds.
+fn line(
+    us: i64,
+    session: &Session,
+    command: &Command,
+    request: Request<'_>,
+    source: Source,
+) -> Vec<u8> {
+    let endpoint = &session.client.endpoint;
+    let (before, address) = match source {
+        Source::Script => ("", "lua"),
+        Source::Client if endpoint.unix => {
+            let addr = endpoint.addr.as_str();
+            ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
         }
-        line.extend_from_slice(b"\r\n");
-        line
+        Source::Client => ("", endpoint.addr.as_str()),
+    };
+    let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
+    let mut line = Vec::with_capacity(64 + request.args_bytes());
+    // Writing into a vector cannot fail.
+    let _ = write!(
+        line,
+        "+{seconds}.{rest:06} [{} {before}{address}]",
+        session.db
+    );
+    let secret = command
+        .secret
+        .map(|secret| secret(request))
+        .unwrap_or_default();
+    for (i, arg) in request.iter().enumerate() {
+        line.push(b' ');
+        if secret.contains(&i) {
+            quote_arg(&mut line, b"(redacted)");
+        } else {
+            quote_arg(&mut line, arg);
+        }
     }
+    line.extend_from_slice(b"\r\n");
+    line
 }

@@ -6,13 +6,16 @@
 //!   up is closed, and nobody waits for it.
 //! - A message is shared by all its receivers; each connection encodes it in its own protocol, on its own worker.
 
+use super::Engine;
 use super::context::Out;
+use super::session::Client;
 use crate::settings::BufferLimit;
 use ochre_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{self, Relaxed};
 
 /// One message.
 #[derive(Debug)]
@@ -210,6 +213,23 @@ impl Outbox {
     /// Drops what waits: the connection is gone.
     pub(crate) fn clear(&self) {
         *self.waiting.lock() = Waiting::default();
+    }
+}
+
+impl Engine {
+    /// Puts a message into a client's outbox and wakes its task. Who does not keep up is closed; see
+    /// [`Client::class`].
+    pub(super) fn deliver(&self, client: &Client, message: &Arc<Push>, now_ms: i64) {
+        if client.is_killed() {
+            return;
+        }
+        let limit = self.settings.buffer_limit(client.class());
+        let unsent = client.output_len.load(Relaxed);
+        if client.outbox.put(message.clone(), unsent, limit, now_ms) {
+            client.wake();
+        } else {
+            client.overflow();
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::transaction::Transaction;
 use crate::acl::{Rules, User};
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
+use crate::settings::ClientClass;
 use crate::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,6 +108,7 @@ pub struct Client {
     /// Messages that answer none of its requests.
     pub outbox: Outbox,
     killed: AtomicBool,
+    overflowed: AtomicBool,
     waker: Mutex<Option<Arc<dyn Waker>>>,
 }
 
@@ -117,9 +119,30 @@ impl Client {
         self.wake();
     }
 
+    /// Asks the connection to close because it does not keep up with what it is sent; its end will say so.
+    pub fn overflow(&self) {
+        self.overflowed.store(true, Relaxed);
+        self.kill();
+    }
+
+    /// Whether it did not keep up with what it was sent.
+    pub(super) fn has_overflowed(&self) -> bool {
+        self.overflowed.load(Relaxed)
+    }
+
     /// Whether it listens to anything.
     pub fn is_subscriber(&self) -> bool {
         self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
+    }
+
+    /// The class whose `client-output-buffer-limit` holds for it. Who monitors or tracks keys is a normal client, as in
+    /// Redis.
+    pub fn class(&self) -> ClientClass {
+        if self.is_subscriber() {
+            ClientClass::PubSub
+        } else {
+            ClientClass::Normal
+        }
     }
 
     /// Writes waiting messages until `out` has `room` bytes. For its own task only: messages follow the replies there.
@@ -195,6 +218,7 @@ impl Clients {
             monitors: AtomicBool::new(false),
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
+            overflowed: AtomicBool::new(false),
             waker: Mutex::new(waker),
         });
         all.insert(client.id, client.clone());

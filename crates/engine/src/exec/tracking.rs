@@ -20,7 +20,7 @@ use super::outbox::Push;
 use super::session::{Client, Session};
 use crate::keyspace::interest::Readers;
 use crate::keyspace::{Cut, Locked, STRIPES, Stripe};
-use crate::settings::{ClientClass, Settings, id};
+use crate::settings::{Settings, id};
 use ochre_resp::Request;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -294,41 +294,29 @@ impl Engine {
 
     /// Sends a message to a tracking client, or to the one that it named.
     fn tell(&self, tracker: &Tracker, message: &Arc<Push>) {
-        let direct = &tracker.client;
+        let (direct, now_ms) = (&tracker.client, self.clock.unix_ms());
         if tracker.redirect == 0 {
             if direct.protocol.load(Relaxed) > 2 {
-                self.deliver(direct, message);
+                self.deliver(direct, message, now_ms);
             }
             return;
         }
         match self.clients.get(tracker.redirect) {
             Some(other) => {
                 if other.protocol.load(Relaxed) > 2 || other.is_subscriber() {
-                    self.deliver(&other, message);
+                    self.deliver(&other, message, now_ms);
                 }
             }
             None => {
                 tracker.broken.store(true, Relaxed);
                 if direct.protocol.load(Relaxed) > 2 {
-                    self.deliver(direct, &Arc::new(Push::RedirectBroken(tracker.redirect)));
+                    self.deliver(
+                        direct,
+                        &Arc::new(Push::RedirectBroken(tracker.redirect)),
+                        now_ms,
+                    );
                 }
             }
-        }
-    }
-
-    /// Puts a message into a client's outbox, within the limits of its class.
-    pub(super) fn deliver(&self, client: &Client, message: &Arc<Push>) {
-        let limit = self.settings.buffer_limit(if client.is_subscriber() {
-            ClientClass::PubSub
-        } else {
-            ClientClass::Normal
-        });
-        let unsent = client.output_len.load(Relaxed);
-        let now_ms = self.clock.unix_ms();
-        if client.outbox.put(message.clone(), unsent, limit, now_ms) {
-            client.wake();
-        } else {
-            client.kill();
         }
     }
 
