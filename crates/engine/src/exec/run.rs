@@ -8,6 +8,7 @@
 
 use super::Engine;
 use super::ahead::Ahead;
+use super::attention::Reason;
 use super::blocking::Block;
 use super::collections::{Outside, Producer};
 use super::context::{
@@ -16,6 +17,7 @@ use super::context::{
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
+use super::monitor::Source;
 use super::plan::{Plan, PlannedKey};
 use super::session::Session;
 use super::stats::Counter;
@@ -47,6 +49,8 @@ pub(crate) struct How {
     pub(crate) attempt: u32,
     /// Effects are kept for the end of the unit.
     pub(crate) in_unit: bool,
+    /// The client whose request it is.
+    pub(crate) by: u64,
 }
 
 /// What a `Write` handler did.
@@ -82,15 +86,18 @@ struct Lapsed {
     garbage: Vec<Garbage>,
     /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
     effects: Vec<(usize, RequestBuf)>,
+    /// The client whose request it is, 0 for none.
+    by: u64,
     in_unit: bool,
 }
 
 impl Lapsed {
     #[inline]
-    fn new(in_unit: bool) -> Lapsed {
+    fn new(by: u64, in_unit: bool) -> Lapsed {
         Lapsed {
             garbage: Vec::new(),
             effects: Vec::new(),
+            by,
             in_unit,
         }
     }
@@ -180,6 +187,7 @@ impl Engine {
                     env,
                     held,
                     nested,
+                    source: Source::Client,
                 };
                 let outcome = handler(&mut cx, request);
                 cx.release();
@@ -230,7 +238,7 @@ impl Engine {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
         };
-        let mut lapsed = Lapsed::new(held.unit.is_some());
+        let mut lapsed = Lapsed::new(session.id, held.unit.is_some());
         let found = self.resolve(
             &mut locked,
             &mut session.plan.keys,
@@ -266,6 +274,9 @@ impl Engine {
         };
         let outcome = handler(&mut cx, request);
         let (later, stream) = (cx.later.take(), cx.stream.take());
+        if session.remembers {
+            self.remember(session, &mut locked, request);
+        }
         held.give(&mut session.plan, locked, later.is_none());
         if stream.is_some() {
             session.stream = stream;
@@ -415,6 +426,7 @@ impl Engine {
                 last,
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
+                by: session.id,
             },
             handle,
         );
@@ -493,7 +505,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let mut lapsed = Lapsed::new(how.in_unit);
+        let mut lapsed = Lapsed::new(how.by, how.in_unit);
         self.resolve(
             locked,
             &mut plan.keys,
@@ -537,11 +549,12 @@ impl Engine {
             }
         }
         for key in plan.keys.iter().filter(|key| key.changed) {
-            let stripe = locked.stripe(key.guard);
-            if stripe.interest.is_some()
+            let stripe = locked.stripe_mut(key.guard);
+            // One branch for both.
+            if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
                 && let Some(name) = request.get(key.arg)
             {
-                self.key_changed(stripe, key, name, &mut rest);
+                self.key_changed(stripe, key, name, how.by, &mut rest);
             }
         }
         Applied {
@@ -705,33 +718,36 @@ impl Engine {
     ) {
         lapsed.garbage.push(stripe.remove(key.hash, entry));
         let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
-        self.expired(stripe, key.id.database(), name, kept);
+        self.expired(stripe, key.id.database(), name, lapsed.by, kept);
     }
 
-    /// Counts, publishes and journals that a key was removed because its time had come. The stripe is locked.
+    /// Counts, publishes and journals that a key was removed because its time had come, which the request of client
+    /// `by` found, 0 for none. The stripe is locked.
     pub(crate) fn expired(
         &self,
-        stripe: &Stripe,
+        stripe: &mut Stripe,
         db: usize,
         key: &[u8],
+        by: u64,
         kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) {
         self.stats.add(Counter::ExpiredKeys, 1);
         self.raise(EventClasses::EXPIRED, "expired", db, key);
-        self.removed(stripe, db, key, kept);
+        self.removed(stripe, db, key, by, kept);
     }
 
     /// Journals that a key was removed though no request asked for it, or keeps that for the end of the unit, and
     /// tells who is interested. The stripe is locked.
     pub(crate) fn removed(
         &self,
-        stripe: &Stripe,
+        stripe: &mut Stripe,
         db: usize,
         key: &[u8],
+        by: u64,
         kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) {
-        if let Some(interest) = &stripe.interest {
-            interest.touch(key);
+        if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST) {
+            self.key_removed(stripe, key, by);
         }
         if self.journals.is_on() {
             let effect = RequestBuf::new([b"DEL".as_slice(), key]);
