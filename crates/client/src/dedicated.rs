@@ -1,0 +1,266 @@
+//! A connection that one caller uses alone, request after request.
+//!
+//! Invariant: `owed` counts replies that were asked for and not read. A caller who gives up leaves them owed, and
+//! the next request reads and discards them first, so that no reply reaches the wrong request.
+
+use crate::arg::Cmd;
+use crate::config::{Config, IntoConfig};
+use crate::error::{Error, ErrorKind, Executed};
+use crate::from_value::FromValue;
+use crate::link::Link;
+use crate::value::Value;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::time::Duration;
+
+/// Push messages kept until somebody asks for them; older ones go.
+const PUSHES: usize = 1024;
+
+/// A connection for one caller: blocking commands, `WATCH`, `MONITOR`, anything that needs one to itself.
+///
+/// It does not connect again by itself: what a connection's state is (watched keys, a selected database) ends with it.
+///
+/// ```
+/// # ochre_testserver::with(|address| async move {
+/// use ochre_client::{Dedicated, cmd};
+///
+/// let mut connection = Dedicated::connect(address).await?;
+/// let pong: String = connection.run(cmd("PING")).await?;
+/// assert_eq!(pong, "PONG");
+/// # Ok(()) });
+/// ```
+pub struct Dedicated {
+    link: Link,
+    timeout: Duration,
+    /// Bytes of requests not written yet.
+    output: Vec<u8>,
+    written: usize,
+    owed: usize,
+    broken: bool,
+    altered: bool,
+    pushes: VecDeque<Vec<Value>>,
+}
+
+impl Dedicated {
+    /// Connects.
+    ///
+    /// # Errors
+    /// As connecting and the greeting fail.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub async fn connect(to: impl IntoConfig) -> Result<Dedicated, Error> {
+        let config: Config = to.into_config()?;
+        let link = Link::connect(&config).await?;
+        Ok(Dedicated {
+            link,
+            timeout: config.timeout,
+            output: Vec::new(),
+            written: 0,
+            owed: 0,
+            broken: false,
+            altered: false,
+            pushes: VecDeque::new(),
+        })
+    }
+
+    /// Sends a request and waits for its reply, no longer than the client's or the request's own timeout.
+    /// A blocking command needs a timeout of its own ([`Cmd::timeout`]) if it may wait longer than that.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave the request sent; its reply is read and discarded by the next one.
+    pub async fn run<R: FromValue>(&mut self, request: impl Into<Cmd>) -> Result<R, Error> {
+        let mut request = request.into();
+        if request.is_empty() {
+            let text = "an empty request".to_owned();
+            return Err(Error::new(ErrorKind::Unsuitable(text), Executed::No));
+        }
+        self.altered |= alters(&request);
+        let timeout = request.own_timeout().unwrap_or(self.timeout);
+        request.encode(&mut self.output);
+        let mut replies = self.exchange(1, timeout).await?;
+        R::from_value(replies.pop().unwrap_or_default())
+    }
+
+    /// Sends what is in `output`, which asks for `count` replies, and reads them.
+    pub(crate) async fn exchange(&mut self, count: usize, timeout: Duration) -> Result<Vec<Value>, Error> {
+        if self.broken {
+            self.output.clear();
+            return Err(Error::closed(Executed::No));
+        }
+        let before = self.owed;
+        self.owed += count;
+        let work = async {
+            self.write_output().await?;
+            for _ in 0..before {
+                self.read_reply().await?;
+            }
+            let mut replies = Vec::with_capacity(count.min(1024));
+            for _ in 0..count {
+                replies.push(self.read_reply().await?);
+            }
+            Ok(replies)
+        };
+        let result = match deadline(timeout, work).await {
+            Some(result) => result,
+            None => return Err(Error::timeout(Executed::Maybe)),
+        };
+        result.map_err(|error: Error| {
+            self.broken = true;
+            error.with_executed(Executed::Maybe)
+        })
+    }
+
+    /// The buffer that [`exchange`](Self::exchange) sends.
+    pub(crate) fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    pub(crate) fn default_timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn set_altered(&mut self, altered: bool) {
+        self.altered = altered;
+    }
+
+    async fn write_output(&mut self) -> Result<(), Error> {
+        std::future::poll_fn(|cx| {
+            use std::task::{Poll, ready};
+            while self.written < self.output.len() {
+                // Reads meanwhile are not needed: the server keeps what it owes in its own buffers, and what it
+                // refuses to keep ends the connection.
+                let n = ready!(self.link.poll_write(cx, &self.output[self.written..]))?;
+                if n == 0 {
+                    return Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into()));
+                }
+                self.written += n;
+            }
+            ready!(self.link.poll_flush(cx))?;
+            Poll::Ready(Ok::<(), Error>(()))
+        })
+        .await?;
+        self.output.clear();
+        self.written = 0;
+        Ok(())
+    }
+
+    async fn read_reply(&mut self) -> Result<Value, Error> {
+        loop {
+            match self.link.read().await? {
+                Value::Push(items) => self.keep_push(items),
+                value => {
+                    self.owed -= 1;
+                    return Ok(value);
+                }
+            }
+        }
+    }
+
+    fn keep_push(&mut self, items: Vec<Value>) {
+        if self.pushes.len() == PUSHES {
+            self.pushes.pop_front();
+        }
+        self.pushes.push_back(items);
+    }
+
+    /// The next value that the server sends without being asked: a push message, or a line of `MONITOR`.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn next_message(&mut self) -> Result<Value, Error> {
+        if let Some(items) = self.pushes.pop_front() {
+            return Ok(Value::Push(items));
+        }
+        self.write_output().await?;
+        while self.owed > 0 {
+            self.read_reply().await?;
+        }
+        match self.pushes.pop_front() {
+            Some(items) => Ok(Value::Push(items)),
+            None => self.link.read().await,
+        }
+    }
+
+    /// The next value that the server sends, whatever it is; for connections that ask nothing any more.
+    pub(crate) fn poll_unasked(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<Value, Error>> {
+        match self.pushes.pop_front() {
+            Some(items) => std::task::Poll::Ready(Ok(Value::Push(items))),
+            None => self.link.poll_next(cx),
+        }
+    }
+
+    /// Puts messages before those that come.
+    pub(crate) fn keep_unasked(&mut self, messages: impl Iterator<Item = Vec<Value>>) {
+        self.pushes.extend(messages);
+    }
+
+    /// Sends a request whose replies are read by [`next_message`](Self::next_message), if at all: `SUBSCRIBE`,
+    /// `CLIENT REPLY OFF`.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    ///
+    /// # Cancel safety
+    /// What was not sent is sent with the next request.
+    pub async fn send(&mut self, request: impl Into<Cmd>) -> Result<(), Error> {
+        self.altered = true;
+        request.into().encode(&mut self.output);
+        self.write_output().await
+    }
+
+    /// Whether the connection speaks RESP3.
+    #[must_use]
+    pub fn is_resp3(&self) -> bool {
+        self.link.resp3
+    }
+
+    /// Whether nothing is under way and nothing of its state was changed.
+    pub(crate) fn is_reusable(&self) -> bool {
+        !self.broken && !self.altered && self.owed == 0 && self.output.is_empty()
+    }
+
+    /// Whether the server has neither closed it nor sent anything while it lay in the pool.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        matches!(self.link.decode(), Ok(None)) && self.link.poll_fill(&mut cx).is_pending()
+    }
+}
+
+/// Whether a request changes what the connection is for those who come after.
+fn alters(request: &Cmd) -> bool {
+    const ALTERING: [&[u8]; 14] = [
+        b"SELECT", b"AUTH", b"HELLO", b"RESET", b"QUIT", b"MONITOR", b"MULTI", b"WATCH",
+        b"CLIENT", b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"READONLY", b"ASKING",
+    ];
+    request
+        .words()
+        .next()
+        .is_some_and(|name| ALTERING.iter().any(|a| a.eq_ignore_ascii_case(name)))
+}
+
+/// `None` when the time is over. A time beyond the clock's range is no limit.
+async fn deadline<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
+    match tokio::time::Instant::now().checked_add(timeout) {
+        Some(at) => tokio::time::timeout_at(at, future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+impl std::fmt::Debug for Dedicated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dedicated")
+            .field("resp3", &self.link.resp3)
+            .field("owed", &self.owed)
+            .finish_non_exhaustive()
+    }
+}

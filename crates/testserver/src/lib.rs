@@ -1,0 +1,1 @@
+//! Ochre in process, for documentation examples and tests of the client.
