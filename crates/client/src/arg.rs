@@ -163,6 +163,13 @@ impl Cmd {
         self.args += other.args;
     }
 
+    /// Appends the number of arguments and the arguments.
+    pub(crate) fn push_counted<A: Arg>(&mut self, args: impl IntoIterator<Item = A>) {
+        let rest = Cmd::empty().args(args);
+        rest.args.add_to(self);
+        self.append(&rest);
+    }
+
     /// Where the next argument goes, for [`Cmd::insert`].
     pub(crate) fn mark(&self) -> usize {
         self.wire.len()

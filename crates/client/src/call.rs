@@ -58,14 +58,7 @@ impl<E, M, R> Call<E, M, R> {
 
     /// Appends the number of arguments, and the arguments.
     pub(crate) fn with_counted<A: crate::Arg>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        let mut rest = Cmd::empty();
-        let mut count = 0u32;
-        for arg in args {
-            arg.add_to(&mut rest);
-            count += 1;
-        }
-        crate::Arg::add_to(&count, &mut self.request);
-        self.request.append(&rest);
+        self.request.push_counted(args);
         self
     }
 

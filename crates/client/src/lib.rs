@@ -20,6 +20,7 @@ mod arg;
 mod call;
 mod client;
 mod command;
+pub mod commands;
 mod config;
 mod connection;
 mod decode;

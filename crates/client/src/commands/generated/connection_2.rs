@@ -1,0 +1,61 @@
+// Written from the command table; `OCHRE_BLESS=1 cargo test -p ochre-testkit --test client_commands` writes it anew.
+//! Commands of the group `connection`.
+
+use crate::arg::Arg;
+use crate::call::Call;
+use crate::commands::command;
+
+command! {
+    /// Shows that the server is alive; repeats a message if one is given.
+    ///
+    /// `PING [message]`
+    ///
+    /// Since 1.0.0. O(1).
+    everywhere ping Ping ["PING"]
+    () -> String
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Ping, R> {
+    /// `message`
+    pub fn message(self, message: impl Arg) -> Self {
+        self.option(0, |r| {
+            message.add_to(r);
+        })
+    }
+}
+
+command! {
+    /// Closes the connection once its replies are sent.
+    ///
+    /// `QUIT`
+    ///
+    /// Since 1.0.0. O(1).
+    ///
+    /// Discouraged since 7.2.0: use closing the connection from the client's side.
+    alone quit Quit ["QUIT"]
+    () -> ()
+    call => call
+}
+
+command! {
+    /// Puts the connection back into the state of a new one.
+    ///
+    /// `RESET`
+    ///
+    /// Since 6.2.0. O(1).
+    alone reset Reset ["RESET"]
+    () -> ()
+    call => call
+}
+
+command! {
+    /// Selects the database that the connection's commands work on.
+    ///
+    /// `SELECT index`
+    ///
+    /// Since 1.0.0. O(1).
+    alone select Select ["SELECT"]
+    (index: i64) -> ()
+    call => call.with(index)
+}

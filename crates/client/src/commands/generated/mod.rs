@@ -1,0 +1,43 @@
+// Written from the command table; `OCHRE_BLESS=1 cargo test -p ochre-testkit --test client_commands` writes it anew.
+//! The typed commands, a group a module.
+
+mod bitmap;
+pub use bitmap::*;
+mod connection;
+pub use connection::*;
+mod connection_2;
+pub use connection_2::*;
+mod generic;
+pub use generic::*;
+mod generic_2;
+pub use generic_2::*;
+mod hash;
+pub use hash::*;
+mod hash_2;
+pub use hash_2::*;
+mod list;
+pub use list::*;
+mod list_2;
+pub use list_2::*;
+mod pubsub;
+pub use pubsub::*;
+mod server;
+pub use server::*;
+mod server_2;
+pub use server_2::*;
+mod server_3;
+pub use server_3::*;
+mod set;
+pub use set::*;
+mod set_2;
+pub use set_2::*;
+mod sorted_set;
+pub use sorted_set::*;
+mod sorted_set_2;
+pub use sorted_set_2::*;
+mod string;
+pub use string::*;
+mod string_2;
+pub use string_2::*;
+mod words;
+pub use words::*;

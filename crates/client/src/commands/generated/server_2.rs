@@ -1,0 +1,248 @@
+// Written from the command table; `OCHRE_BLESS=1 cargo test -p ochre-testkit --test client_commands` writes it anew.
+//! Commands of the group `server`.
+
+use crate::arg::Arg;
+use crate::call::Call;
+use crate::commands::command;
+use crate::value::Value;
+
+command! {
+    /// Removes all keys of the database.
+    ///
+    /// `FLUSHDB [ASYNC | SYNC]`
+    ///
+    /// Since 1.0.0. O(N) where N is the number of keys in the selected database.
+    everywhere flushdb Flushdb ["FLUSHDB"]
+    () -> ()
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Flushdb, R> {
+    /// `ASYNC`
+    pub fn async(self) -> Self {
+        self.option(0, |r| r.push(b"ASYNC"))
+    }
+
+    /// `SYNC`
+    pub fn sync(self) -> Self {
+        self.option(0, |r| r.push(b"SYNC"))
+    }
+}
+
+command! {
+    /// Returns facts and figures on the server.
+    ///
+    /// `INFO [section [section ...]]`
+    ///
+    /// Since 1.0.0. O(1).
+    everywhere info Info ["INFO"]
+    () -> String
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Info, R> {
+    /// `section [section ...]`
+    pub fn section(self, section: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in section {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+command! {
+    /// Reports on the spikes and what may help against them.
+    ///
+    /// `LATENCY DOCTOR`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_doctor LatencyDoctor ["LATENCY", "DOCTOR"]
+    () -> String
+    call => call
+}
+
+command! {
+    /// Draws the spikes of an event.
+    ///
+    /// `LATENCY GRAPH event`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_graph LatencyGraph ["LATENCY", "GRAPH"]
+    (event: impl Arg) -> Value
+    call => call.with(event)
+}
+
+command! {
+    /// Explains the subcommands.
+    ///
+    /// `LATENCY HELP`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_help LatencyHelp ["LATENCY", "HELP"]
+    () -> Vec<String>
+    call => call
+}
+
+command! {
+    /// Returns how long the calls of the named commands took, or of all: cumulative counts by microseconds.
+    ///
+    /// `LATENCY HISTOGRAM [command [command ...]]`
+    ///
+    /// Since 7.0.0. O(N) where N is the number of commands with latency information being retrieved.
+    everywhere latency_histogram LatencyHistogram ["LATENCY", "HISTOGRAM"]
+    () -> Value
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, LatencyHistogram, R> {
+    /// `command [command ...]`
+    pub fn command(self, command: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in command {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+command! {
+    /// Returns the spikes of an event: Unix seconds and milliseconds of each.
+    ///
+    /// `LATENCY HISTORY event`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_history LatencyHistory ["LATENCY", "HISTORY"]
+    (event: impl Arg) -> Value
+    call => call.with(event)
+}
+
+command! {
+    /// Returns the last spike of every event: its name, Unix seconds, milliseconds, and the worst milliseconds ever.
+    ///
+    /// `LATENCY LATEST`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_latest LatencyLatest ["LATENCY", "LATEST"]
+    () -> Value
+    call => call
+}
+
+command! {
+    /// Forgets the spikes of the named events, or of all.
+    ///
+    /// `LATENCY RESET [event [event ...]]`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_reset LatencyReset ["LATENCY", "RESET"]
+    () -> i64
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, LatencyReset, R> {
+    /// `event [event ...]`
+    pub fn event(self, event: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in event {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+command! {
+    /// Draws something and tells the version.
+    ///
+    /// `LOLWUT [VERSION version]`
+    ///
+    /// Since 5.0.0. 
+    everywhere lolwut Lolwut ["LOLWUT"]
+    () -> String
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Lolwut, R> {
+    /// `VERSION version`
+    pub fn version(self, version: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"VERSION");
+            version.add_to(r);
+        })
+    }
+}
+
+command! {
+    /// Reports what looks wrong with the server's memory.
+    ///
+    /// `MEMORY DOCTOR`
+    ///
+    /// Since 4.0.0. O(1).
+    everywhere memory_doctor MemoryDoctor ["MEMORY", "DOCTOR"]
+    () -> String
+    call => call
+}
+
+command! {
+    /// Explains the subcommands.
+    ///
+    /// `MEMORY HELP`
+    ///
+    /// Since 4.0.0. O(1).
+    everywhere memory_help MemoryHelp ["MEMORY", "HELP"]
+    () -> Vec<String>
+    call => call
+}
+
+command! {
+    /// Returns the allocator's own report.
+    ///
+    /// `MEMORY MALLOC-STATS`
+    ///
+    /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
+    everywhere memory_malloc_stats MemoryMallocStats ["MEMORY", "MALLOC-STATS"]
+    () -> String
+    call => call
+}
+
+command! {
+    /// Asks the allocator to give unused memory back.
+    ///
+    /// `MEMORY PURGE`
+    ///
+    /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
+    everywhere memory_purge MemoryPurge ["MEMORY", "PURGE"]
+    () -> ()
+    call => call
+}
+
+command! {
+    /// Returns figures on the server's memory.
+    ///
+    /// `MEMORY STATS`
+    ///
+    /// Since 4.0.0. O(1).
+    everywhere memory_stats MemoryStats ["MEMORY", "STATS"]
+    () -> Value
+    call => call
+}
+
+command! {
+    /// Returns the bytes that a key and its value take.
+    ///
+    /// `MEMORY USAGE key [SAMPLES count]`
+    ///
+    /// Since 4.0.0. O(N) where N is the number of samples.
+    everywhere memory_usage MemoryUsage ["MEMORY", "USAGE"]
+    (key: impl Arg) -> Option<i64>
+    call => call.with(key).gap(0)
+}
+
+impl<E, R> Call<E, MemoryUsage, R> {
+    /// `SAMPLES count`
+    pub fn samples(self, count: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"SAMPLES");
+            count.add_to(r);
+        })
+    }
+}
