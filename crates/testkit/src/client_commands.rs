@@ -82,7 +82,7 @@ fn file(group: &str, commands: &[(Vec<&'static str>, &'static Command)], words: 
     for (used, import) in [
         ("impl Arg", "use crate::arg::Arg;"),
         ("Call<", "use crate::call::Call;"),
-        ("command!", "use crate::commands::command;"),
+        ("declare!", "use crate::commands::declare;"),
         ("Value", "use crate::value::Value;"),
         ("Bytes", "use bytes::Bytes;"),
     ] {
@@ -122,8 +122,8 @@ fn snake(text: &str) -> String {
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         name.insert(0, '_');
     }
-    const RESERVED: [&str; 12] = [
-        "type", "move", "match", "ref", "loop", "in", "where", "use", "self", "as", "fn", "call",
+    const RESERVED: [&str; 13] = [
+        "type", "move", "match", "ref", "loop", "in", "where", "use", "self", "as", "fn", "call", "async",
     ];
     if RESERVED.contains(&name.as_str()) {
         name.push('_');
@@ -173,7 +173,7 @@ fn one(name: &[&str], command: &Command, words: &mut Words, out: &mut String) {
     let reply = replies::of(&full);
     let on = replies::offered_by(command, &full);
     let list = upper.split(' ').map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
-    let _ = writeln!(out, "command! {{\n{docs}    {on} {function} {marker} [{list}]\n    ({params}) -> {reply}\n    call => {build}\n}}");
+    let _ = writeln!(out, "declare! {{\n{docs}    {on} {function} {marker} [{list}]\n    ({params}) -> {reply};\n    call => {build}\n}}");
     if !options.is_empty() {
         let _ = writeln!(out, "\nimpl<E, R> Call<E, {marker}, R> {{\n{}}}", options.trim_start_matches('\n'));
     }

@@ -26,12 +26,11 @@ mod generated;
 pub use generated::*;
 
 /// Declares one command: a marker type that carries its options, a function, and methods.
-macro_rules! command {
+macro_rules! declare {
     ($(#[$doc:meta])* everywhere $name:ident $marker:ident $words:tt
-     ($($param:ident: $kind:ty),* $(,)?) -> $reply:ty
-     $call:ident => $build:expr) => {
-        crate::commands::command! {
-            $(#[$doc])* alone $name $marker $words ($($param: $kind),*) -> $reply $call => $build
+     ($($param:ident: $kind:ty),* $(,)?) -> $reply:ty; $call:ident => $build:expr) => {
+        crate::commands::declare! {
+            $(#[$doc])* alone $name $marker $words ($($param: $kind),*) -> $reply; $call => $build
         }
 
         impl crate::MultiplexedClient {
@@ -44,10 +43,9 @@ macro_rules! command {
         }
     };
     ($(#[$doc:meta])* alone $name:ident $marker:ident $words:tt
-     ($($param:ident: $kind:ty),* $(,)?) -> $reply:ty
-     $call:ident => $build:expr) => {
-        crate::commands::command! {
-            $(#[$doc])* nowhere $name $marker $words ($($param: $kind),*) -> $reply $call => $build
+     ($($param:ident: $kind:ty),* $(,)?) -> $reply:ty; $call:ident => $build:expr) => {
+        crate::commands::declare! {
+            $(#[$doc])* nowhere $name $marker $words ($($param: $kind),*) -> $reply; $call => $build
         }
 
         impl crate::Dedicated {
@@ -59,8 +57,7 @@ macro_rules! command {
         }
     };
     ($(#[$doc:meta])* nowhere $name:ident $marker:ident $words:tt
-     ($($param:ident: $kind:ty),* $(,)?) -> $reply:ty
-     $call:ident => $build:expr) => {
+     ($($param:ident: $kind:ty),* $(,)?) -> $reply:ty; $call:ident => $build:expr) => {
         #[doc = concat!("The command of [`", stringify!($name), "`].")]
         #[derive(Clone, Copy, Debug)]
         pub enum $marker {}
@@ -72,7 +69,7 @@ macro_rules! command {
         }
     };
 }
-use command;
+use declare;
 
 /// Declares an enumeration of words.
 macro_rules! words {

@@ -13,6 +13,7 @@ const SHARED: &[(&[&str], &str)] = &[
     (&["LEFT", "RIGHT"], "Side"),
     (&["BEFORE", "AFTER"], "Beside"),
     (&["MIN", "MAX"], "Extreme"),
+    (&["ON", "OFF"], "Switch"),
 ];
 
 /// Enumerations of words: the words of each name.

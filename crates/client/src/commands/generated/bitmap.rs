@@ -3,17 +3,17 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use super::words::{BitcountUnit, BitopOperation};
 
-command! {
+declare! {
     /// Counts the set bits of a string or of a range of it.
     ///
     /// `BITCOUNT key [start end [BYTE | BIT]]`
     ///
     /// Since 2.6.0. O(N).
     everywhere bitcount Bitcount ["BITCOUNT"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key).gap(0)
 }
 
@@ -30,14 +30,14 @@ impl<E, R> Call<E, Bitcount, R> {
     }
 }
 
-command! {
+declare! {
     /// Reads, sets and increments integer fields of any width in a string.
     ///
     /// `BITFIELD key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>> [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>> ...]]`
     ///
     /// Since 3.2.0. O(1) for each subcommand specified.
     everywhere bitfield Bitfield ["BITFIELD"]
-    (key: impl Arg) -> Vec<Option<i64>>
+    (key: impl Arg) -> Vec<Option<i64>>;
     call => call.with(key).gap(0)
 }
 
@@ -52,14 +52,14 @@ impl<E, R> Call<E, Bitfield, R> {
     }
 }
 
-command! {
+declare! {
     /// Reads integer fields of any width in a string.
     ///
     /// `BITFIELD_RO key [GET encoding offset [GET encoding offset ...]]`
     ///
     /// Since 6.0.0. O(1) for each subcommand specified.
     everywhere bitfield_ro BitfieldRo ["BITFIELD_RO"]
-    (key: impl Arg) -> Vec<Option<i64>>
+    (key: impl Arg) -> Vec<Option<i64>>;
     call => call.with(key).gap(0)
 }
 
@@ -75,25 +75,25 @@ impl<E, R> Call<E, BitfieldRo, R> {
     }
 }
 
-command! {
+declare! {
     /// Combines strings bit by bit and stores the result.
     ///
     /// `BITOP <AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]`
     ///
     /// Since 2.6.0. O(N).
     everywhere bitop Bitop ["BITOP"]
-    (operation: BitopOperation, destkey: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64
+    (operation: BitopOperation, destkey: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(operation).with(destkey).with_all(key)
 }
 
-command! {
+declare! {
     /// Finds the first set or the first clear bit of a string or of a range of it.
     ///
     /// `BITPOS key bit [start [end [BYTE | BIT]]]`
     ///
     /// Since 2.8.7. O(N).
     everywhere bitpos Bitpos ["BITPOS"]
-    (key: impl Arg, bit: i64) -> i64
+    (key: impl Arg, bit: i64) -> i64;
     call => call.with(key).with(bit).gap(0)
 }
 
@@ -111,24 +111,24 @@ impl<E, R> Call<E, Bitpos, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns one bit of a string.
     ///
     /// `GETBIT key offset`
     ///
     /// Since 2.2.0. O(1).
     everywhere getbit Getbit ["GETBIT"]
-    (key: impl Arg, offset: i64) -> i64
+    (key: impl Arg, offset: i64) -> i64;
     call => call.with(key).with(offset)
 }
 
-command! {
+declare! {
     /// Sets or clears one bit of a string, creating or lengthening it with zeros as needed.
     ///
     /// `SETBIT key offset value`
     ///
     /// Since 2.2.0. O(1).
     everywhere setbit Setbit ["SETBIT"]
-    (key: impl Arg, offset: i64, value: i64) -> i64
+    (key: impl Arg, offset: i64, value: i64) -> i64;
     call => call.with(key).with(offset).with(value)
 }

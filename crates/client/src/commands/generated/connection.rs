@@ -3,19 +3,19 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 use bytes::Bytes;
-use super::words::{ClientListClientType, ClientNoEvictEnabled, ClientNoTouchEnabled, ClientReplyAction};
+use super::words::{ClientListClientType, ClientReplyAction, Switch};
 
-command! {
+declare! {
     /// Authenticates the connection with a password, or a user name and a password.
     ///
     /// `AUTH [username] password`
     ///
     /// Since 1.0.0. O(N) where N is the number of passwords defined for the user.
     alone auth Auth ["AUTH"]
-    (password: impl Arg) -> ()
+    (password: impl Arg) -> ();
     call => call.gap(0).with(password)
 }
 
@@ -28,69 +28,69 @@ impl<E, R> Call<E, Auth, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the name of the connection.
     ///
     /// `CLIENT GETNAME`
     ///
     /// Since 2.6.9. O(1).
     everywhere client_getname ClientGetname ["CLIENT", "GETNAME"]
-    () -> Option<Bytes>
+    () -> Option<Bytes>;
     call => call
 }
 
-command! {
+declare! {
     /// Lists the subcommands.
     ///
     /// `CLIENT HELP`
     ///
     /// Since 5.0.0. O(1).
     everywhere client_help ClientHelp ["CLIENT", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the number of the connection, which no other one ever has.
     ///
     /// `CLIENT ID`
     ///
     /// Since 5.0.0. O(1).
     everywhere client_id ClientId ["CLIENT", "ID"]
-    () -> i64
+    () -> i64;
     call => call
 }
 
-command! {
+declare! {
     /// Describes the connection itself, as CLIENT LIST does.
     ///
     /// `CLIENT INFO`
     ///
     /// Since 6.2.0. O(1).
     everywhere client_info ClientInfo ["CLIENT", "INFO"]
-    () -> String
+    () -> String;
     call => call
 }
 
-command! {
+declare! {
     /// Closes the connections that match an address or all given filters.
     ///
     /// `CLIENT KILL <old-format | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR addr] | [LADDR laddr] | [SKIPME <YES | NO>] | [MAXAGE maxage]> [<[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR addr] | [LADDR laddr] | [SKIPME <YES | NO>] | [MAXAGE maxage]> ...]>`
     ///
     /// Since 2.4.0. O(N) where N is the number of client connections.
     everywhere client_kill ClientKill ["CLIENT", "KILL"]
-    (filter: impl IntoIterator<Item = impl Arg>) -> i64
+    (filter: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with_all(filter)
 }
 
-command! {
+declare! {
     /// Describes the open connections, one on a line.
     ///
     /// `CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]`
     ///
     /// Since 2.4.0. O(N) where N is the number of client connections.
     everywhere client_list ClientList ["CLIENT", "LIST"]
-    () -> String
+    () -> String;
     call => call.gap(0)
 }
 
@@ -114,36 +114,36 @@ impl<E, R> Call<E, ClientList, R> {
     }
 }
 
-command! {
+declare! {
     /// Keeps the connection from being closed to free memory.
     ///
     /// `CLIENT NO-EVICT <ON | OFF>`
     ///
     /// Since 7.0.0. O(1).
     everywhere client_no_evict ClientNoEvict ["CLIENT", "NO-EVICT"]
-    (enabled: ClientNoEvictEnabled) -> ()
+    (enabled: Switch) -> ();
     call => call.with(enabled)
 }
 
-command! {
+declare! {
     /// Keeps the connection's commands from counting as uses of the keys they touch.
     ///
     /// `CLIENT NO-TOUCH <ON | OFF>`
     ///
     /// Since 7.2.0. O(1).
     everywhere client_no_touch ClientNoTouch ["CLIENT", "NO-TOUCH"]
-    (enabled: ClientNoTouchEnabled) -> ()
+    (enabled: Switch) -> ();
     call => call.with(enabled)
 }
 
-command! {
+declare! {
     /// Holds back all commands of clients, or those that write, for some milliseconds.
     ///
     /// `CLIENT PAUSE timeout [WRITE | ALL]`
     ///
     /// Since 3.0.0. O(1).
     everywhere client_pause ClientPause ["CLIENT", "PAUSE"]
-    (timeout: i64) -> ()
+    (timeout: i64) -> ();
     call => call.with(timeout).gap(0)
 }
 
@@ -159,69 +159,69 @@ impl<E, R> Call<E, ClientPause, R> {
     }
 }
 
-command! {
+declare! {
     /// Says which commands of the connection are answered.
     ///
     /// `CLIENT REPLY <ON | OFF | SKIP>`
     ///
     /// Since 3.2.0. O(1).
     alone client_reply ClientReply ["CLIENT", "REPLY"]
-    (action: ClientReplyAction) -> ()
+    (action: ClientReplyAction) -> ();
     call => call.with(action)
 }
 
-command! {
+declare! {
     /// Describes the library that the client uses.
     ///
     /// `CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>`
     ///
     /// Since 7.2.0. O(1).
     everywhere client_setinfo ClientSetinfo ["CLIENT", "SETINFO"]
-    (attr: impl IntoIterator<Item = impl Arg>) -> ()
+    (attr: impl IntoIterator<Item = impl Arg>) -> ();
     call => call.with_all(attr)
 }
 
-command! {
+declare! {
     /// Names the connection; an empty name takes the name away.
     ///
     /// `CLIENT SETNAME connection-name`
     ///
     /// Since 2.6.9. O(1).
     everywhere client_setname ClientSetname ["CLIENT", "SETNAME"]
-    (connection_name: impl Arg) -> ()
+    (connection_name: impl Arg) -> ();
     call => call.with(connection_name)
 }
 
-command! {
+declare! {
     /// Ends what CLIENT PAUSE began.
     ///
     /// `CLIENT UNPAUSE`
     ///
     /// Since 6.2.0. O(N) Where N is the number of paused clients.
     everywhere client_unpause ClientUnpause ["CLIENT", "UNPAUSE"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Answers with its argument.
     ///
     /// `ECHO message`
     ///
     /// Since 1.0.0. O(1).
     everywhere echo Echo ["ECHO"]
-    (message: impl Arg) -> Bytes
+    (message: impl Arg) -> Bytes;
     call => call.with(message)
 }
 
-command! {
+declare! {
     /// Chooses the protocol and may authenticate and name the connection; answers with facts about the server.
     ///
     /// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
     ///
     /// Since 6.0.0. O(1).
     alone hello Hello ["HELLO"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 

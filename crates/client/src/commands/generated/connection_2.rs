@@ -3,16 +3,16 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 
-command! {
+declare! {
     /// Shows that the server is alive; repeats a message if one is given.
     ///
     /// `PING [message]`
     ///
     /// Since 1.0.0. O(1).
     everywhere ping Ping ["PING"]
-    () -> String
+    () -> String;
     call => call.gap(0)
 }
 
@@ -25,7 +25,7 @@ impl<E, R> Call<E, Ping, R> {
     }
 }
 
-command! {
+declare! {
     /// Closes the connection once its replies are sent.
     ///
     /// `QUIT`
@@ -34,28 +34,28 @@ command! {
     ///
     /// Discouraged since 7.2.0: use closing the connection from the client's side.
     alone quit Quit ["QUIT"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Puts the connection back into the state of a new one.
     ///
     /// `RESET`
     ///
     /// Since 6.2.0. O(1).
     alone reset Reset ["RESET"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Selects the database that the connection's commands work on.
     ///
     /// `SELECT index`
     ///
     /// Since 1.0.0. O(1).
     alone select Select ["SELECT"]
-    (index: i64) -> ()
+    (index: i64) -> ();
     call => call.with(index)
 }

@@ -3,17 +3,17 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Lets a key expire at a Unix time in milliseconds.
     ///
     /// `PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]`
     ///
     /// Since 2.6.0. O(1).
     everywhere pexpireat Pexpireat ["PEXPIREAT"]
-    (key: impl Arg, unix_time_milliseconds: i64) -> bool
+    (key: impl Arg, unix_time_milliseconds: i64) -> bool;
     call => call.with(key).with(unix_time_milliseconds).gap(0)
 }
 
@@ -39,69 +39,69 @@ impl<E, R> Call<E, Pexpireat, R> {
     }
 }
 
-command! {
+declare! {
     /// Tells the Unix time in milliseconds at which a key expires.
     ///
     /// `PEXPIRETIME key`
     ///
     /// Since 7.0.0. O(1).
     everywhere pexpiretime Pexpiretime ["PEXPIRETIME"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Tells in how many milliseconds a key expires.
     ///
     /// `PTTL key`
     ///
     /// Since 2.6.0. O(1).
     everywhere pttl Pttl ["PTTL"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns a random name of the database.
     ///
     /// `RANDOMKEY`
     ///
     /// Since 1.0.0. O(1).
     everywhere randomkey Randomkey ["RANDOMKEY"]
-    () -> Option<Bytes>
+    () -> Option<Bytes>;
     call => call
 }
 
-command! {
+declare! {
     /// Renames a key, replacing what has the new name.
     ///
     /// `RENAME key newkey`
     ///
     /// Since 1.0.0. O(1).
     everywhere rename Rename ["RENAME"]
-    (key: impl Arg, newkey: impl Arg) -> ()
+    (key: impl Arg, newkey: impl Arg) -> ();
     call => call.with(key).with(newkey)
 }
 
-command! {
+declare! {
     /// Renames a key unless the new name is taken.
     ///
     /// `RENAMENX key newkey`
     ///
     /// Since 1.0.0. O(1).
     everywhere renamenx Renamenx ["RENAMENX"]
-    (key: impl Arg, newkey: impl Arg) -> bool
+    (key: impl Arg, newkey: impl Arg) -> bool;
     call => call.with(key).with(newkey)
 }
 
-command! {
+declare! {
     /// Creates a key from a value in serialised form.
     ///
     /// `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
     ///
     /// Since 2.6.0. O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).
     everywhere restore Restore ["RESTORE"]
-    (key: impl Arg, ttl: i64, serialized_value: impl Arg) -> ()
+    (key: impl Arg, ttl: i64, serialized_value: impl Arg) -> ();
     call => call.with(key).with(ttl).with(serialized_value).gap(0)
 }
 
@@ -133,14 +133,14 @@ impl<E, R> Call<E, Restore, R> {
     }
 }
 
-command! {
+declare! {
     /// Goes through the names of the database in steps.
     ///
     /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
     ///
     /// Since 2.8.0. O(1) a call, O(N) for all calls until the cursor is 0 again, where N is the number of keys of the database.
     everywhere scan Scan ["SCAN"]
-    (cursor: u64) -> (u64, Vec<Bytes>)
+    (cursor: u64) -> (u64, Vec<Bytes>);
     call => call.with(cursor).gap(0)
 }
 
@@ -170,14 +170,14 @@ impl<E, R> Call<E, Scan, R> {
     }
 }
 
-command! {
+declare! {
     /// Sorts the elements of a list, a set or a sorted set; may store the result as a list.
     ///
     /// `SORT key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]`
     ///
     /// Since 1.0.0. O(N+M*log(M)) for N elements of which M are returned; O(N) when BY has no asterisk.
     everywhere sort Sort ["SORT"]
-    (key: impl Arg) -> Vec<Bytes>
+    (key: impl Arg) -> Vec<Bytes>;
     call => call.with(key).gap(0)
 }
 
@@ -233,14 +233,14 @@ impl<E, R> Call<E, Sort, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the elements of a list, a set or a sorted set in order.
     ///
     /// `SORT_RO key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC | DESC] [ALPHA]`
     ///
     /// Since 7.0.0. O(N+M*log(M)) for N elements of which M are returned; O(N) when BY has no asterisk.
     everywhere sort_ro SortRo ["SORT_RO"]
-    (key: impl Arg) -> Vec<Bytes>
+    (key: impl Arg) -> Vec<Bytes>;
     call => call.with(key).gap(0)
 }
 
@@ -288,68 +288,68 @@ impl<E, R> Call<E, SortRo, R> {
     }
 }
 
-command! {
+declare! {
     /// Records an access to keys and counts those that exist.
     ///
     /// `TOUCH key [key ...]`
     ///
     /// Since 3.2.1. O(N) where N is the number of keys.
     everywhere touch Touch ["TOUCH"]
-    (key: impl IntoIterator<Item = impl Arg>) -> i64
+    (key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with_all(key)
 }
 
-command! {
+declare! {
     /// Tells in how many seconds a key expires.
     ///
     /// `TTL key`
     ///
     /// Since 1.0.0. O(1).
     everywhere ttl Ttl ["TTL"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Names the type of the value at a key.
     ///
     /// `TYPE key`
     ///
     /// Since 1.0.0. O(1).
     everywhere type_ Type ["TYPE"]
-    (key: impl Arg) -> String
+    (key: impl Arg) -> String;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Removes keys and frees their values in the background.
     ///
     /// `UNLINK key [key ...]`
     ///
     /// Since 4.0.0. O(N) where N is the number of keys. Large values are freed in the background.
     everywhere unlink Unlink ["UNLINK"]
-    (key: impl IntoIterator<Item = impl Arg>) -> i64
+    (key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with_all(key)
 }
 
-command! {
+declare! {
     /// Waits until a number of replicas has this connection's writes.
     ///
     /// `WAIT numreplicas timeout`
     ///
     /// Since 3.0.0. O(1).
     alone wait Wait ["WAIT"]
-    (numreplicas: i64, timeout: i64) -> i64
+    (numreplicas: i64, timeout: i64) -> i64;
     call => call.with(numreplicas).with(timeout)
 }
 
-command! {
+declare! {
     /// Waits until this connection's writes are in the append-only files here and on replicas.
     ///
     /// `WAITAOF numlocal numreplicas timeout`
     ///
     /// Since 7.2.0. O(1).
     alone waitaof Waitaof ["WAITAOF"]
-    (numlocal: i64, numreplicas: i64, timeout: i64) -> Vec<i64>
+    (numlocal: i64, numreplicas: i64, timeout: i64) -> Vec<i64>;
     call => call.with(numlocal).with(numreplicas).with(timeout)
 }

@@ -3,121 +3,121 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Deletes fields of a hash, and the hash with the last one.
     ///
     /// `HDEL key field [field ...]`
     ///
     /// Since 2.0.0. O(N) where N is the number of fields to be removed.
     everywhere hdel Hdel ["HDEL"]
-    (key: impl Arg, field: impl IntoIterator<Item = impl Arg>) -> i64
+    (key: impl Arg, field: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(key).with_all(field)
 }
 
-command! {
+declare! {
     /// Tells whether a hash has a field.
     ///
     /// `HEXISTS key field`
     ///
     /// Since 2.0.0. O(1).
     everywhere hexists Hexists ["HEXISTS"]
-    (key: impl Arg, field: impl Arg) -> bool
+    (key: impl Arg, field: impl Arg) -> bool;
     call => call.with(key).with(field)
 }
 
-command! {
+declare! {
     /// Returns the value of one field of a hash.
     ///
     /// `HGET key field`
     ///
     /// Since 2.0.0. O(1).
     everywhere hget Hget ["HGET"]
-    (key: impl Arg, field: impl Arg) -> Option<Bytes>
+    (key: impl Arg, field: impl Arg) -> Option<Bytes>;
     call => call.with(key).with(field)
 }
 
-command! {
+declare! {
     /// Returns all fields of a hash with their values.
     ///
     /// `HGETALL key`
     ///
     /// Since 2.0.0. O(N) where N is the size of the hash.
     everywhere hgetall Hgetall ["HGETALL"]
-    (key: impl Arg) -> std::collections::HashMap<Bytes, Bytes>
+    (key: impl Arg) -> std::collections::HashMap<Bytes, Bytes>;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns the values of fields of a hash and deletes the fields.
     ///
     /// `HGETDEL key FIELDS numfields field [field ...]`
     ///
     /// Since 8.0.0. O(N) where N is the number of specified fields.
     everywhere hgetdel Hgetdel ["HGETDEL"]
-    (key: impl Arg, fields: impl IntoIterator<Item = impl Arg>) -> Value
+    (key: impl Arg, fields: impl IntoIterator<Item = impl Arg>) -> Value;
     call => call.with(key).with_all(fields)
 }
 
-command! {
+declare! {
     /// Adds to the integer in a field of a hash; no field counts as 0.
     ///
     /// `HINCRBY key field increment`
     ///
     /// Since 2.0.0. O(1).
     everywhere hincrby Hincrby ["HINCRBY"]
-    (key: impl Arg, field: impl Arg, increment: i64) -> i64
+    (key: impl Arg, field: impl Arg, increment: i64) -> i64;
     call => call.with(key).with(field).with(increment)
 }
 
-command! {
+declare! {
     /// Adds to the floating point number in a field of a hash; no field counts as 0.
     ///
     /// `HINCRBYFLOAT key field increment`
     ///
     /// Since 2.6.0. O(1).
     everywhere hincrbyfloat Hincrbyfloat ["HINCRBYFLOAT"]
-    (key: impl Arg, field: impl Arg, increment: f64) -> f64
+    (key: impl Arg, field: impl Arg, increment: f64) -> f64;
     call => call.with(key).with(field).with(increment)
 }
 
-command! {
+declare! {
     /// Returns all fields of a hash.
     ///
     /// `HKEYS key`
     ///
     /// Since 2.0.0. O(N) where N is the size of the hash.
     everywhere hkeys Hkeys ["HKEYS"]
-    (key: impl Arg) -> Vec<Bytes>
+    (key: impl Arg) -> Vec<Bytes>;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns the number of fields of a hash.
     ///
     /// `HLEN key`
     ///
     /// Since 2.0.0. O(1).
     everywhere hlen Hlen ["HLEN"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns the values of several fields of a hash.
     ///
     /// `HMGET key field [field ...]`
     ///
     /// Since 2.0.0. O(N) where N is the number of fields being requested.
     everywhere hmget Hmget ["HMGET"]
-    (key: impl Arg, field: impl IntoIterator<Item = impl Arg>) -> Vec<Option<Bytes>>
+    (key: impl Arg, field: impl IntoIterator<Item = impl Arg>) -> Vec<Option<Bytes>>;
     call => call.with(key).with_all(field)
 }
 
-command! {
+declare! {
     /// Sets several fields of a hash.
     ///
     /// `HMSET key field value [field value ...]`
@@ -126,18 +126,18 @@ command! {
     ///
     /// Discouraged since 4.0.0: use `HSET` with several fields and values.
     everywhere hmset Hmset ["HMSET"]
-    (key: impl Arg, data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ()
+    (key: impl Arg, data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ();
     call => call.with(key).with_all(data)
 }
 
-command! {
+declare! {
     /// Returns random fields of a hash, with their values if wanted.
     ///
     /// `HRANDFIELD key [count [WITHVALUES]]`
     ///
     /// Since 6.2.0. O(N) where N is the number of fields returned.
     everywhere hrandfield Hrandfield ["HRANDFIELD"]
-    (key: impl Arg) -> Option<Bytes>
+    (key: impl Arg) -> Option<Bytes>;
     call => call.with(key).gap(0)
 }
 
@@ -153,14 +153,14 @@ impl<E, R> Call<E, Hrandfield, R> {
     }
 }
 
-command! {
+declare! {
     /// Goes through the fields of a hash in steps.
     ///
     /// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
     ///
     /// Since 2.8.0. O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.
     everywhere hscan Hscan ["HSCAN"]
-    (key: impl Arg, cursor: u64) -> (u64, Vec<(Bytes, Bytes)>)
+    (key: impl Arg, cursor: u64) -> (u64, Vec<(Bytes, Bytes)>);
     call => call.with(key).with(cursor).gap(0)
 }
 
@@ -187,35 +187,35 @@ impl<E, R> Call<E, Hscan, R> {
     }
 }
 
-command! {
+declare! {
     /// Sets fields of a hash.
     ///
     /// `HSET key field value [field value ...]`
     ///
     /// Since 2.0.0. O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with multiple field/value pairs.
     everywhere hset Hset ["HSET"]
-    (key: impl Arg, data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> i64
+    (key: impl Arg, data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> i64;
     call => call.with(key).with_all(data)
 }
 
-command! {
+declare! {
     /// Sets a field of a hash that has no such field.
     ///
     /// `HSETNX key field value`
     ///
     /// Since 2.0.0. O(1).
     everywhere hsetnx Hsetnx ["HSETNX"]
-    (key: impl Arg, field: impl Arg, value: impl Arg) -> bool
+    (key: impl Arg, field: impl Arg, value: impl Arg) -> bool;
     call => call.with(key).with(field).with(value)
 }
 
-command! {
+declare! {
     /// Returns the length of a field's value in bytes.
     ///
     /// `HSTRLEN key field`
     ///
     /// Since 3.2.0. O(1).
     everywhere hstrlen Hstrlen ["HSTRLEN"]
-    (key: impl Arg, field: impl Arg) -> i64
+    (key: impl Arg, field: impl Arg) -> i64;
     call => call.with(key).with(field)
 }

@@ -2,16 +2,16 @@
 //! Commands of the group `hash`.
 
 use crate::arg::Arg;
-use crate::commands::command;
+use crate::commands::declare;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Returns the values of all fields of a hash.
     ///
     /// `HVALS key`
     ///
     /// Since 2.0.0. O(N) where N is the size of the hash.
     everywhere hvals Hvals ["HVALS"]
-    (key: impl Arg) -> Vec<Bytes>
+    (key: impl Arg) -> Vec<Bytes>;
     call => call.with(key)
 }

@@ -3,40 +3,40 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Listens to all channels that fit patterns.
     ///
     /// `PSUBSCRIBE pattern [pattern ...]`
     ///
     /// Since 2.0.0. O(N) where N is the number of patterns to subscribe to.
     nowhere psubscribe Psubscribe ["PSUBSCRIBE"]
-    (pattern: impl IntoIterator<Item = impl Arg>) -> Value
+    (pattern: impl IntoIterator<Item = impl Arg>) -> Value;
     call => call.with_all(pattern)
 }
 
-command! {
+declare! {
     /// Sends a message to a channel.
     ///
     /// `PUBLISH channel message`
     ///
     /// Since 2.0.0. O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).
     everywhere publish Publish ["PUBLISH"]
-    (channel: impl Arg, message: impl Arg) -> i64
+    (channel: impl Arg, message: impl Arg) -> i64;
     call => call.with(channel).with(message)
 }
 
-command! {
+declare! {
     /// Lists the channels that somebody listens to.
     ///
     /// `PUBSUB CHANNELS [pattern]`
     ///
     /// Since 2.8.0. O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns).
     everywhere pubsub_channels PubsubChannels ["PUBSUB", "CHANNELS"]
-    () -> Vec<Bytes>
+    () -> Vec<Bytes>;
     call => call.gap(0)
 }
 
@@ -49,36 +49,36 @@ impl<E, R> Call<E, PubsubChannels, R> {
     }
 }
 
-command! {
+declare! {
     /// Lists the subcommands.
     ///
     /// `PUBSUB HELP`
     ///
     /// Since 6.2.0. O(1).
     everywhere pubsub_help PubsubHelp ["PUBSUB", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the number of patterns that are listened to.
     ///
     /// `PUBSUB NUMPAT`
     ///
     /// Since 2.8.0. O(1).
     everywhere pubsub_numpat PubsubNumpat ["PUBSUB", "NUMPAT"]
-    () -> i64
+    () -> i64;
     call => call
 }
 
-command! {
+declare! {
     /// Returns how many connections listen to channels by name.
     ///
     /// `PUBSUB NUMSUB [channel [channel ...]]`
     ///
     /// Since 2.8.0. O(N) for the NUMSUB subcommand, where N is the number of requested channels.
     everywhere pubsub_numsub PubsubNumsub ["PUBSUB", "NUMSUB"]
-    () -> std::collections::HashMap<Bytes, i64>
+    () -> std::collections::HashMap<Bytes, i64>;
     call => call.gap(0)
 }
 
@@ -93,14 +93,14 @@ impl<E, R> Call<E, PubsubNumsub, R> {
     }
 }
 
-command! {
+declare! {
     /// Lists the shard channels that somebody listens to.
     ///
     /// `PUBSUB SHARDCHANNELS [pattern]`
     ///
     /// Since 7.0.0. O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).
     everywhere pubsub_shardchannels PubsubShardchannels ["PUBSUB", "SHARDCHANNELS"]
-    () -> Vec<Bytes>
+    () -> Vec<Bytes>;
     call => call.gap(0)
 }
 
@@ -113,14 +113,14 @@ impl<E, R> Call<E, PubsubShardchannels, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns how many connections listen to shard channels.
     ///
     /// `PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]`
     ///
     /// Since 7.0.0. O(N) for the SHARDNUMSUB subcommand, where N is the number of requested shard channels.
     everywhere pubsub_shardnumsub PubsubShardnumsub ["PUBSUB", "SHARDNUMSUB"]
-    () -> std::collections::HashMap<Bytes, i64>
+    () -> std::collections::HashMap<Bytes, i64>;
     call => call.gap(0)
 }
 
@@ -135,14 +135,14 @@ impl<E, R> Call<E, PubsubShardnumsub, R> {
     }
 }
 
-command! {
+declare! {
     /// Stops listening to patterns, to all when none is given.
     ///
     /// `PUNSUBSCRIBE [pattern [pattern ...]]`
     ///
     /// Since 2.0.0. O(N) where N is the number of patterns to unsubscribe.
     nowhere punsubscribe Punsubscribe ["PUNSUBSCRIBE"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 
@@ -157,47 +157,47 @@ impl<E, R> Call<E, Punsubscribe, R> {
     }
 }
 
-command! {
+declare! {
     /// Sends a message to a shard channel.
     ///
     /// `SPUBLISH shardchannel message`
     ///
     /// Since 7.0.0. O(N) where N is the number of clients subscribed to the receiving shard channel.
     everywhere spublish Spublish ["SPUBLISH"]
-    (shardchannel: impl Arg, message: impl Arg) -> i64
+    (shardchannel: impl Arg, message: impl Arg) -> i64;
     call => call.with(shardchannel).with(message)
 }
 
-command! {
+declare! {
     /// Listens to shard channels.
     ///
     /// `SSUBSCRIBE shardchannel [shardchannel ...]`
     ///
     /// Since 7.0.0. O(N) where N is the number of shard channels to subscribe to.
     nowhere ssubscribe Ssubscribe ["SSUBSCRIBE"]
-    (shardchannel: impl IntoIterator<Item = impl Arg>) -> Value
+    (shardchannel: impl IntoIterator<Item = impl Arg>) -> Value;
     call => call.with_all(shardchannel)
 }
 
-command! {
+declare! {
     /// Listens to channels.
     ///
     /// `SUBSCRIBE channel [channel ...]`
     ///
     /// Since 2.0.0. O(N) where N is the number of channels to subscribe to.
     nowhere subscribe Subscribe ["SUBSCRIBE"]
-    (channel: impl IntoIterator<Item = impl Arg>) -> Value
+    (channel: impl IntoIterator<Item = impl Arg>) -> Value;
     call => call.with_all(channel)
 }
 
-command! {
+declare! {
     /// Stops listening to shard channels, to all when none is named.
     ///
     /// `SUNSUBSCRIBE [shardchannel [shardchannel ...]]`
     ///
     /// Since 7.0.0. O(N) where N is the number of shard channels to unsubscribe.
     nowhere sunsubscribe Sunsubscribe ["SUNSUBSCRIBE"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 
@@ -212,14 +212,14 @@ impl<E, R> Call<E, Sunsubscribe, R> {
     }
 }
 
-command! {
+declare! {
     /// Stops listening to channels, to all when none is named.
     ///
     /// `UNSUBSCRIBE [channel [channel ...]]`
     ///
     /// Since 2.0.0. O(N) where N is the number of channels to unsubscribe.
     nowhere unsubscribe Unsubscribe ["UNSUBSCRIBE"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 

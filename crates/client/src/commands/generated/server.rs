@@ -3,39 +3,39 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 
-command! {
+declare! {
     /// Describes every command.
     ///
     /// `COMMAND`
     ///
     /// Since 2.8.13. O(N) where N is the total number of Redis commands.
     everywhere command Command ["COMMAND"]
-    () -> Value
+    () -> Value;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the number of commands.
     ///
     /// `COMMAND COUNT`
     ///
     /// Since 2.8.13. O(1).
     everywhere command_count CommandCount ["COMMAND", "COUNT"]
-    () -> i64
+    () -> i64;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the documentation of the named commands, or of all.
     ///
     /// `COMMAND DOCS [command-name [command-name ...]]`
     ///
     /// Since 7.0.0. O(N) where N is the number of commands to look up.
     everywhere command_docs CommandDocs ["COMMAND", "DOCS"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 
@@ -50,14 +50,14 @@ impl<E, R> Call<E, CommandDocs, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the keys that a request names.
     ///
     /// `COMMAND GETKEYS command [arg [arg ...]]`
     ///
     /// Since 2.8.13. O(N) where N is the number of arguments to the command.
     everywhere command_getkeys CommandGetkeys ["COMMAND", "GETKEYS"]
-    (command: impl Arg) -> Vec<String>
+    (command: impl Arg) -> Vec<String>;
     call => call.with(command).gap(0)
 }
 
@@ -72,14 +72,14 @@ impl<E, R> Call<E, CommandGetkeys, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the keys that a request names and what it does with them.
     ///
     /// `COMMAND GETKEYSANDFLAGS command [arg [arg ...]]`
     ///
     /// Since 7.0.0. O(N) where N is the number of arguments to the command.
     everywhere command_getkeysandflags CommandGetkeysandflags ["COMMAND", "GETKEYSANDFLAGS"]
-    (command: impl Arg) -> Value
+    (command: impl Arg) -> Value;
     call => call.with(command).gap(0)
 }
 
@@ -94,25 +94,25 @@ impl<E, R> Call<E, CommandGetkeysandflags, R> {
     }
 }
 
-command! {
+declare! {
     /// Explains the subcommands.
     ///
     /// `COMMAND HELP`
     ///
     /// Since 5.0.0. O(1).
     everywhere command_help CommandHelp ["COMMAND", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Describes the named commands, or all.
     ///
     /// `COMMAND INFO [command-name [command-name ...]]`
     ///
     /// Since 2.8.13. O(N) where N is the number of commands to look up.
     everywhere command_info CommandInfo ["COMMAND", "INFO"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 
@@ -127,14 +127,14 @@ impl<E, R> Call<E, CommandInfo, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the names of commands.
     ///
     /// `COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]`
     ///
     /// Since 7.0.0. O(N) where N is the total number of Redis commands.
     everywhere command_list CommandList ["COMMAND", "LIST"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call.gap(0)
 }
 
@@ -150,97 +150,97 @@ impl<E, R> Call<E, CommandList, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the values of settings.
     ///
     /// `CONFIG GET parameter [parameter ...]`
     ///
     /// Since 2.0.0. O(N) when N is the number of configuration parameters provided.
     everywhere config_get ConfigGet ["CONFIG", "GET"]
-    (parameter: impl IntoIterator<Item = impl Arg>) -> std::collections::HashMap<String, String>
+    (parameter: impl IntoIterator<Item = impl Arg>) -> std::collections::HashMap<String, String>;
     call => call.with_all(parameter)
 }
 
-command! {
+declare! {
     /// Explains the subcommands.
     ///
     /// `CONFIG HELP`
     ///
     /// Since 5.0.0. O(1).
     everywhere config_help ConfigHelp ["CONFIG", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Starts the counters over.
     ///
     /// `CONFIG RESETSTAT`
     ///
     /// Since 2.0.0. O(1).
     everywhere config_resetstat ConfigResetstat ["CONFIG", "RESETSTAT"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Writes the settings to the file that the server was started with.
     ///
     /// `CONFIG REWRITE`
     ///
     /// Since 2.8.0. O(1).
     everywhere config_rewrite ConfigRewrite ["CONFIG", "REWRITE"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Changes settings, all of the given ones or none.
     ///
     /// `CONFIG SET parameter value [parameter value ...]`
     ///
     /// Since 2.0.0. O(N) when N is the number of configuration parameters provided.
     everywhere config_set ConfigSet ["CONFIG", "SET"]
-    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ()
+    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ();
     call => call.with_all(data)
 }
 
-command! {
+declare! {
     /// Returns the number of keys in the database.
     ///
     /// `DBSIZE`
     ///
     /// Since 1.0.0. O(1).
     everywhere dbsize Dbsize ["DBSIZE"]
-    () -> i64
+    () -> i64;
     call => call
 }
 
-command! {
+declare! {
     /// Groups tools for tests and operators.
     ///
     /// `DEBUG`
     ///
     /// Since 1.0.0. Depends on subcommand.
     everywhere debug Debug ["DEBUG"]
-    () -> Value
+    () -> Value;
     call => call
 }
 
-command! {
+declare! {
     /// Removes all keys of all databases.
     ///
     /// `FLUSHALL [ASYNC | SYNC]`
     ///
     /// Since 1.0.0. O(N) where N is the total number of keys in all databases.
     everywhere flushall Flushall ["FLUSHALL"]
-    () -> ()
+    () -> ();
     call => call.gap(0)
 }
 
 impl<E, R> Call<E, Flushall, R> {
     /// `ASYNC`
-    pub fn async(self) -> Self {
+    pub fn async_(self) -> Self {
         self.option(0, |r| r.push(b"ASYNC"))
     }
 

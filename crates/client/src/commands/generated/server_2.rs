@@ -3,23 +3,23 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 
-command! {
+declare! {
     /// Removes all keys of the database.
     ///
     /// `FLUSHDB [ASYNC | SYNC]`
     ///
     /// Since 1.0.0. O(N) where N is the number of keys in the selected database.
     everywhere flushdb Flushdb ["FLUSHDB"]
-    () -> ()
+    () -> ();
     call => call.gap(0)
 }
 
 impl<E, R> Call<E, Flushdb, R> {
     /// `ASYNC`
-    pub fn async(self) -> Self {
+    pub fn async_(self) -> Self {
         self.option(0, |r| r.push(b"ASYNC"))
     }
 
@@ -29,14 +29,14 @@ impl<E, R> Call<E, Flushdb, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns facts and figures on the server.
     ///
     /// `INFO [section [section ...]]`
     ///
     /// Since 1.0.0. O(1).
     everywhere info Info ["INFO"]
-    () -> String
+    () -> String;
     call => call.gap(0)
 }
 
@@ -51,47 +51,47 @@ impl<E, R> Call<E, Info, R> {
     }
 }
 
-command! {
+declare! {
     /// Reports on the spikes and what may help against them.
     ///
     /// `LATENCY DOCTOR`
     ///
     /// Since 2.8.13. O(1).
     everywhere latency_doctor LatencyDoctor ["LATENCY", "DOCTOR"]
-    () -> String
+    () -> String;
     call => call
 }
 
-command! {
+declare! {
     /// Draws the spikes of an event.
     ///
     /// `LATENCY GRAPH event`
     ///
     /// Since 2.8.13. O(1).
     everywhere latency_graph LatencyGraph ["LATENCY", "GRAPH"]
-    (event: impl Arg) -> Value
+    (event: impl Arg) -> Value;
     call => call.with(event)
 }
 
-command! {
+declare! {
     /// Explains the subcommands.
     ///
     /// `LATENCY HELP`
     ///
     /// Since 2.8.13. O(1).
     everywhere latency_help LatencyHelp ["LATENCY", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Returns how long the calls of the named commands took, or of all: cumulative counts by microseconds.
     ///
     /// `LATENCY HISTOGRAM [command [command ...]]`
     ///
     /// Since 7.0.0. O(N) where N is the number of commands with latency information being retrieved.
     everywhere latency_histogram LatencyHistogram ["LATENCY", "HISTOGRAM"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 
@@ -106,36 +106,36 @@ impl<E, R> Call<E, LatencyHistogram, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the spikes of an event: Unix seconds and milliseconds of each.
     ///
     /// `LATENCY HISTORY event`
     ///
     /// Since 2.8.13. O(1).
     everywhere latency_history LatencyHistory ["LATENCY", "HISTORY"]
-    (event: impl Arg) -> Value
+    (event: impl Arg) -> Value;
     call => call.with(event)
 }
 
-command! {
+declare! {
     /// Returns the last spike of every event: its name, Unix seconds, milliseconds, and the worst milliseconds ever.
     ///
     /// `LATENCY LATEST`
     ///
     /// Since 2.8.13. O(1).
     everywhere latency_latest LatencyLatest ["LATENCY", "LATEST"]
-    () -> Value
+    () -> Value;
     call => call
 }
 
-command! {
+declare! {
     /// Forgets the spikes of the named events, or of all.
     ///
     /// `LATENCY RESET [event [event ...]]`
     ///
     /// Since 2.8.13. O(1).
     everywhere latency_reset LatencyReset ["LATENCY", "RESET"]
-    () -> i64
+    () -> i64;
     call => call.gap(0)
 }
 
@@ -150,14 +150,14 @@ impl<E, R> Call<E, LatencyReset, R> {
     }
 }
 
-command! {
+declare! {
     /// Draws something and tells the version.
     ///
     /// `LOLWUT [VERSION version]`
     ///
     /// Since 5.0.0. 
     everywhere lolwut Lolwut ["LOLWUT"]
-    () -> String
+    () -> String;
     call => call.gap(0)
 }
 
@@ -171,69 +171,69 @@ impl<E, R> Call<E, Lolwut, R> {
     }
 }
 
-command! {
+declare! {
     /// Reports what looks wrong with the server's memory.
     ///
     /// `MEMORY DOCTOR`
     ///
     /// Since 4.0.0. O(1).
     everywhere memory_doctor MemoryDoctor ["MEMORY", "DOCTOR"]
-    () -> String
+    () -> String;
     call => call
 }
 
-command! {
+declare! {
     /// Explains the subcommands.
     ///
     /// `MEMORY HELP`
     ///
     /// Since 4.0.0. O(1).
     everywhere memory_help MemoryHelp ["MEMORY", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the allocator's own report.
     ///
     /// `MEMORY MALLOC-STATS`
     ///
     /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
     everywhere memory_malloc_stats MemoryMallocStats ["MEMORY", "MALLOC-STATS"]
-    () -> String
+    () -> String;
     call => call
 }
 
-command! {
+declare! {
     /// Asks the allocator to give unused memory back.
     ///
     /// `MEMORY PURGE`
     ///
     /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
     everywhere memory_purge MemoryPurge ["MEMORY", "PURGE"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Returns figures on the server's memory.
     ///
     /// `MEMORY STATS`
     ///
     /// Since 4.0.0. O(1).
     everywhere memory_stats MemoryStats ["MEMORY", "STATS"]
-    () -> Value
+    () -> Value;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the bytes that a key and its value take.
     ///
     /// `MEMORY USAGE key [SAMPLES count]`
     ///
     /// Since 4.0.0. O(N) where N is the number of samples.
     everywhere memory_usage MemoryUsage ["MEMORY", "USAGE"]
-    (key: impl Arg) -> Option<i64>
+    (key: impl Arg) -> Option<i64>;
     call => call.with(key).gap(0)
 }
 

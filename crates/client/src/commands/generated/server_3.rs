@@ -3,17 +3,17 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 
-command! {
+declare! {
     /// Does what RESTORE does, for keys that migrate between nodes.
     ///
     /// `RESTORE-ASKING key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
     ///
     /// Since 3.0.0. O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).
     everywhere restore_asking RestoreAsking ["RESTORE-ASKING"]
-    (key: impl Arg, ttl: i64, serialized_value: impl Arg) -> Value
+    (key: impl Arg, ttl: i64, serialized_value: impl Arg) -> Value;
     call => call.with(key).with(ttl).with(serialized_value).gap(0)
 }
 
@@ -45,14 +45,14 @@ impl<E, R> Call<E, RestoreAsking, R> {
     }
 }
 
-command! {
+declare! {
     /// Stops the server.
     ///
     /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
     ///
     /// Since 1.0.0. O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1).
     everywhere shutdown Shutdown ["SHUTDOWN"]
-    () -> ()
+    () -> ();
     call => call.gap(0)
 }
 
@@ -83,14 +83,14 @@ impl<E, R> Call<E, Shutdown, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the newest entries: number, Unix seconds, microseconds, arguments, address and name of the client.
     ///
     /// `SLOWLOG GET [count]`
     ///
     /// Since 2.2.12. O(N) where N is the number of entries returned.
     everywhere slowlog_get SlowlogGet ["SLOWLOG", "GET"]
-    () -> Value
+    () -> Value;
     call => call.gap(0)
 }
 
@@ -103,57 +103,57 @@ impl<E, R> Call<E, SlowlogGet, R> {
     }
 }
 
-command! {
+declare! {
     /// Explains the subcommands.
     ///
     /// `SLOWLOG HELP`
     ///
     /// Since 6.2.0. O(1).
     everywhere slowlog_help SlowlogHelp ["SLOWLOG", "HELP"]
-    () -> Vec<String>
+    () -> Vec<String>;
     call => call
 }
 
-command! {
+declare! {
     /// Returns the number of entries.
     ///
     /// `SLOWLOG LEN`
     ///
     /// Since 2.2.12. O(1).
     everywhere slowlog_len SlowlogLen ["SLOWLOG", "LEN"]
-    () -> i64
+    () -> i64;
     call => call
 }
 
-command! {
+declare! {
     /// Removes all entries.
     ///
     /// `SLOWLOG RESET`
     ///
     /// Since 2.2.12. O(N) where N is the number of entries in the slowlog.
     everywhere slowlog_reset SlowlogReset ["SLOWLOG", "RESET"]
-    () -> ()
+    () -> ();
     call => call
 }
 
-command! {
+declare! {
     /// Exchanges the contents of two databases.
     ///
     /// `SWAPDB index1 index2`
     ///
     /// Since 4.0.0. O(N) where N is the count of clients watching or blocking on keys from both databases.
     everywhere swapdb Swapdb ["SWAPDB"]
-    (index1: i64, index2: i64) -> ()
+    (index1: i64, index2: i64) -> ();
     call => call.with(index1).with(index2)
 }
 
-command! {
+declare! {
     /// Returns the server's time: Unix seconds, and microseconds of the present one.
     ///
     /// `TIME`
     ///
     /// Since 2.6.0. O(1).
     everywhere time Time ["TIME"]
-    () -> (i64, i64)
+    () -> (i64, i64);
     call => call
 }

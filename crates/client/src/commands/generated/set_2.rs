@@ -3,28 +3,28 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Returns the members of several sets together.
     ///
     /// `SUNION key [key ...]`
     ///
     /// Since 1.0.0. O(N) where N is the number of members of all sets.
     everywhere sunion Sunion ["SUNION"]
-    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>
+    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>;
     call => call.with_all(key)
 }
 
-command! {
+declare! {
     /// Returns the number of members of several sets together.
     ///
     /// `SUNIONCARD numkeys key [key ...] [APPROX] [LIMIT limit]`
     ///
     /// Since 8.10.0. O(N) where N is the number of members of all sets.
     everywhere sunioncard Sunioncard ["SUNIONCARD"]
-    (key: impl IntoIterator<Item = impl Arg>) -> i64
+    (key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with_counted(key).gap(0)
 }
 
@@ -43,13 +43,13 @@ impl<E, R> Call<E, Sunioncard, R> {
     }
 }
 
-command! {
+declare! {
     /// Stores the members of several sets together.
     ///
     /// `SUNIONSTORE destination key [key ...]`
     ///
     /// Since 1.0.0. O(N) where N is the number of members of all sets.
     everywhere sunionstore Sunionstore ["SUNIONSTORE"]
-    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64
+    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(destination).with_all(key)
 }

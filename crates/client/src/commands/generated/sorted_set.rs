@@ -3,18 +3,18 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use bytes::Bytes;
 use super::words::{Extreme, ZinterAggregate, ZinterstoreAggregate};
 
-command! {
+declare! {
     /// Adds members to a sorted set or changes their scores; creates the set if there is none.
     ///
     /// `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]`
     ///
     /// Since 1.2.0. O(log(N)) for each member, where N is the number of members of the set.
     everywhere zadd Zadd ["ZADD"]
-    (key: impl Arg, data: impl IntoIterator<Item = (f64, impl Arg)>) -> i64
+    (key: impl Arg, data: impl IntoIterator<Item = (f64, impl Arg)>) -> i64;
     call => call.with(key).gap(0).with_all(data)
 }
 
@@ -50,36 +50,36 @@ impl<E, R> Call<E, Zadd, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the number of members of a sorted set.
     ///
     /// `ZCARD key`
     ///
     /// Since 1.2.0. O(1).
     everywhere zcard Zcard ["ZCARD"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns how many members have scores in a range.
     ///
     /// `ZCOUNT key min max`
     ///
     /// Since 2.0.0. O(log(N)) where N is the number of members of the set.
     everywhere zcount Zcount ["ZCOUNT"]
-    (key: impl Arg, min: f64, max: f64) -> i64
+    (key: impl Arg, min: f64, max: f64) -> i64;
     call => call.with(key).with(min).with(max)
 }
 
-command! {
+declare! {
     /// Returns the members of the first of several sorted sets that no other one has.
     ///
     /// `ZDIFF numkeys key [key ...] [WITHSCORES]`
     ///
     /// Since 6.2.0. O(L + (N-K)log(N)) where L is the number of members of all inputs, N of the first, and K of the result.
     everywhere zdiff Zdiff ["ZDIFF"]
-    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>
+    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>;
     call => call.with_counted(key).gap(0)
 }
 
@@ -90,36 +90,36 @@ impl<E, R> Call<E, Zdiff, R> {
     }
 }
 
-command! {
+declare! {
     /// Stores the members of the first of several sorted sets that no other one has as a sorted set.
     ///
     /// `ZDIFFSTORE destination numkeys key [key ...]`
     ///
     /// Since 6.2.0. O(L + (N-K)log(N)) where L is the number of members of all inputs, N of the first, and K of the result.
     everywhere zdiffstore Zdiffstore ["ZDIFFSTORE"]
-    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64
+    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(destination).with_counted(key)
 }
 
-command! {
+declare! {
     /// Adds a number to a member's score; a new member begins at zero.
     ///
     /// `ZINCRBY key increment member`
     ///
     /// Since 1.2.0. O(log(N)) where N is the number of members of the set.
     everywhere zincrby Zincrby ["ZINCRBY"]
-    (key: impl Arg, increment: i64, member: impl Arg) -> f64
+    (key: impl Arg, increment: i64, member: impl Arg) -> f64;
     call => call.with(key).with(increment).with(member)
 }
 
-command! {
+declare! {
     /// Returns the members that several sorted sets have in common.
     ///
     /// `ZINTER numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]`
     ///
     /// Since 6.2.0. O(N*K)+O(M*log(M)) where N is the number of members of the smallest input, K of inputs, and M of members of the result.
     everywhere zinter Zinter ["ZINTER"]
-    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>
+    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>;
     call => call.with_counted(key).gap(0)
 }
 
@@ -148,14 +148,14 @@ impl<E, R> Call<E, Zinter, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns how many members several sorted sets have in common.
     ///
     /// `ZINTERCARD numkeys key [key ...] [LIMIT limit]`
     ///
     /// Since 7.0.0. O(N*K) where N is the number of members of the smallest input and K of inputs.
     everywhere zintercard Zintercard ["ZINTERCARD"]
-    (key: impl IntoIterator<Item = impl Arg>) -> i64
+    (key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with_counted(key).gap(0)
 }
 
@@ -169,14 +169,14 @@ impl<E, R> Call<E, Zintercard, R> {
     }
 }
 
-command! {
+declare! {
     /// Stores the members that several sorted sets have in common as a sorted set.
     ///
     /// `ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]`
     ///
     /// Since 2.0.0. O(N*K)+O(M*log(M)) where N is the number of members of the smallest input, K of inputs, and M of members of the result.
     everywhere zinterstore Zinterstore ["ZINTERSTORE"]
-    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64
+    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(destination).with_counted(key).gap(0)
 }
 
@@ -200,25 +200,25 @@ impl<E, R> Call<E, Zinterstore, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns how many members lie in a range of the order of bytes.
     ///
     /// `ZLEXCOUNT key min max`
     ///
     /// Since 2.8.9. O(log(N)) where N is the number of members of the set.
     everywhere zlexcount Zlexcount ["ZLEXCOUNT"]
-    (key: impl Arg, min: impl Arg, max: impl Arg) -> i64
+    (key: impl Arg, min: impl Arg, max: impl Arg) -> i64;
     call => call.with(key).with(min).with(max)
 }
 
-command! {
+declare! {
     /// Removes and returns members with the lowest or highest scores of the first sorted set that is there.
     ///
     /// `ZMPOP numkeys key [key ...] <MIN | MAX> [COUNT count]`
     ///
     /// Since 7.0.0. O(K) + O(M*log(N)) where K is the number of keys, N of the members of the set, and M of those taken.
     everywhere zmpop Zmpop ["ZMPOP"]
-    (key: impl IntoIterator<Item = impl Arg>, where_: Extreme) -> Option<(Bytes, Vec<(Bytes, f64)>)>
+    (key: impl IntoIterator<Item = impl Arg>, where_: Extreme) -> Option<(Bytes, Vec<(Bytes, f64)>)>;
     call => call.with_counted(key).with(where_).gap(0)
 }
 
@@ -232,25 +232,25 @@ impl<E, R> Call<E, Zmpop, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the scores of several members.
     ///
     /// `ZMSCORE key member [member ...]`
     ///
     /// Since 6.2.0. O(N) where N is the number of members asked for.
     everywhere zmscore Zmscore ["ZMSCORE"]
-    (key: impl Arg, member: impl IntoIterator<Item = impl Arg>) -> Vec<Option<f64>>
+    (key: impl Arg, member: impl IntoIterator<Item = impl Arg>) -> Vec<Option<f64>>;
     call => call.with(key).with_all(member)
 }
 
-command! {
+declare! {
     /// Removes and returns the members with the highest scores; the set goes with its last member.
     ///
     /// `ZPOPMAX key [count]`
     ///
     /// Since 5.0.0. O(log(N)*M) where N is the number of members of the set and M of those taken.
     everywhere zpopmax Zpopmax ["ZPOPMAX"]
-    (key: impl Arg) -> Vec<(Bytes, f64)>
+    (key: impl Arg) -> Vec<(Bytes, f64)>;
     call => call.with(key).gap(0)
 }
 
@@ -263,14 +263,14 @@ impl<E, R> Call<E, Zpopmax, R> {
     }
 }
 
-command! {
+declare! {
     /// Removes and returns the members with the lowest scores; the set goes with its last member.
     ///
     /// `ZPOPMIN key [count]`
     ///
     /// Since 5.0.0. O(log(N)*M) where N is the number of members of the set and M of those taken.
     everywhere zpopmin Zpopmin ["ZPOPMIN"]
-    (key: impl Arg) -> Vec<(Bytes, f64)>
+    (key: impl Arg) -> Vec<(Bytes, f64)>;
     call => call.with(key).gap(0)
 }
 
@@ -283,14 +283,14 @@ impl<E, R> Call<E, Zpopmin, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns random members of a sorted set.
     ///
     /// `ZRANDMEMBER key [count [WITHSCORES]]`
     ///
     /// Since 6.2.0. O(N) where N is the number of members returned.
     everywhere zrandmember Zrandmember ["ZRANDMEMBER"]
-    (key: impl Arg) -> Option<Bytes>
+    (key: impl Arg) -> Option<Bytes>;
     call => call.with(key).gap(0)
 }
 
@@ -306,14 +306,14 @@ impl<E, R> Call<E, Zrandmember, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the members in a range of ranks, scores or bytes.
     ///
     /// `ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`
     ///
     /// Since 1.2.0. O(log(N)+M) where N is the number of members of the set and M of those returned.
     everywhere zrange Zrange ["ZRANGE"]
-    (key: impl Arg, start: impl Arg, stop: impl Arg) -> Vec<Bytes>
+    (key: impl Arg, start: impl Arg, stop: impl Arg) -> Vec<Bytes>;
     call => call.with(key).with(start).with(stop).gap(0)
 }
 

@@ -3,11 +3,11 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use bytes::Bytes;
 use super::words::{ZunionAggregate, ZunionstoreAggregate};
 
-command! {
+declare! {
     /// Returns the members in a range of the order of bytes.
     ///
     /// `ZRANGEBYLEX key min max [LIMIT offset count]`
@@ -16,7 +16,7 @@ command! {
     ///
     /// Discouraged since 6.2.0: use `ZRANGE` with the `BYLEX` argument.
     everywhere zrangebylex Zrangebylex ["ZRANGEBYLEX"]
-    (key: impl Arg, min: impl Arg, max: impl Arg) -> Vec<Bytes>
+    (key: impl Arg, min: impl Arg, max: impl Arg) -> Vec<Bytes>;
     call => call.with(key).with(min).with(max).gap(0)
 }
 
@@ -31,7 +31,7 @@ impl<E, R> Call<E, Zrangebylex, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the members with scores in a range.
     ///
     /// `ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]`
@@ -40,7 +40,7 @@ command! {
     ///
     /// Discouraged since 6.2.0: use `ZRANGE` with the `BYSCORE` argument.
     everywhere zrangebyscore Zrangebyscore ["ZRANGEBYSCORE"]
-    (key: impl Arg, min: f64, max: f64) -> Vec<Bytes>
+    (key: impl Arg, min: f64, max: f64) -> Vec<Bytes>;
     call => call.with(key).with(min).with(max).gap(0)
 }
 
@@ -60,14 +60,14 @@ impl<E, R> Call<E, Zrangebyscore, R> {
     }
 }
 
-command! {
+declare! {
     /// Stores the members in a range of ranks, scores or bytes as a sorted set.
     ///
     /// `ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]`
     ///
     /// Since 6.2.0. O(log(N)+M) where N is the number of members of the set and M of those stored.
     everywhere zrangestore Zrangestore ["ZRANGESTORE"]
-    (dst: impl Arg, src: impl Arg, min: impl Arg, max: impl Arg) -> i64
+    (dst: impl Arg, src: impl Arg, min: impl Arg, max: impl Arg) -> i64;
     call => call.with(dst).with(src).with(min).with(max).gap(0)
 }
 
@@ -97,14 +97,14 @@ impl<E, R> Call<E, Zrangestore, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns a member's place in the order of scores, from the lowest.
     ///
     /// `ZRANK key member [WITHSCORE]`
     ///
     /// Since 2.0.0. O(log(N)) where N is the number of members of the set.
     everywhere zrank Zrank ["ZRANK"]
-    (key: impl Arg, member: impl Arg) -> Option<i64>
+    (key: impl Arg, member: impl Arg) -> Option<i64>;
     call => call.with(key).with(member).gap(0)
 }
 
@@ -115,51 +115,51 @@ impl<E, R> Call<E, Zrank, R> {
     }
 }
 
-command! {
+declare! {
     /// Removes members from a sorted set; the set goes with its last member.
     ///
     /// `ZREM key member [member ...]`
     ///
     /// Since 1.2.0. O(M*log(N)) where N is the number of members of the set and M of those to remove.
     everywhere zrem Zrem ["ZREM"]
-    (key: impl Arg, member: impl IntoIterator<Item = impl Arg>) -> i64
+    (key: impl Arg, member: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(key).with_all(member)
 }
 
-command! {
+declare! {
     /// Removes the members in a range of the order of bytes.
     ///
     /// `ZREMRANGEBYLEX key min max`
     ///
     /// Since 2.8.9. O(log(N)+M) where N is the number of members of the set and M of those removed.
     everywhere zremrangebylex Zremrangebylex ["ZREMRANGEBYLEX"]
-    (key: impl Arg, min: impl Arg, max: impl Arg) -> i64
+    (key: impl Arg, min: impl Arg, max: impl Arg) -> i64;
     call => call.with(key).with(min).with(max)
 }
 
-command! {
+declare! {
     /// Removes the members from one rank to another.
     ///
     /// `ZREMRANGEBYRANK key start stop`
     ///
     /// Since 2.0.0. O(log(N)+M) where N is the number of members of the set and M of those removed.
     everywhere zremrangebyrank Zremrangebyrank ["ZREMRANGEBYRANK"]
-    (key: impl Arg, start: i64, stop: i64) -> i64
+    (key: impl Arg, start: i64, stop: i64) -> i64;
     call => call.with(key).with(start).with(stop)
 }
 
-command! {
+declare! {
     /// Removes the members with scores in a range.
     ///
     /// `ZREMRANGEBYSCORE key min max`
     ///
     /// Since 1.2.0. O(log(N)+M) where N is the number of members of the set and M of those removed.
     everywhere zremrangebyscore Zremrangebyscore ["ZREMRANGEBYSCORE"]
-    (key: impl Arg, min: f64, max: f64) -> i64
+    (key: impl Arg, min: f64, max: f64) -> i64;
     call => call.with(key).with(min).with(max)
 }
 
-command! {
+declare! {
     /// Returns the members from one rank to another, counted from the highest score.
     ///
     /// `ZREVRANGE key start stop [WITHSCORES]`
@@ -168,7 +168,7 @@ command! {
     ///
     /// Discouraged since 6.2.0: use `ZRANGE` with the `REV` argument.
     everywhere zrevrange Zrevrange ["ZREVRANGE"]
-    (key: impl Arg, start: i64, stop: i64) -> Vec<Bytes>
+    (key: impl Arg, start: i64, stop: i64) -> Vec<Bytes>;
     call => call.with(key).with(start).with(stop).gap(0)
 }
 
@@ -179,7 +179,7 @@ impl<E, R> Call<E, Zrevrange, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the members in a range of the order of bytes, the last first.
     ///
     /// `ZREVRANGEBYLEX key max min [LIMIT offset count]`
@@ -188,7 +188,7 @@ command! {
     ///
     /// Discouraged since 6.2.0: use `ZRANGE` with the `REV` and `BYLEX` arguments.
     everywhere zrevrangebylex Zrevrangebylex ["ZREVRANGEBYLEX"]
-    (key: impl Arg, max: impl Arg, min: impl Arg) -> Vec<Bytes>
+    (key: impl Arg, max: impl Arg, min: impl Arg) -> Vec<Bytes>;
     call => call.with(key).with(max).with(min).gap(0)
 }
 
@@ -203,7 +203,7 @@ impl<E, R> Call<E, Zrevrangebylex, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the members with scores in a range, the highest first.
     ///
     /// `ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]`
@@ -212,7 +212,7 @@ command! {
     ///
     /// Discouraged since 6.2.0: use `ZRANGE` with the `REV` and `BYSCORE` arguments.
     everywhere zrevrangebyscore Zrevrangebyscore ["ZREVRANGEBYSCORE"]
-    (key: impl Arg, max: f64, min: f64) -> Vec<Bytes>
+    (key: impl Arg, max: f64, min: f64) -> Vec<Bytes>;
     call => call.with(key).with(max).with(min).gap(0)
 }
 
@@ -232,14 +232,14 @@ impl<E, R> Call<E, Zrevrangebyscore, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns a member's place in the order of scores, from the highest.
     ///
     /// `ZREVRANK key member [WITHSCORE]`
     ///
     /// Since 2.0.0. O(log(N)) where N is the number of members of the set.
     everywhere zrevrank Zrevrank ["ZREVRANK"]
-    (key: impl Arg, member: impl Arg) -> Option<i64>
+    (key: impl Arg, member: impl Arg) -> Option<i64>;
     call => call.with(key).with(member).gap(0)
 }
 
@@ -250,14 +250,14 @@ impl<E, R> Call<E, Zrevrank, R> {
     }
 }
 
-command! {
+declare! {
     /// Iterates over the members and scores of a sorted set.
     ///
     /// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
     ///
     /// Since 2.8.0. O(1) for a call, O(N) for an iteration, where N is the number of members.
     everywhere zscan Zscan ["ZSCAN"]
-    (key: impl Arg, cursor: u64) -> (u64, Vec<(Bytes, f64)>)
+    (key: impl Arg, cursor: u64) -> (u64, Vec<(Bytes, f64)>);
     call => call.with(key).with(cursor).gap(0)
 }
 
@@ -279,25 +279,25 @@ impl<E, R> Call<E, Zscan, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns a member's score.
     ///
     /// `ZSCORE key member`
     ///
     /// Since 1.2.0. O(1).
     everywhere zscore Zscore ["ZSCORE"]
-    (key: impl Arg, member: impl Arg) -> Option<f64>
+    (key: impl Arg, member: impl Arg) -> Option<f64>;
     call => call.with(key).with(member)
 }
 
-command! {
+declare! {
     /// Returns the members of any of several sorted sets.
     ///
     /// `ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]`
     ///
     /// Since 6.2.0. O(N)+O(M*log(M)) where N is the number of members of all inputs and M of the result.
     everywhere zunion Zunion ["ZUNION"]
-    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>
+    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>;
     call => call.with_counted(key).gap(0)
 }
 
@@ -326,14 +326,14 @@ impl<E, R> Call<E, Zunion, R> {
     }
 }
 
-command! {
+declare! {
     /// Stores the members of any of several sorted sets as a sorted set.
     ///
     /// `ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]`
     ///
     /// Since 2.0.0. O(N)+O(M*log(M)) where N is the number of members of all inputs and M of the result.
     everywhere zunionstore Zunionstore ["ZUNIONSTORE"]
-    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64
+    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(destination).with_counted(key).gap(0)
 }
 

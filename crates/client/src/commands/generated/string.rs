@@ -3,51 +3,51 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use crate::value::Value;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Appends to the string value of a key, and creates it if there is none.
     ///
     /// `APPEND key value`
     ///
     /// Since 2.0.0. O(1) amortized: room for growth is reserved ahead.
     everywhere append Append ["APPEND"]
-    (key: impl Arg, value: impl Arg) -> i64
+    (key: impl Arg, value: impl Arg) -> i64;
     call => call.with(key).with(value)
 }
 
-command! {
+declare! {
     /// Subtracts one from the integer value of a key; no key counts as 0.
     ///
     /// `DECR key`
     ///
     /// Since 1.0.0. O(1).
     everywhere decr Decr ["DECR"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Subtracts from the integer value of a key; no key counts as 0.
     ///
     /// `DECRBY key decrement`
     ///
     /// Since 1.0.0. O(1).
     everywhere decrby Decrby ["DECRBY"]
-    (key: impl Arg, decrement: i64) -> i64
+    (key: impl Arg, decrement: i64) -> i64;
     call => call.with(key).with(decrement)
 }
 
-command! {
+declare! {
     /// Removes a key, on condition of its present value if wished.
     ///
     /// `DELEX key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]`
     ///
     /// Since 8.4.0. O(1), with `IFDEQ` and `IFDNE` O(N) where N is the length of the value.
     everywhere delex Delex ["DELEX"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key).gap(0)
 }
 
@@ -85,47 +85,47 @@ impl<E, R> Call<E, Delex, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the XXH3 digest of a string value as hexadecimal digits.
     ///
     /// `DIGEST key`
     ///
     /// Since 8.4.0. O(N) where N is the length of the value.
     everywhere digest Digest ["DIGEST"]
-    (key: impl Arg) -> Option<Bytes>
+    (key: impl Arg) -> Option<Bytes>;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns the string value of a key.
     ///
     /// `GET key`
     ///
     /// Since 1.0.0. O(1).
     everywhere get Get ["GET"]
-    (key: impl Arg) -> Option<Bytes>
+    (key: impl Arg) -> Option<Bytes>;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Removes a key and returns the string value that it had.
     ///
     /// `GETDEL key`
     ///
     /// Since 6.2.0. O(1).
     everywhere getdel Getdel ["GETDEL"]
-    (key: impl Arg) -> Option<Bytes>
+    (key: impl Arg) -> Option<Bytes>;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns the string value of a key and sets or clears when it expires.
     ///
     /// `GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]`
     ///
     /// Since 6.2.0. O(1).
     everywhere getex Getex ["GETEX"]
-    (key: impl Arg) -> Option<Bytes>
+    (key: impl Arg) -> Option<Bytes>;
     call => call.with(key).gap(0)
 }
 
@@ -168,18 +168,18 @@ impl<E, R> Call<E, Getex, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns part of a string value, by its first and last place.
     ///
     /// `GETRANGE key start end`
     ///
     /// Since 2.4.0. O(N) where N is the length of the part.
     everywhere getrange Getrange ["GETRANGE"]
-    (key: impl Arg, start: i64, end: i64) -> Bytes
+    (key: impl Arg, start: i64, end: i64) -> Bytes;
     call => call.with(key).with(start).with(end)
 }
 
-command! {
+declare! {
     /// Sets the string value of a key and returns the one before.
     ///
     /// `GETSET key value`
@@ -188,51 +188,51 @@ command! {
     ///
     /// Discouraged since 6.2.0: use `SET` with `GET`.
     everywhere getset Getset ["GETSET"]
-    (key: impl Arg, value: impl Arg) -> Option<Bytes>
+    (key: impl Arg, value: impl Arg) -> Option<Bytes>;
     call => call.with(key).with(value)
 }
 
-command! {
+declare! {
     /// Adds one to the integer value of a key; no key counts as 0.
     ///
     /// `INCR key`
     ///
     /// Since 1.0.0. O(1).
     everywhere incr Incr ["INCR"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Adds to the integer value of a key; no key counts as 0.
     ///
     /// `INCRBY key increment`
     ///
     /// Since 1.0.0. O(1).
     everywhere incrby Incrby ["INCRBY"]
-    (key: impl Arg, increment: i64) -> i64
+    (key: impl Arg, increment: i64) -> i64;
     call => call.with(key).with(increment)
 }
 
-command! {
+declare! {
     /// Adds to the floating point value of a key; no key counts as 0.
     ///
     /// `INCRBYFLOAT key increment`
     ///
     /// Since 2.6.0. O(1).
     everywhere incrbyfloat Incrbyfloat ["INCRBYFLOAT"]
-    (key: impl Arg, increment: f64) -> f64
+    (key: impl Arg, increment: f64) -> f64;
     call => call.with(key).with(increment)
 }
 
-command! {
+declare! {
     /// Adds to the numeric value of a key within bounds and sets when it expires; no key counts as 0.
     ///
     /// `INCREX key [BYFLOAT float | BYINT integer] [SATURATE] [LBOUND lowerbound] [UBOUND upperbound] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]`
     ///
     /// Since 8.8.0. O(1).
     everywhere increx Increx ["INCREX"]
-    (key: impl Arg) -> Value
+    (key: impl Arg) -> Value;
     call => call.with(key).gap(0)
 }
 
@@ -317,14 +317,14 @@ impl<E, R> Call<E, Increx, R> {
     }
 }
 
-command! {
+declare! {
     /// Finds the longest common subsequence of two strings.
     ///
     /// `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]`
     ///
     /// Since 7.0.0. O(N*M) where N and M are the lengths of the two strings.
     everywhere lcs Lcs ["LCS"]
-    (key1: impl Arg, key2: impl Arg) -> Bytes
+    (key1: impl Arg, key2: impl Arg) -> Bytes;
     call => call.with(key1).with(key2).gap(0)
 }
 
@@ -353,13 +353,13 @@ impl<E, R> Call<E, Lcs, R> {
     }
 }
 
-command! {
+declare! {
     /// Returns the string values of several keys, read at one moment.
     ///
     /// `MGET key [key ...]`
     ///
     /// Since 1.0.0. O(N) where N is the number of keys.
     everywhere mget Mget ["MGET"]
-    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Option<Bytes>>
+    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Option<Bytes>>;
     call => call.with_all(key)
 }

@@ -3,28 +3,28 @@
 
 use crate::arg::Arg;
 use crate::call::Call;
-use crate::commands::command;
+use crate::commands::declare;
 use bytes::Bytes;
 
-command! {
+declare! {
     /// Sets the string values of several keys at one moment.
     ///
     /// `MSET key value [key value ...]`
     ///
     /// Since 1.0.1. O(N) where N is the number of keys.
     everywhere mset Mset ["MSET"]
-    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ()
+    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ();
     call => call.with_all(data)
 }
 
-command! {
+declare! {
     /// Sets the string values of several keys with one expiry, on condition of their presence if wished.
     ///
     /// `MSETEX numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]`
     ///
     /// Since 8.4.0. O(N) where N is the number of keys.
     everywhere msetex Msetex ["MSETEX"]
-    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> bool
+    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> bool;
     call => call.with_counted(data).gap(0)
 }
 
@@ -77,18 +77,18 @@ impl<E, R> Call<E, Msetex, R> {
     }
 }
 
-command! {
+declare! {
     /// Sets the string values of several keys if none of them exists.
     ///
     /// `MSETNX key value [key value ...]`
     ///
     /// Since 1.0.1. O(N) where N is the number of keys.
     everywhere msetnx Msetnx ["MSETNX"]
-    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> bool
+    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> bool;
     call => call.with_all(data)
 }
 
-command! {
+declare! {
     /// Sets the string value of a key and when it expires, in milliseconds from now.
     ///
     /// `PSETEX key milliseconds value`
@@ -97,18 +97,18 @@ command! {
     ///
     /// Discouraged since 2.6.12: use `SET` with `PX`.
     everywhere psetex Psetex ["PSETEX"]
-    (key: impl Arg, milliseconds: i64, value: impl Arg) -> ()
+    (key: impl Arg, milliseconds: i64, value: impl Arg) -> ();
     call => call.with(key).with(milliseconds).with(value)
 }
 
-command! {
+declare! {
     /// Sets the string value of a key, whatever type it had, and creates it if there is none.
     ///
     /// `SET key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]`
     ///
     /// Since 1.0.0. O(1).
     everywhere set Set ["SET"]
-    (key: impl Arg, value: impl Arg) -> bool
+    (key: impl Arg, value: impl Arg) -> bool;
     call => call.with(key).with(value).gap(0)
 }
 
@@ -198,7 +198,7 @@ impl<E, R> Call<E, Set, R> {
     }
 }
 
-command! {
+declare! {
     /// Sets the string value of a key and when it expires, in seconds from now.
     ///
     /// `SETEX key seconds value`
@@ -207,11 +207,11 @@ command! {
     ///
     /// Discouraged since 2.6.12: use `SET` with `EX`.
     everywhere setex Setex ["SETEX"]
-    (key: impl Arg, seconds: i64, value: impl Arg) -> ()
+    (key: impl Arg, seconds: i64, value: impl Arg) -> ();
     call => call.with(key).with(seconds).with(value)
 }
 
-command! {
+declare! {
     /// Sets the string value of a key if there is no such key.
     ///
     /// `SETNX key value`
@@ -220,33 +220,33 @@ command! {
     ///
     /// Discouraged since 2.6.12: use `SET` with `NX`.
     everywhere setnx Setnx ["SETNX"]
-    (key: impl Arg, value: impl Arg) -> bool
+    (key: impl Arg, value: impl Arg) -> bool;
     call => call.with(key).with(value)
 }
 
-command! {
+declare! {
     /// Overwrites part of the string value of a key from an offset on, and creates it if there is none.
     ///
     /// `SETRANGE key offset value`
     ///
     /// Since 2.2.0. O(1) plus the copying of the new part, O(M) where M is its length.
     everywhere setrange Setrange ["SETRANGE"]
-    (key: impl Arg, offset: i64, value: impl Arg) -> i64
+    (key: impl Arg, offset: i64, value: impl Arg) -> i64;
     call => call.with(key).with(offset).with(value)
 }
 
-command! {
+declare! {
     /// Returns the length of a string value in bytes.
     ///
     /// `STRLEN key`
     ///
     /// Since 2.2.0. O(1).
     everywhere strlen Strlen ["STRLEN"]
-    (key: impl Arg) -> i64
+    (key: impl Arg) -> i64;
     call => call.with(key)
 }
 
-command! {
+declare! {
     /// Returns part of a string value, by its first and last place.
     ///
     /// `SUBSTR key start end`
@@ -255,6 +255,6 @@ command! {
     ///
     /// Discouraged since 2.0.0: use `GETRANGE`.
     everywhere substr Substr ["SUBSTR"]
-    (key: impl Arg, start: i64, end: i64) -> Bytes
+    (key: impl Arg, start: i64, end: i64) -> Bytes;
     call => call.with(key).with(start).with(end)
 }

@@ -40,20 +40,6 @@ words! {
 }
 
 words! {
-    /// One of `ON`, `OFF`.
-    ClientNoEvictEnabled
-    On = "ON"
-    Off = "OFF"
-}
-
-words! {
-    /// One of `ON`, `OFF`.
-    ClientNoTouchEnabled
-    On = "ON"
-    Off = "OFF"
-}
-
-words! {
     /// One of `ON`, `OFF`, `SKIP`.
     ClientReplyAction
     On = "ON"
@@ -80,6 +66,13 @@ words! {
     Side
     Left = "LEFT"
     Right = "RIGHT"
+}
+
+words! {
+    /// One of `ON`, `OFF`.
+    Switch
+    On = "ON"
+    Off = "OFF"
 }
 
 words! {
