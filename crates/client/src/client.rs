@@ -4,6 +4,7 @@ use crate::arg::cmd;
 use crate::config::IntoConfig;
 use crate::dedicated::Dedicated;
 use crate::error::Result;
+use crate::multiplexed::MultiplexedClient;
 use crate::subscribe::{Subscription, Target};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -110,6 +111,19 @@ impl Client {
             subscription,
             channels,
         })
+    }
+
+    /// The connection as a client that tasks share. What was under way on it is given up.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    #[must_use]
+    pub fn share(self) -> MultiplexedClient {
+        MultiplexedClient::over(self.config, self.connection.into_link())
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Dedicated {
+        &mut self.connection
     }
 
     /// Any command; see [`cmd`](crate::cmd()).

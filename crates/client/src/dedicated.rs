@@ -114,6 +114,10 @@ impl Dedicated {
         })
     }
 
+    pub(crate) fn into_link(self) -> Option<Link> {
+        self.is_reusable().then_some(self.link)
+    }
+
     /// The buffer that [`exchange`](Self::exchange) sends.
     pub(crate) fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output

@@ -17,6 +17,8 @@
 //! Depends on the protocol crate and Tokio only; knows nothing of the server's inside.
 
 mod arg;
+pub mod blocking;
+mod buffered;
 mod call;
 mod client;
 mod command;
@@ -31,6 +33,7 @@ mod from_value;
 mod link;
 mod manager;
 mod multiplexed;
+mod pipeline;
 mod pool;
 mod queue;
 mod stream;
@@ -38,9 +41,12 @@ mod subscribe;
 mod sync;
 #[cfg(feature = "tls")]
 mod tls;
+mod transaction;
 mod value;
 
 pub use arg::{Arg, Cmd, cmd};
+pub use blocking::{BlockingClient, BlockingSubscriber};
+pub use buffered::BufferedClient;
 pub use call::Call;
 pub use client::{Client, Message, Messages, Subscriber, connect};
 pub use command::{Command, Get, Ping, Publish, Set, Subscribe, Unknown, Unsubscribe};
@@ -55,7 +61,11 @@ pub use frame::Frame;
 pub use from_value::FromValue;
 pub use manager::Push;
 pub use multiplexed::{MultiplexedClient, Reply};
+pub use pipeline::{PIPELINE_MAX, Pipeline};
 pub use pool::{POOL_SIZE, Pool, Pooled};
 pub use stream::{Connector, Transport};
 pub use subscribe::{Published, Subscription, Target};
+#[cfg(feature = "tls")]
+pub use tls::TlsConfig;
+pub use transaction::TRANSACTION_TRIES;
 pub use value::Value;

@@ -105,12 +105,19 @@ impl Drop for Closing {
     }
 }
 
-/// Serves connections until the queue is closed, beginning with `link`.
-pub(crate) async fn run(shared: Arc<Shared>, mut link: Link) {
+/// Serves connections until the queue is closed, beginning with `link` if there is one.
+pub(crate) async fn run(shared: Arc<Shared>, mut next: Option<Link>) {
     let closing = Closing(shared);
     let shared = &*closing.0;
     let mut pause = Pause::new(&shared.config);
     loop {
+        let link = match next.take() {
+            Some(link) => link,
+            None => match reconnect(shared, &mut pause).await {
+                Some(link) => link,
+                None => return,
+            },
+        };
         shared.resp3.store(link.resp3, Ordering::Relaxed);
         shared.connected.store(true, Ordering::Relaxed);
         shared.generation.fetch_add(1, Ordering::AcqRel);
@@ -120,11 +127,6 @@ pub(crate) async fn run(shared: Arc<Shared>, mut link: Link) {
         let error = poll_fn(|cx| driver.poll(cx)).await;
         shared.connected.store(false, Ordering::Relaxed);
         driver.fail(&error);
-        drop(driver);
-        match reconnect(shared, &mut pause).await {
-            Some(next) => link = next,
-            None => return,
-        }
     }
 }
 

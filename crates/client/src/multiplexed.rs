@@ -74,10 +74,11 @@ impl MultiplexedClient {
     pub async fn connect(to: impl IntoConfig) -> Result<MultiplexedClient, Error> {
         let config = to.into_config()?;
         let link = Link::connect(&config).await?;
-        Ok(MultiplexedClient::over(config, link))
+        Ok(MultiplexedClient::over(config, Some(link)))
     }
 
-    pub(crate) fn over(config: Config, link: Link) -> MultiplexedClient {
+    /// With `link` as the first connection; it connects by itself without one.
+    pub(crate) fn over(config: Config, link: Option<Link>) -> MultiplexedClient {
         let pool = Pool::new(config.clone());
         let shared = Arc::new(Shared::new(config));
         tokio::spawn(manager::run(shared.clone(), link));
@@ -191,7 +192,7 @@ impl std::fmt::Debug for MultiplexedClient {
 ///
 /// These change what the connection is for everybody, or stop everybody's replies. The server's own flags are not
 /// asked: the first request would have to wait for them.
-fn unsuitable(request: &Cmd) -> Option<Error> {
+pub(crate) fn unsuitable(request: &Cmd) -> Option<Error> {
     let first = request.words().next()?;
     // Longest name below; most commands are shorter or begin otherwise.
     if first.len() > 12 {

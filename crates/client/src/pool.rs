@@ -23,7 +23,7 @@ pub const POOL_SIZE: usize = 8;
 /// let mut connection = pool.get().await?;
 /// connection.rpush("jobs", ["first"]).await?;
 /// let job = connection.lpop("jobs").await?;
-/// assert_eq!(job, ochre_client::Value::Bulk("first".into()));
+/// assert_eq!(job.as_deref(), Some(&b"first"[..]));
 /// # Ok(()) });
 /// ```
 #[derive(Clone)]

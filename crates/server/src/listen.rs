@@ -236,7 +236,8 @@ fn is_refused(engine: &Engine, peer: IpAddr) -> bool {
     !loopback && engine.settings.flag(id::PROTECTED_MODE) && !engine.acl.needs_password()
 }
 
-fn admit(shared: &Arc<Shared>, stream: Stream, endpoint: Endpoint) {
+/// Gives a connection to a worker, or refuses it with a reason.
+pub(crate) fn admit(shared: &Arc<Shared>, stream: Stream, endpoint: Endpoint) {
     let waker = Arc::new(TaskWaker::default());
     match shared.engine.connect(endpoint, Some(waker.clone())) {
         Some(mut session) => {

@@ -1,6 +1,7 @@
 //! The start-up sequence, and the orderly stop.
 
 use crate::apply::{Applier, raise_fd_limit};
+use crate::embed::Host;
 use crate::files::{DiskSource, StartFile, UserFile};
 use crate::listen::{ListenError, accept_unix, bind_tcp, bind_unix};
 use crate::log::Log;
@@ -115,6 +116,7 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
         StartFile(start_file),
         &threads,
         memory,
+        None,
     ));
     threads.stop();
     code
@@ -135,12 +137,14 @@ fn announce(log: &Log, settings: &Settings) {
     }
 }
 
-async fn serve(
+/// Runs the server until it is told to stop; `host` is set when it runs inside another program.
+pub(crate) async fn serve(
     settings: Arc<Settings>,
     log: Arc<Log>,
     file: StartFile,
     threads: &Workers,
     memory: Arc<dyn Memory>,
+    host: Option<Host>,
 ) -> ExitCode {
     let workers = threads.count();
     let fit = raise_fd_limit(settings.size(id::MAXCLIENTS));
@@ -171,7 +175,7 @@ async fn serve(
             return ExitCode::FAILURE;
         }
     };
-    if bound.port().is_none() && unix.is_none() {
+    if bound.port().is_none() && unix.is_none() && host.is_none() {
         log.write(
             LogLevel::Warning,
             "Configured to not listen anywhere, exiting.",
@@ -241,7 +245,10 @@ async fn serve(
     };
     let cron = start_cron(engine.clone());
     log.write(LogLevel::Notice, "Ready to accept connections");
-    wait_for_stop(&runtime, &log).await;
+    match host {
+        Some(host) => host.run(&shared).await,
+        None => wait_for_stop(&runtime, &log).await,
+    }
     applier
         .accepting
         .lock()
