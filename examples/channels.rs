@@ -10,13 +10,22 @@ use tokio::sync::{mpsc, oneshot};
 type Responder<T> = oneshot::Sender<Result<T>>;
 
 enum Command {
-    Get { key: String, answer: Responder<Option<Bytes>> },
-    Set { key: String, value: Bytes, answer: Responder<()> },
+    Get {
+        key: String,
+        answer: Responder<Option<Bytes>>,
+    },
+    Set {
+        key: String,
+        value: Bytes,
+        answer: Responder<()>,
+    },
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:6379".to_owned());
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or("127.0.0.1:6379".to_owned());
     // A full channel makes the senders wait.
     let (sender, mut commands) = mpsc::channel(32);
 
@@ -26,28 +35,37 @@ async fn main() -> Result<()> {
             // Nobody waits any more: the answer is dropped.
             match command {
                 Command::Get { key, answer } => drop(answer.send(client.get(&key).await)),
-                Command::Set { key, value, answer } => drop(answer.send(client.set(&key, value).await)),
+                Command::Set { key, value, answer } => {
+                    drop(answer.send(client.set(&key, value).await))
+                }
             }
         }
-        Result::Ok(())
+        Ok::<(), ochre::Error>(())
     });
 
     let writer = sender.clone();
     let write = tokio::spawn(async move {
         let (answer, reply) = oneshot::channel();
-        let command = Command::Set { key: "foo".to_owned(), value: "bar".into(), answer };
+        let command = Command::Set {
+            key: "foo".to_owned(),
+            value: "bar".into(),
+            answer,
+        };
         writer.send(command).await?;
         println!("SET answered {:?}", reply.await?);
-        Result::Ok(())
+        Ok::<(), ochre::Error>(())
     });
     write.await??;
 
     let read = tokio::spawn(async move {
         let (answer, reply) = oneshot::channel();
-        let command = Command::Get { key: "foo".to_owned(), answer };
+        let command = Command::Get {
+            key: "foo".to_owned(),
+            answer,
+        };
         sender.send(command).await?;
         println!("GET answered {:?}", reply.await?);
-        Result::Ok(())
+        Ok::<(), ochre::Error>(())
     });
     read.await??;
     manager.await?

@@ -9,7 +9,9 @@ async fn main() -> Result<()> {
         .setting("maxmemory-policy", "allkeys-lru")
         .start()?;
     let client = MultiplexedClient::connect(in_process(&quiet)).await?;
-    client.hset("user:1", [("name", "Ada"), ("lives", "London")]).await?;
+    client
+        .hset("user:1", [("name", "Ada"), ("lives", "London")])
+        .await?;
     println!("{:?}", client.hgetall("user:1").await?);
 
     let listening = Server::builder().port(0).start()?;

@@ -6,7 +6,9 @@ use ochre::{Result, client};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:6379".to_owned());
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or("127.0.0.1:6379".to_owned());
     let mut client = client::connect(address).await?;
 
     client.set("hello", "world".into()).await?;

@@ -5,7 +5,9 @@ use tokio_stream::StreamExt;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:6379".to_owned());
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or("127.0.0.1:6379".to_owned());
     let listener = client::connect(&address).await?;
     let subscriber = listener.subscribe(vec!["numbers".to_owned()]).await?;
 
@@ -14,7 +16,7 @@ async fn main() -> Result<()> {
         for number in ["1", "two", "3", "four", "five", "6"] {
             client.publish("numbers", number.into()).await?;
         }
-        Result::Ok(())
+        Ok::<(), ochre::Error>(())
     });
 
     let numbers = subscriber

@@ -82,7 +82,8 @@ impl Cmd {
         if len < 10 {
             self.wire.push(digit(len));
         } else if len < 100 {
-            self.wire.extend_from_slice(&[digit(len / 10), digit(len % 10)]);
+            self.wire
+                .extend_from_slice(&[digit(len / 10), digit(len % 10)]);
         } else {
             let mut text = itoa::Buffer::new();
             self.wire.extend_from_slice(text.format(len).as_bytes());
@@ -161,6 +162,15 @@ impl Cmd {
     pub(crate) fn append(&mut self, other: &Cmd) {
         self.wire.extend_from_slice(&other.wire[HEAD..]);
         self.args += other.args;
+    }
+
+    /// The request without its first `words` words, to be appended to another.
+    pub(crate) fn tail(&self, words: usize) -> Cmd {
+        let mut rest = Cmd::empty();
+        for word in self.words().skip(words) {
+            rest.push(word);
+        }
+        rest
     }
 
     /// Appends the number of arguments and the arguments.
@@ -252,7 +262,9 @@ macro_rules! integer_arg {
     )*};
 }
 
-integer_arg!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+integer_arg!(
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize
+);
 
 impl Arg for f64 {
     fn add_to(&self, request: &mut Cmd) {

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// One connection with a handful of commands; see [`MultiplexedClient`](crate::MultiplexedClient) for all of them.
+/// One connection with a handful of commands, without a greeting, so that a server which knows only these will do; see [`MultiplexedClient`](crate::MultiplexedClient) for all of them.
 ///
 /// ```
 /// # ochre_testserver::with(|address| async move {
@@ -49,7 +49,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future closes the connection.
     pub async fn connect(to: impl IntoConfig) -> Result<Client> {
-        let config = to.into_config()?;
+        let config = to.into_config()?.plain();
         let connection = Dedicated::connect(&config).await?;
         Ok(Client { connection, config })
     }
@@ -62,7 +62,7 @@ impl Client {
     /// # Cancel safety
     /// As for [`Dedicated::run`]; so are all methods.
     pub async fn ping(&mut self, message: Option<Bytes>) -> Result<Bytes> {
-        Ok(self.connection.run(cmd("PING").arg(message)).await?)
+        Ok(self.connection.run(cmd("ping").arg(message)).await?)
     }
 
     /// The value of a key; `None` if there is no such key.
@@ -70,7 +70,7 @@ impl Client {
     /// # Errors
     /// When the server or the connection fails.
     pub async fn get(&mut self, key: &str) -> Result<Option<Bytes>> {
-        Ok(self.connection.run(cmd("GET").arg(key)).await?)
+        Ok(self.connection.run(cmd("get").arg(key)).await?)
     }
 
     /// Sets a key.
@@ -78,16 +78,21 @@ impl Client {
     /// # Errors
     /// When the server or the connection fails.
     pub async fn set(&mut self, key: &str, value: Bytes) -> Result<()> {
-        Ok(self.connection.run(cmd("SET").arg(key).arg(value)).await?)
+        Ok(self.connection.run(cmd("set").arg(key).arg(value)).await?)
     }
 
     /// Sets a key for some time; parts of a millisecond count as a whole one.
     ///
     /// # Errors
     /// When the server or the connection fails.
-    pub async fn set_expires(&mut self, key: &str, value: Bytes, expiration: Duration) -> Result<()> {
+    pub async fn set_expires(
+        &mut self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<()> {
         let ms = expiration.as_nanos().div_ceil(1_000_000);
-        let request = cmd("SET").arg(key).arg(value).arg("PX").arg(ms);
+        let request = cmd("set").arg(key).arg(value).arg("PX").arg(ms);
         Ok(self.connection.run(request).await?)
     }
 
@@ -96,7 +101,7 @@ impl Client {
     /// # Errors
     /// When the server or the connection fails.
     pub async fn publish(&mut self, channel: &str, message: Bytes) -> Result<u64> {
-        let request = cmd("PUBLISH").arg(channel).arg(message);
+        let request = cmd("publish").arg(channel).arg(message);
         Ok(self.connection.run(request).await?)
     }
 
@@ -167,7 +172,9 @@ impl Subscriber {
     /// # Cancel safety
     /// No message is lost when the future is dropped.
     pub async fn next_message(&mut self) -> Result<Option<Message>> {
-        std::future::poll_fn(|cx| self.poll_message(cx)).await.map(Some)
+        std::future::poll_fn(|cx| self.poll_message(cx))
+            .await
+            .map(Some)
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>> {

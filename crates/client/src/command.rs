@@ -175,7 +175,8 @@ impl Args {
     }
 
     fn bytes(&mut self) -> Result<Bytes> {
-        self.next()?.ok_or_else(|| BoxError::from("an argument is missing"))
+        self.next()?
+            .ok_or_else(|| BoxError::from("an argument is missing"))
     }
 
     fn string(&mut self) -> Result<String> {
@@ -214,7 +215,9 @@ impl Command {
         let mut args = Args(frames.into_iter());
         let name = args.string()?.to_ascii_lowercase();
         let command = match name.as_str() {
-            "get" => Command::Get(Get { key: args.string()? }),
+            "get" => Command::Get(Get {
+                key: args.string()?,
+            }),
             "publish" => Command::Publish(Publish {
                 channel: args.string()?,
                 message: args.bytes()?,
@@ -255,7 +258,10 @@ fn expiry(args: &mut Args) -> Result<Option<Duration>> {
         return Ok(None);
     };
     let unit = text(option)?.to_ascii_lowercase();
-    let number: u64 = args.string()?.parse().map_err(|_| "the expiry is no number")?;
+    let number: u64 = args
+        .string()?
+        .parse()
+        .map_err(|_| "the expiry is no number")?;
     match unit.as_str() {
         "ex" => Ok(Some(Duration::from_secs(number))),
         "px" => Ok(Some(Duration::from_millis(number))),

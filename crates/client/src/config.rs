@@ -61,6 +61,8 @@ pub struct Config {
     pub(crate) database: u32,
     pub(crate) client_name: Option<String>,
     pub(crate) speak: Speak,
+    /// Whether the server is told the library's name.
+    pub(crate) introduce: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) queue_requests: usize,
@@ -132,6 +134,7 @@ impl Config {
             database: 0,
             client_name: None,
             speak: Speak::Newest,
+            introduce: true,
             connect_timeout: CONNECT_TIMEOUT,
             timeout: REQUEST_TIMEOUT,
             queue_requests: QUEUE_REQUESTS,
@@ -272,6 +275,16 @@ impl Config {
     #[must_use]
     pub fn speak(mut self, speak: Speak) -> Config {
         self.speak = speak;
+        self
+    }
+
+    /// No greeting beyond what is needed: RESP2, and no name of the library. For servers that know few commands.
+    #[must_use]
+    pub fn plain(mut self) -> Config {
+        if self.speak == Speak::Newest {
+            self.speak = Speak::Resp2;
+        }
+        self.introduce = false;
         self
     }
 

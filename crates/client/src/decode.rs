@@ -124,7 +124,20 @@ impl Decoder {
         };
         if !matches!(
             tag,
-            b'+' | b'-' | b':' | b'$' | b'*' | b'_' | b'%' | b'~' | b',' | b'#' | b'(' | b'=' | b'!' | b'>' | b'|'
+            b'+' | b'-'
+                | b':'
+                | b'$'
+                | b'*'
+                | b'_'
+                | b'%'
+                | b'~'
+                | b','
+                | b'#'
+                | b'('
+                | b'='
+                | b'!'
+                | b'>'
+                | b'|'
         ) {
             return Err(match tag {
                 b'.' | b';' => FrameError::Streamed,

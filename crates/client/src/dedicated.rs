@@ -86,7 +86,11 @@ impl Dedicated {
     }
 
     /// Sends what is in `output`, which asks for `count` replies, and reads them.
-    pub(crate) async fn exchange(&mut self, count: usize, timeout: Duration) -> Result<Vec<Value>, Error> {
+    pub(crate) async fn exchange(
+        &mut self,
+        count: usize,
+        timeout: Duration,
+    ) -> Result<Vec<Value>, Error> {
         if self.broken {
             self.output.clear();
             return Err(Error::closed(Executed::No));
@@ -139,7 +143,9 @@ impl Dedicated {
                 // refuses to keep ends the connection.
                 let n = ready!(self.link.poll_write(cx, &self.output[self.written..]))?;
                 if n == 0 {
-                    return Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into()));
+                    return Poll::Ready(Err(
+                        std::io::Error::from(std::io::ErrorKind::WriteZero).into()
+                    ));
                 }
                 self.written += n;
             }
@@ -243,8 +249,20 @@ impl Dedicated {
 /// Whether a request changes what the connection is for those who come after.
 fn alters(request: &Cmd) -> bool {
     const ALTERING: [&[u8]; 14] = [
-        b"SELECT", b"AUTH", b"HELLO", b"RESET", b"QUIT", b"MONITOR", b"MULTI", b"WATCH",
-        b"CLIENT", b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"READONLY", b"ASKING",
+        b"SELECT",
+        b"AUTH",
+        b"HELLO",
+        b"RESET",
+        b"QUIT",
+        b"MONITOR",
+        b"MULTI",
+        b"WATCH",
+        b"CLIENT",
+        b"SUBSCRIBE",
+        b"PSUBSCRIBE",
+        b"SSUBSCRIBE",
+        b"READONLY",
+        b"ASKING",
     ];
     request
         .words()

@@ -184,6 +184,10 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ErrorKind::Server(error) = &self.inner.kind {
+            // What a program prints that returns it from `main`.
+            return write!(f, "{:?}", error.text());
+        }
         f.debug_struct("Error")
             .field("kind", &self.inner.kind)
             .field("executed", &self.inner.executed)

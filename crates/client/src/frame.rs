@@ -96,7 +96,10 @@ impl Frame {
 
 fn line(out: &mut Vec<u8>, tag: u8, text: &str) {
     out.push(tag);
-    out.extend(text.bytes().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
+    out.extend(
+        text.bytes()
+            .map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }),
+    );
     out.extend_from_slice(b"\r\n");
 }
 
@@ -105,7 +108,8 @@ impl TryFrom<Value> for Frame {
     type Error = BoxError;
 
     fn try_from(value: Value) -> Result<Frame, BoxError> {
-        let text = |bytes: Bytes| String::from_utf8(bytes.into()).map_err(|_| "the text is no UTF-8");
+        let text =
+            |bytes: Bytes| String::from_utf8(bytes.into()).map_err(|_| "the text is no UTF-8");
         Ok(match value {
             Value::Simple(bytes) => Frame::Simple(text(bytes)?),
             Value::Error(bytes) => Frame::Error(text(bytes)?),
@@ -115,9 +119,12 @@ impl TryFrom<Value> for Frame {
             Value::Bulk(bytes) => Frame::Bulk(bytes),
             Value::Null => Frame::Null,
             // As deep as the decoder allows.
-            Value::Array(values) => {
-                Frame::Array(values.into_iter().map(Frame::try_from).collect::<Result<_, _>>()?)
-            }
+            Value::Array(values) => Frame::Array(
+                values
+                    .into_iter()
+                    .map(Frame::try_from)
+                    .collect::<Result<_, _>>()?,
+            ),
             other => return Err(format!("{} is no RESP2", other.kind()).into()),
         })
     }

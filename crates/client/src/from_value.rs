@@ -74,7 +74,9 @@ impl FromValue for Bytes {
         match value {
             Value::Bulk(b) | Value::Simple(b) | Value::BigNumber(b) => Ok(b),
             Value::Verbatim { text, .. } => Ok(text),
-            Value::Integer(n) => Ok(Bytes::copy_from_slice(itoa::Buffer::new().format(n).as_bytes())),
+            Value::Integer(n) => Ok(Bytes::copy_from_slice(
+                itoa::Buffer::new().format(n).as_bytes(),
+            )),
             Value::Double(n) => {
                 let mut text = Vec::new();
                 ochre_resp::write_double(&mut text, n);
@@ -150,7 +152,9 @@ impl FromValue for bool {
             Value::Boolean(b) => Ok(b),
             Value::Integer(0) | Value::Null => Ok(false),
             Value::Integer(1) => Ok(true),
-            Value::Simple(ref b) | Value::Bulk(ref b) if &b[..] == b"OK" || &b[..] == b"1" => Ok(true),
+            Value::Simple(ref b) | Value::Bulk(ref b) if &b[..] == b"OK" || &b[..] == b"1" => {
+                Ok(true)
+            }
             Value::Bulk(ref b) if &b[..] == b"0" => Ok(false),
             Value::Attribute(both) => Self::from_value(both.1),
             other => refuse(&other, "a boolean"),
@@ -267,7 +271,7 @@ macro_rules! tuple_from {
                 if list.iter().all(|v| matches!(v, Value::Array(_))) {
                     return list.into_iter().map(Self::from_value).collect();
                 }
-                if list.len() % $count != 0 {
+                if !list.len().is_multiple_of($count) {
                     return Err(Error::conversion(format!(
                         concat!("{} elements are no multiple of ", $count),
                         list.len()

@@ -93,8 +93,10 @@ impl Link {
             later.push(cmd("CLIENT SETNAME").arg(name));
         }
         let needed = later.len();
-        later.push(cmd("CLIENT SETINFO LIB-NAME ochre-client"));
-        later.push(cmd("CLIENT SETINFO LIB-VER").arg(env!("CARGO_PKG_VERSION")));
+        if config.introduce {
+            later.push(cmd("CLIENT SETINFO LIB-NAME ochre-client"));
+            later.push(cmd("CLIENT SETINFO LIB-VER").arg(env!("CARGO_PKG_VERSION")));
+        }
         let mut wire = Vec::new();
         later.iter_mut().for_each(|c| c.encode(&mut wire));
         self.write_all(&wire).await?;
@@ -181,7 +183,11 @@ impl Link {
             self.at = 0;
         }
         // Grows with what has come, never by what was announced alone.
-        let wanted = self.decoder.wanted().min(self.input.len()).min(READ_BYTES_MAX);
+        let wanted = self
+            .decoder
+            .wanted()
+            .min(self.input.len())
+            .min(READ_BYTES_MAX);
         if self.input.capacity() - self.input.len() < READ_BYTES / 2 || wanted > READ_BYTES {
             self.input.reserve(wanted.max(READ_BYTES));
         }

@@ -73,6 +73,17 @@ impl Shared {
         }
     }
 
+    /// Sends `request` on every connection to come before anything else.
+    pub(crate) fn add_prelude(&self, request: crate::arg::Cmd) {
+        let mut prelude = self.prelude.lock().unwrap_or_else(|e| e.into_inner());
+        if !prelude
+            .iter()
+            .any(|known| known.words().eq(request.words()))
+        {
+            prelude.push(request);
+        }
+    }
+
     /// Ends the manager and whoever waits.
     pub(crate) fn close(&self) {
         self.queue.close(
@@ -392,7 +403,9 @@ impl<'a> Driver<'a> {
             if let Some(oldest) = next {
                 let due = oldest.saturating_add(micros(self.shared.config.timeout));
                 let rest = Duration::from_micros(due.saturating_sub(now_us()).max(1000));
-                self.deadline.as_mut().reset(tokio::time::Instant::now() + rest);
+                self.deadline
+                    .as_mut()
+                    .reset(tokio::time::Instant::now() + rest);
                 self.armed = true;
             }
         }

@@ -255,7 +255,12 @@ pub(crate) struct Exchange<'c> {
 }
 
 impl<'c> Exchange<'c> {
-    fn new(shared: &'c Shared, own: Option<Duration>, replies: u32, refused: Option<Error>) -> Self {
+    fn new(
+        shared: &'c Shared,
+        own: Option<Duration>,
+        replies: u32,
+        refused: Option<Error>,
+    ) -> Self {
         Exchange {
             shared,
             stage: match refused {
@@ -272,7 +277,12 @@ impl<'c> Exchange<'c> {
     }
 
     /// An exchange whose bytes are ready.
-    pub(crate) fn of_wire(shared: &'c Shared, wire: Vec<u8>, replies: u32, own: Option<Duration>) -> Self {
+    pub(crate) fn of_wire(
+        shared: &'c Shared,
+        wire: Vec<u8>,
+        replies: u32,
+        own: Option<Duration>,
+    ) -> Self {
         let mut exchange = Exchange::new(shared, own, replies, None);
         exchange.stage = Stage::Unsent(None, wire);
         exchange
@@ -383,7 +393,12 @@ pub struct Reply<'c, R> {
 impl<'c, R: FromValue> Reply<'c, R> {
     #[inline]
     fn new(shared: &'c Shared, request: Cmd, refused: Option<Error>) -> Self {
-        let empty = || Error::new(ErrorKind::Unsuitable("an empty request".to_owned()), Executed::No);
+        let empty = || {
+            Error::new(
+                ErrorKind::Unsuitable("an empty request".to_owned()),
+                Executed::No,
+            )
+        };
         let refused = refused.or_else(|| request.is_empty().then(empty));
         Reply {
             exchange: Exchange::new(shared, request.own_timeout(), 1, refused),
@@ -404,7 +419,9 @@ impl<R: FromValue> Future for Reply<'_, R> {
         match this.exchange.poll(cx, Some(&mut this.request)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(Answer::One(value))) => Poll::Ready(R::from_value(value)),
-            Poll::Ready(Ok(Answer::Many(values))) => Poll::Ready(R::from_value(Value::Array(values))),
+            Poll::Ready(Ok(Answer::Many(values))) => {
+                Poll::Ready(R::from_value(Value::Array(values)))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }

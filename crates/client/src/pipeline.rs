@@ -68,7 +68,8 @@ impl Pipeline {
             self.refused = crate::multiplexed::unsuitable(&command);
         }
         if self.len() >= PIPELINE_MAX || command.is_empty() {
-            let text = format!("a pipeline takes up to {PIPELINE_MAX} commands, none of them empty");
+            let text =
+                format!("a pipeline takes up to {PIPELINE_MAX} commands, none of them empty");
             self.refused = Some(Error::new(ErrorKind::Unsuitable(text), Executed::No));
             return self;
         }
@@ -124,7 +125,10 @@ impl Pipeline {
                 });
                 Err(Error::server(&cause.unwrap_or(text)))
             }
-            other => Err(Error::conversion(format!("EXEC replied with {}", other.kind()))),
+            other => Err(Error::conversion(format!(
+                "EXEC replied with {}",
+                other.kind()
+            ))),
         }
     }
 }
@@ -175,7 +179,10 @@ impl Dedicated {
     }
 
     /// The replies; `None` when a watched key changed.
-    pub(crate) async fn try_pipeline(&mut self, pipeline: &Pipeline) -> Result<Option<Vec<Value>>, Error> {
+    pub(crate) async fn try_pipeline(
+        &mut self,
+        pipeline: &Pipeline,
+    ) -> Result<Option<Vec<Value>>, Error> {
         if let Some(error) = &pipeline.refused {
             return Err(error.clone());
         }

@@ -449,7 +449,6 @@ impl<T, E: Clone> Queue<T, E> {
         (next, late.filter(|_| !patient))
     }
 
-
     /// Says whether the manager moves on by itself (`false`) or waits for the peer.
     pub(crate) fn set_stalled(&self, stalled: bool) {
         self.lock().stalled = stalled;

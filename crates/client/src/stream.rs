@@ -15,8 +15,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 /// When the kernel begins to ask a silent peer whether it is there, how often, and how many times.
-const KEEPALIVE: (Duration, Duration, u32) =
-    (Duration::from_secs(60), Duration::from_secs(10), 3);
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(60), Duration::from_secs(10), 3);
 
 /// Anything that can carry the protocol.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}

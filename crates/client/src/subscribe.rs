@@ -107,7 +107,10 @@ impl MultiplexedClient {
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
-    pub async fn subscribe<A: Arg>(&self, channels: impl IntoIterator<Item = A>) -> Result<Subscription, Error> {
+    pub async fn subscribe<A: Arg>(
+        &self,
+        channels: impl IntoIterator<Item = A>,
+    ) -> Result<Subscription, Error> {
         let mut subscription = Subscription::connect(self.config()).await?;
         subscription.add(Target::Channel, channels).await?;
         Ok(subscription)
@@ -120,7 +123,10 @@ impl MultiplexedClient {
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
-    pub async fn psubscribe<A: Arg>(&self, patterns: impl IntoIterator<Item = A>) -> Result<Subscription, Error> {
+    pub async fn psubscribe<A: Arg>(
+        &self,
+        patterns: impl IntoIterator<Item = A>,
+    ) -> Result<Subscription, Error> {
         let mut subscription = Subscription::connect(self.config()).await?;
         subscription.add(Target::Pattern, patterns).await?;
         Ok(subscription)
@@ -158,7 +164,11 @@ impl Subscription {
     ///
     /// # Cancel safety
     /// Dropping the future may leave the server subscribed to some of them.
-    pub async fn add<A: Arg>(&mut self, target: Target, names: impl IntoIterator<Item = A>) -> Result<(), Error> {
+    pub async fn add<A: Arg>(
+        &mut self,
+        target: Target,
+        names: impl IntoIterator<Item = A>,
+    ) -> Result<(), Error> {
         let names = words(names);
         self.change(target.subscribe(), &names).await?;
         self.wanted.extend(names.into_iter().map(|n| (target, n)));
@@ -172,7 +182,11 @@ impl Subscription {
     ///
     /// # Cancel safety
     /// Dropping the future may leave the server subscribed to some of them.
-    pub async fn remove<A: Arg>(&mut self, target: Target, names: impl IntoIterator<Item = A>) -> Result<(), Error> {
+    pub async fn remove<A: Arg>(
+        &mut self,
+        target: Target,
+        names: impl IntoIterator<Item = A>,
+    ) -> Result<(), Error> {
         let names = words(names);
         for name in &names {
             self.wanted.remove(&(target, name.clone()));

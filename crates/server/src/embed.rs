@@ -288,7 +288,11 @@ impl Builder {
         let port = address.map_or(0, |a| a.port()).to_string();
         let bind = address.map_or(String::new(), |a| a.ip().to_string());
         let mut all = vec![("port", port.as_bytes()), ("bind", bind.as_bytes())];
-        all.extend(self.settings.iter().map(|(n, v)| (n.as_str(), v.as_slice())));
+        all.extend(
+            self.settings
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_slice())),
+        );
         for (name, value) in all {
             settings
                 .preset(name, value)

@@ -63,7 +63,10 @@ fn collect(
     above.push(command.name);
     if !matches!(command.run, Run::Container) {
         let group = command.group.name().to_owned();
-        groups.entry(group).or_default().push((above.clone(), command));
+        groups
+            .entry(group)
+            .or_default()
+            .push((above.clone(), command));
     }
     for sub in command.subcommands {
         collect(sub, above, groups);
@@ -71,7 +74,11 @@ fn collect(
     above.pop();
 }
 
-fn file(group: &str, commands: &[(Vec<&'static str>, &'static Command)], words: &mut Words) -> String {
+fn file(
+    group: &str,
+    commands: &[(Vec<&'static str>, &'static Command)],
+    words: &mut Words,
+) -> String {
     let mut text = String::from(HEADER);
     let _ = writeln!(text, "//! Commands of the group `{group}`.\n");
     let mut body = String::new();
@@ -90,7 +97,10 @@ fn file(group: &str, commands: &[(Vec<&'static str>, &'static Command)], words: 
             let _ = writeln!(text, "{import}");
         }
     }
-    let used = words.names().filter(|n| body.contains(*n)).collect::<Vec<_>>();
+    let used = words
+        .names()
+        .filter(|n| body.contains(*n))
+        .collect::<Vec<_>>();
     if !used.is_empty() {
         let _ = writeln!(text, "use super::words::{{{}}};", used.join(", "));
     }
@@ -117,13 +127,20 @@ fn pascal(text: &str) -> String {
 fn snake(text: &str) -> String {
     let mut name: String = text
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        })
         .collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         name.insert(0, '_');
     }
     const RESERVED: [&str; 13] = [
-        "type", "move", "match", "ref", "loop", "in", "where", "use", "self", "as", "fn", "call", "async",
+        "type", "move", "match", "ref", "loop", "in", "where", "use", "self", "as", "fn", "call",
+        "async",
     ];
     if RESERVED.contains(&name.as_str()) {
         name.push('_');
@@ -156,8 +173,15 @@ fn one(name: &[&str], command: &Command, words: &mut Words, out: &mut String) {
             open = false;
             assert!(gap < GAPS_MAX, "{full} has too many places for options");
         }
-        let counted = is_count(arg) && args.peek().is_some_and(|next| next.multiple && !next.optional);
-        let arg = if counted { args.next().unwrap_or(arg) } else { arg };
+        let counted = is_count(arg)
+            && args
+                .peek()
+                .is_some_and(|next| next.multiple && !next.optional);
+        let arg = if counted {
+            args.next().unwrap_or(arg)
+        } else {
+            arg
+        };
         let mut param = parameter(arg, words, &full);
         while names.contains(&param.name) {
             param.name.push('_');
@@ -172,10 +196,21 @@ fn one(name: &[&str], command: &Command, words: &mut Words, out: &mut String) {
     let params = params.trim_end_matches(", ");
     let reply = replies::of(&full);
     let on = replies::offered_by(command, &full);
-    let list = upper.split(' ').map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
-    let _ = writeln!(out, "declare! {{\n{docs}    {on} {function} {marker} [{list}]\n    ({params}) -> {reply};\n    call => {build}\n}}");
+    let list = upper
+        .split(' ')
+        .map(|w| format!("\"{w}\""))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let _ = writeln!(
+        out,
+        "declare! {{\n{docs}    {on} {function} {marker} [{list}]\n    ({params}) -> {reply};\n    call => {build}\n}}"
+    );
     if !options.is_empty() {
-        let _ = writeln!(out, "\nimpl<E, R> Call<E, {marker}, R> {{\n{}}}", options.trim_start_matches('\n'));
+        let _ = writeln!(
+            out,
+            "\nimpl<E, R> Call<E, {marker}, R> {{\n{}}}",
+            options.trim_start_matches('\n')
+        );
     }
 }
 
@@ -188,18 +223,38 @@ fn docs(upper: &str, command: &Command) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "    /// {}", command.summary);
     let usage = params::usage(command.args);
-    let usage = if usage.is_empty() { upper.to_owned() } else { format!("{upper} {usage}") };
+    let usage = if usage.is_empty() {
+        upper.to_owned()
+    } else {
+        format!("{upper} {usage}")
+    };
     let _ = writeln!(text, "    ///\n    /// `{usage}`");
-    let _ = writeln!(text, "    ///\n    /// Since {}. {}", command.since, sentence(command.complexity));
+    let _ = writeln!(
+        text,
+        "    ///\n    /// Since {}. {}",
+        command.since,
+        sentence(command.complexity)
+    );
     if let Some(old) = command.deprecated {
-        let _ = writeln!(text, "    ///\n    /// Discouraged since {}: use {}.", old.since, old.instead);
+        let _ = writeln!(
+            text,
+            "    ///\n    /// Discouraged since {}: use {}.",
+            old.since, old.instead
+        );
     }
     text
 }
 
 fn sentence(text: &str) -> String {
-    let text = text.replace('[', "\\[").replace(']', "\\]").replace('<', "\\<");
-    if text.is_empty() || text.ends_with('.') { text } else { format!("{text}.") }
+    let text = text
+        .replace('[', "\\[")
+        .replace(']', "\\]")
+        .replace('<', "\\<");
+    if text.is_empty() || text.ends_with('.') {
+        text
+    } else {
+        format!("{text}.")
+    }
 }
 
 /// Whether a command belongs to a group of which the client makes no methods.

@@ -19,9 +19,18 @@ fn the_generated_commands_are_up_to_date() {
     }
     let there: BTreeSet<String> = std::fs::read_dir(&folder)
         .expect("the folder")
-        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|e| {
+            e.expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
-    assert_eq!(there, wanted.keys().cloned().collect(), "run this with OCHRE_BLESS=1");
+    assert_eq!(
+        there,
+        wanted.keys().cloned().collect(),
+        "run this with OCHRE_BLESS=1"
+    );
     for (name, text) in wanted {
         let have = std::fs::read_to_string(folder.join(&name)).expect("a file");
         assert!(have == text, "{name} is old: run this with OCHRE_BLESS=1");
@@ -30,7 +39,9 @@ fn the_generated_commands_are_up_to_date() {
 
 #[test]
 fn replies_are_known_for_the_commands_of_every_day() {
-    for name in ["get", "set", "hgetall", "zrange", "lpop", "scan", "incr", "mget"] {
+    for name in [
+        "get", "set", "hgetall", "zrange", "lpop", "scan", "incr", "mget",
+    ] {
         assert_ne!(replies::of(name), "Value", "{name}");
     }
 }

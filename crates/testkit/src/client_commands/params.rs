@@ -28,7 +28,10 @@ impl Words {
     /// The name of an enumeration of `words`, made if there is none.
     fn name(&mut self, words: Vec<&'static str>, command: &str, arg: &str) -> String {
         let shared = SHARED.iter().find(|(w, _)| *w == words.as_slice());
-        let name = shared.map_or_else(|| pascal(&format!("{command} {arg}")), |(_, n)| (*n).to_owned());
+        let name = shared.map_or_else(
+            || pascal(&format!("{command} {arg}")),
+            |(_, n)| (*n).to_owned(),
+        );
         self.0.insert(name.clone(), words);
         name
     }
@@ -37,7 +40,11 @@ impl Words {
         let mut text = String::from(super::HEADER);
         text.push_str("//! Words of which a command takes one.\n\nuse crate::commands::words;\n");
         for (name, words) in &self.0 {
-            let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
+            let list = words
+                .iter()
+                .map(|w| format!("`{w}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
             let _ = writeln!(text, "\nwords! {{\n    /// One of {list}.\n    {name}");
             for word in words {
                 let variant = pascal(&word.to_ascii_lowercase());
@@ -137,21 +144,36 @@ pub(super) fn option(arg: &Arg, gap: usize, words: &mut Words, command: &str, ou
     if TAKEN.contains(&method.as_str()) {
         method.push_str("_option");
     }
-    let usage = usage(std::slice::from_ref(&Arg { optional: false, ..*arg }));
+    let usage = usage(std::slice::from_ref(&Arg {
+        optional: false,
+        ..*arg
+    }));
     let mut text = format!("\n    /// `{usage}`\n");
     if let Some(token) = (arg.kind == ArgKind::Token).then_some(arg.token).flatten() {
-        let _ = writeln!(text, "    pub fn {method}(self) -> Self {{\n        self.option({gap}, |r| r.push(b\"{token}\"))\n    }}");
+        let _ = writeln!(
+            text,
+            "    pub fn {method}(self) -> Self {{\n        self.option({gap}, |r| r.push(b\"{token}\"))\n    }}"
+        );
         out.push_str(&text);
         return;
     }
     let inner: Vec<Arg> = match arg.kind {
         ArgKind::Block if !arg.multiple => arg.args.to_vec(),
-        _ => vec![Arg { token: None, optional: false, ..*arg }],
+        _ => vec![Arg {
+            token: None,
+            optional: false,
+            ..*arg
+        }],
     };
     let (params, add) = body(&inner, arg, words, command);
     let token = arg.token.filter(|_| !arg.multiple_token);
-    let token = token.map_or(String::new(), |t| format!("            r.push(b\"{t}\");\n"));
-    let _ = writeln!(text, "    pub fn {method}(self, {params}) -> Self {{\n        self.option({gap}, |r| {{\n{token}{add}        }})\n    }}");
+    let token = token.map_or(String::new(), |t| {
+        format!("            r.push(b\"{t}\");\n")
+    });
+    let _ = writeln!(
+        text,
+        "    pub fn {method}(self, {params}) -> Self {{\n        self.option({gap}, |r| {{\n{token}{add}        }})\n    }}"
+    );
     out.push_str(&text);
 }
 
@@ -161,17 +183,28 @@ fn body(inner: &[Arg], outer: &Arg, words: &mut Words, command: &str) -> (String
     let mut args = inner.iter().peekable();
     while let Some(arg) = args.next() {
         let counted = is_count(arg) && args.peek().is_some_and(|n| n.multiple && !n.optional);
-        let arg = if counted { args.next().unwrap_or(arg) } else { arg };
+        let arg = if counted {
+            args.next().unwrap_or(arg)
+        } else {
+            arg
+        };
         let name = snake(arg.name);
         let token = match arg.token {
-            Some(token) if arg.kind != ArgKind::Token => format!("            r.push(b\"{token}\");\n"),
+            Some(token) if arg.kind != ArgKind::Token => {
+                format!("            r.push(b\"{token}\");\n")
+            }
             _ => String::new(),
         };
         let (kind, statement) = match (choice(arg), item(arg)) {
-            (Some(choice), _) => (words.name(choice, command, arg.name), format!("            {name}.add_to(r);\n")),
+            (Some(choice), _) => (
+                words.name(choice, command, arg.name),
+                format!("            {name}.add_to(r);\n"),
+            ),
             (None, Some(item)) if arg.multiple && outer.multiple_token => {
                 let token = outer.token.unwrap_or_default();
-                let each = format!("            for one in {name} {{\n                r.push(b\"{token}\");\n                one.add_to(r);\n            }}\n");
+                let each = format!(
+                    "            for one in {name} {{\n                r.push(b\"{token}\");\n                one.add_to(r);\n            }}\n"
+                );
                 (format!("impl IntoIterator<Item = {item}>"), each)
             }
             (None, Some(item)) if arg.multiple && counted => (
@@ -180,26 +213,39 @@ fn body(inner: &[Arg], outer: &Arg, words: &mut Words, command: &str) -> (String
             ),
             (None, Some(item)) if arg.multiple => (
                 format!("impl IntoIterator<Item = {item}>"),
-                format!("            for one in {name} {{\n                one.add_to(r);\n            }}\n"),
+                format!(
+                    "            for one in {name} {{\n                one.add_to(r);\n            }}\n"
+                ),
             ),
             (None, Some(item)) => (item, format!("            {name}.add_to(r);\n")),
             (None, None) if arg.kind == ArgKind::Token => {
                 let word = arg.token.unwrap_or_default();
                 if arg.optional {
-                    ("bool".to_owned(), format!("            if {name} {{\n                r.push(b\"{word}\");\n            }}\n"))
+                    (
+                        "bool".to_owned(),
+                        format!(
+                            "            if {name} {{\n                r.push(b\"{word}\");\n            }}\n"
+                        ),
+                    )
                 } else {
-                    let _ = write!(add, "            r.push(b\"{word}\");\n");
+                    let _ = writeln!(add, "            r.push(b\"{word}\");");
                     continue;
                 }
             }
             (None, None) => (
                 "impl IntoIterator<Item = impl Arg>".to_owned(),
-                format!("            for one in {name} {{\n                one.add_to(r);\n            }}\n"),
+                format!(
+                    "            for one in {name} {{\n                one.add_to(r);\n            }}\n"
+                ),
             ),
         };
         if arg.optional && kind != "bool" && !arg.multiple {
             params.push(format!("{name}: Option<{kind}>"));
-            let _ = write!(add, "            if let Some({name}) = {name} {{\n    {}    {statement}            }}\n", token.trim_end_matches(' '));
+            let _ = write!(
+                add,
+                "            if let Some({name}) = {name} {{\n    {}    {statement}            }}\n",
+                token.trim_end_matches(' ')
+            );
         } else {
             params.push(format!("{name}: {kind}"));
             add.push_str(&token);
@@ -215,7 +261,11 @@ pub(super) fn usage(args: &[Arg]) -> String {
         let inner = match arg.kind {
             ArgKind::Token => arg.token.unwrap_or(arg.name).to_owned(),
             ArgKind::OneOf => {
-                let all: Vec<String> = arg.args.iter().map(|a| usage(std::slice::from_ref(a))).collect();
+                let all: Vec<String> = arg
+                    .args
+                    .iter()
+                    .map(|a| usage(std::slice::from_ref(a)))
+                    .collect();
                 let all = all.join(" | ");
                 let alone = arg.optional && arg.token.is_none() && !arg.multiple;
                 if alone { all } else { format!("<{all}>") }
@@ -230,7 +280,11 @@ pub(super) fn usage(args: &[Arg]) -> String {
             (true, false) => format!("{once} [{inner} ...]"),
             _ => once,
         };
-        if arg.optional { format!("[{text}]") } else { text }
+        if arg.optional {
+            format!("[{text}]")
+        } else {
+            text
+        }
     };
     args.iter().map(one).collect::<Vec<_>>().join(" ")
 }

@@ -7,8 +7,20 @@ use ochre_engine::spec::{Command, Flags};
 
 /// Commands that change what a connection is, or take it for themselves: methods of clients that have one alone.
 pub const OCCUPYING: &[&str] = &[
-    "asking", "auth", "client reply", "discard", "exec", "hello", "multi", "quit", "readonly", "readwrite", "reset",
-    "select", "unwatch", "watch",
+    "asking",
+    "auth",
+    "client reply",
+    "discard",
+    "exec",
+    "hello",
+    "multi",
+    "quit",
+    "readonly",
+    "readwrite",
+    "reset",
+    "select",
+    "unwatch",
+    "watch",
 ];
 
 /// Commands after which a connection answers no requests any more: functions only.
@@ -62,13 +74,22 @@ const REPLIES: &[(&str, &str)] = &[
         "hkeys|hvals|keys|lrange|pubsub channels|pubsub shardchannels|sdiff|sinter|smembers|sunion|zdiff|zinter|zrange|\
          zrangebylex|zrangebyscore|zrevrange|zrevrangebylex|zrevrangebyscore|zunion|sort|sort_ro",
     ),
-    ("Vec<String>", "acl cat|acl list|acl users|command list|command getkeys"),
+    (
+        "Vec<String>",
+        "acl cat|acl list|acl users|command list|command getkeys",
+    ),
     ("Vec<bool>", "smismember|script exists"),
     ("Vec<Option<i64>>", "bitfield|bitfield_ro"),
-    ("Vec<i64>", "hexpire|hpexpire|hexpireat|hpexpireat|hpersist|httl|hpttl|hexpiretime|hpexpiretime|waitaof"),
+    (
+        "Vec<i64>",
+        "hexpire|hpexpire|hexpireat|hpexpireat|hpersist|httl|hpttl|hexpiretime|hpexpiretime|waitaof",
+    ),
     ("std::collections::HashMap<Bytes, Bytes>", "hgetall"),
     ("std::collections::HashMap<String, String>", "config get"),
-    ("std::collections::HashMap<Bytes, i64>", "pubsub numsub|pubsub shardnumsub"),
+    (
+        "std::collections::HashMap<Bytes, i64>",
+        "pubsub numsub|pubsub shardnumsub",
+    ),
     ("(i64, i64)", "time"),
     ("(u64, Vec<Bytes>)", "scan|sscan"),
     ("(u64, Vec<(Bytes, Bytes)>)", "hscan"),

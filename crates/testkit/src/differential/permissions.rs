@@ -228,7 +228,7 @@ impl Round<'_> {
         let mut own = self.user(&mut admin);
         for _ in 0..REQUESTS {
             let request = self.request();
-            if self.release == Release::V70 && request.iter().any(is_loose_number) {
+            if self.release == Release::V70 && request.iter().any(|word| is_loose_number(word)) {
                 continue;
             }
             let mut asked = vec![b"ACL".to_vec(), b"DRYRUN".to_vec(), USER.to_vec()];

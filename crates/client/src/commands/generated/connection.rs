@@ -4,7 +4,6 @@
 use crate::arg::Arg;
 use crate::call::Call;
 use crate::commands::declare;
-use crate::value::Value;
 use bytes::Bytes;
 use super::words::{ClientListClientType, ClientReplyAction, Switch};
 
@@ -193,6 +192,29 @@ declare! {
 }
 
 declare! {
+    /// Ends another connection's wait in a blocking command.
+    ///
+    /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
+    ///
+    /// Since 5.0.0. O(log N) where N is the number of client connections.
+    everywhere client_unblock ClientUnblock ["CLIENT", "UNBLOCK"]
+    (client_id: i64) -> bool;
+    call => call.with(client_id).gap(0)
+}
+
+impl<E, R> Call<E, ClientUnblock, R> {
+    /// `TIMEOUT`
+    pub fn timeout_option(self) -> Self {
+        self.option(0, |r| r.push(b"TIMEOUT"))
+    }
+
+    /// `ERROR`
+    pub fn error(self) -> Self {
+        self.option(0, |r| r.push(b"ERROR"))
+    }
+}
+
+declare! {
     /// Ends what CLIENT PAUSE began.
     ///
     /// `CLIENT UNPAUSE`
@@ -212,32 +234,4 @@ declare! {
     everywhere echo Echo ["ECHO"]
     (message: impl Arg) -> Bytes;
     call => call.with(message)
-}
-
-declare! {
-    /// Chooses the protocol and may authenticate and name the connection; answers with facts about the server.
-    ///
-    /// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
-    ///
-    /// Since 6.0.0. O(1).
-    alone hello Hello ["HELLO"]
-    () -> Value;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, Hello, R> {
-    /// `protover [AUTH username password] [SETNAME clientname]`
-    pub fn arguments(self, protover: i64, auth: Option<(impl Arg, impl Arg)>, clientname: Option<impl Arg>) -> Self {
-        self.option(0, |r| {
-            protover.add_to(r);
-            if let Some(auth) = auth {
-                r.push(b"AUTH");
-                auth.add_to(r);
-            }
-            if let Some(clientname) = clientname {
-                r.push(b"SETNAME");
-                clientname.add_to(r);
-            }
-        })
-    }
 }

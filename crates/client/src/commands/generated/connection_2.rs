@@ -4,6 +4,35 @@
 use crate::arg::Arg;
 use crate::call::Call;
 use crate::commands::declare;
+use crate::value::Value;
+
+declare! {
+    /// Chooses the protocol and may authenticate and name the connection; answers with facts about the server.
+    ///
+    /// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+    ///
+    /// Since 6.0.0. O(1).
+    alone hello Hello ["HELLO"]
+    () -> Value;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Hello, R> {
+    /// `protover [AUTH username password] [SETNAME clientname]`
+    pub fn arguments(self, protover: i64, auth: Option<(impl Arg, impl Arg)>, clientname: Option<impl Arg>) -> Self {
+        self.option(0, |r| {
+            protover.add_to(r);
+            if let Some(auth) = auth {
+                r.push(b"AUTH");
+                auth.add_to(r);
+            }
+            if let Some(clientname) = clientname {
+                r.push(b"SETNAME");
+                clientname.add_to(r);
+            }
+        })
+    }
+}
 
 declare! {
     /// Shows that the server is alive; repeats a message if one is given.

@@ -6,7 +6,97 @@ use crate::call::Call;
 use crate::commands::declare;
 use crate::value::Value;
 use bytes::Bytes;
-use super::words::{Beside, LmovemOrdering, Side};
+use super::words::{Beside, BlmovemOrdering, LmovemOrdering, Side};
+
+declare! {
+    /// Moves an element from an end of a list to an end of another, or of the same, and returns it; waits until there is one.
+    ///
+    /// `BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout`
+    ///
+    /// Since 6.2.0. O(1).
+    alone blmove Blmove ["BLMOVE"]
+    (source: impl Arg, destination: impl Arg, wherefrom: Side, whereto: Side, timeout: f64) -> Option<Bytes>;
+    call => call.with(source).with(destination).with(wherefrom).with(whereto).with(timeout)
+}
+
+declare! {
+    /// Moves several elements from an end of a list to an end of another, or of the same, and returns them; waits until they are there.
+    ///
+    /// `BLMOVEM source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout [<COUNT count | EXACTLY exactly> <OBO | BULK>]`
+    ///
+    /// Since 8.10.0. O(N) where N is the number of elements moved.
+    alone blmovem Blmovem ["BLMOVEM"]
+    (source: impl Arg, destination: impl Arg, wherefrom: Side, whereto: Side, timeout: f64) -> Value;
+    call => call.with(source).with(destination).with(wherefrom).with(whereto).with(timeout).gap(0)
+}
+
+impl<E, R> Call<E, Blmovem, R> {
+    /// `<COUNT count | EXACTLY exactly> <OBO | BULK>`
+    pub fn how_many(self, selector: impl IntoIterator<Item = impl Arg>, ordering: BlmovemOrdering) -> Self {
+        self.option(0, |r| {
+            for one in selector {
+                one.add_to(r);
+            }
+            ordering.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Removes elements from the first of several lists that has some and returns its name and what was removed; waits until there is one.
+    ///
+    /// `BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]`
+    ///
+    /// Since 7.0.0. O(N+M) where N is the number of keys and M the number of elements removed.
+    alone blmpop Blmpop ["BLMPOP"]
+    (timeout: f64, key: impl IntoIterator<Item = impl Arg>, where_: Side) -> Option<(Bytes, Vec<Bytes>)>;
+    call => call.with(timeout).with_counted(key).with(where_).gap(0)
+}
+
+impl<E, R> Call<E, Blmpop, R> {
+    /// `COUNT count`
+    pub fn count(self, count: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"COUNT");
+            count.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Removes and returns the first element of the first list that has one; waits until there is one.
+    ///
+    /// `BLPOP key [key ...] timeout`
+    ///
+    /// Since 2.0.0. O(N) where N is the number of provided keys.
+    alone blpop Blpop ["BLPOP"]
+    (key: impl IntoIterator<Item = impl Arg>, timeout: f64) -> Option<(Bytes, Bytes)>;
+    call => call.with_all(key).with(timeout)
+}
+
+declare! {
+    /// Removes and returns the last element of the first list that has one; waits until there is one.
+    ///
+    /// `BRPOP key [key ...] timeout`
+    ///
+    /// Since 2.0.0. O(N) where N is the number of provided keys.
+    alone brpop Brpop ["BRPOP"]
+    (key: impl IntoIterator<Item = impl Arg>, timeout: f64) -> Option<(Bytes, Bytes)>;
+    call => call.with_all(key).with(timeout)
+}
+
+declare! {
+    /// Moves the last element of a list before the first of another, or of the same, and returns it; waits until there is one.
+    ///
+    /// `BRPOPLPUSH source destination timeout`
+    ///
+    /// Since 2.2.0. O(1).
+    ///
+    /// Discouraged since 6.2.0: use `BLMOVE` with the `RIGHT` and `LEFT` arguments.
+    alone brpoplpush Brpoplpush ["BRPOPLPUSH"]
+    (source: impl Arg, destination: impl Arg, timeout: f64) -> Option<Bytes>;
+    call => call.with(source).with(destination).with(timeout)
+}
 
 declare! {
     /// Returns the element of a list at an index.
@@ -173,81 +263,4 @@ declare! {
     everywhere lpushx Lpushx ["LPUSHX"]
     (key: impl Arg, element: impl IntoIterator<Item = impl Arg>) -> i64;
     call => call.with(key).with_all(element)
-}
-
-declare! {
-    /// Returns the elements of a list between two indexes, both included.
-    ///
-    /// `LRANGE key start stop`
-    ///
-    /// Since 1.0.0. O(log(N)+M) where N is the length of the list and M the number of elements returned.
-    everywhere lrange Lrange ["LRANGE"]
-    (key: impl Arg, start: i64, stop: i64) -> Vec<Bytes>;
-    call => call.with(key).with(start).with(stop)
-}
-
-declare! {
-    /// Removes the elements of a list that equal one, all or some from either end.
-    ///
-    /// `LREM key count element`
-    ///
-    /// Since 1.0.0. O(N) where N is the length of the list.
-    everywhere lrem Lrem ["LREM"]
-    (key: impl Arg, count: i64, element: impl Arg) -> i64;
-    call => call.with(key).with(count).with(element)
-}
-
-declare! {
-    /// Replaces the element of a list at an index.
-    ///
-    /// `LSET key index element`
-    ///
-    /// Since 1.0.0. O(log(N)) where N is the length of the list.
-    everywhere lset Lset ["LSET"]
-    (key: impl Arg, index: i64, element: impl Arg) -> ();
-    call => call.with(key).with(index).with(element)
-}
-
-declare! {
-    /// Removes all elements of a list but those between two indexes, both included.
-    ///
-    /// `LTRIM key start stop`
-    ///
-    /// Since 1.0.0. O(N) where N is the number of elements removed.
-    everywhere ltrim Ltrim ["LTRIM"]
-    (key: impl Arg, start: i64, stop: i64) -> ();
-    call => call.with(key).with(start).with(stop)
-}
-
-declare! {
-    /// Removes the last element of a list, or several, and returns what was removed.
-    ///
-    /// `RPOP key [count]`
-    ///
-    /// Since 1.0.0. O(N) where N is the number of elements removed.
-    everywhere rpop Rpop ["RPOP"]
-    (key: impl Arg) -> Option<Bytes>;
-    call => call.with(key).gap(0)
-}
-
-impl<E, R> Call<E, Rpop, R> {
-    /// `count`
-    pub fn count(self, count: i64) -> Self {
-        self.option(0, |r| {
-            count.add_to(r);
-        })
-    }
-}
-
-declare! {
-    /// Moves the last element of a list before the first of another, or of the same, and returns it.
-    ///
-    /// `RPOPLPUSH source destination`
-    ///
-    /// Since 1.2.0. O(1).
-    ///
-    /// Discouraged since 6.2.0: use `LMOVE` with the `RIGHT` and `LEFT` arguments.
-    everywhere rpoplpush Rpoplpush ["RPOPLPUSH"]
-    (source: impl Arg, destination: impl Arg) -> Option<Bytes>;
-    call => call.with(source).with(destination)
 }

@@ -7,6 +7,203 @@ use crate::commands::declare;
 use crate::value::Value;
 
 declare! {
+    /// Lists the categories, or the commands of one.
+    ///
+    /// `ACL CAT [category]`
+    ///
+    /// Since 6.0.0. O(1) since the categories and commands are a fixed set.
+    everywhere acl_cat AclCat ["ACL", "CAT"]
+    () -> Vec<String>;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, AclCat, R> {
+    /// `category`
+    pub fn category(self, category: impl Arg) -> Self {
+        self.option(0, |r| {
+            category.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Deletes users and closes their connections.
+    ///
+    /// `ACL DELUSER username [username ...]`
+    ///
+    /// Since 6.0.0. O(1) amortized time considering the typical user.
+    everywhere acl_deluser AclDeluser ["ACL", "DELUSER"]
+    (username: impl IntoIterator<Item = impl Arg>) -> i64;
+    call => call.with_all(username)
+}
+
+declare! {
+    /// Says whether a user may make a request, without making it.
+    ///
+    /// `ACL DRYRUN username command [arg [arg ...]]`
+    ///
+    /// Since 7.0.0. O(1).
+    everywhere acl_dryrun AclDryrun ["ACL", "DRYRUN"]
+    (username: impl Arg, command: impl Arg) -> Value;
+    call => call.with(username).with(command).gap(0)
+}
+
+impl<E, R> Call<E, AclDryrun, R> {
+    /// `arg [arg ...]`
+    pub fn arg_option(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in arg {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Returns a password that nobody can guess.
+    ///
+    /// `ACL GENPASS [bits]`
+    ///
+    /// Since 6.0.0. O(1).
+    everywhere acl_genpass AclGenpass ["ACL", "GENPASS"]
+    () -> String;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, AclGenpass, R> {
+    /// `bits`
+    pub fn bits(self, bits: i64) -> Self {
+        self.option(0, |r| {
+            bits.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Returns the rules of a user.
+    ///
+    /// `ACL GETUSER username`
+    ///
+    /// Since 6.0.0. O(N). Where N is the number of password, command and pattern rules that the user has.
+    everywhere acl_getuser AclGetuser ["ACL", "GETUSER"]
+    (username: impl Arg) -> Value;
+    call => call.with(username)
+}
+
+declare! {
+    /// Explains the subcommands.
+    ///
+    /// `ACL HELP`
+    ///
+    /// Since 6.0.0. O(1).
+    everywhere acl_help AclHelp ["ACL", "HELP"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Lists the rules of all users, as an ACL file holds them.
+    ///
+    /// `ACL LIST`
+    ///
+    /// Since 6.0.0. O(N). Where N is the number of configured users.
+    everywhere acl_list AclList ["ACL", "LIST"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Takes over the users of the ACL file.
+    ///
+    /// `ACL LOAD`
+    ///
+    /// Since 6.0.0. O(N). Where N is the number of configured users.
+    everywhere acl_load AclLoad ["ACL", "LOAD"]
+    () -> ();
+    call => call
+}
+
+declare! {
+    /// Lists what was refused lately, or forgets it.
+    ///
+    /// `ACL LOG [count | RESET]`
+    ///
+    /// Since 6.0.0. O(N) with N being the number of entries shown.
+    everywhere acl_log AclLog ["ACL", "LOG"]
+    () -> Value;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, AclLog, R> {
+    /// `count`
+    pub fn count(self, count: i64) -> Self {
+        self.option(0, |r| {
+            count.add_to(r);
+        })
+    }
+
+    /// `RESET`
+    pub fn reset(self) -> Self {
+        self.option(0, |r| r.push(b"RESET"))
+    }
+}
+
+declare! {
+    /// Writes all users to the ACL file.
+    ///
+    /// `ACL SAVE`
+    ///
+    /// Since 6.0.0. O(N). Where N is the number of configured users.
+    everywhere acl_save AclSave ["ACL", "SAVE"]
+    () -> ();
+    call => call
+}
+
+declare! {
+    /// Creates a user or changes its rules.
+    ///
+    /// `ACL SETUSER username [rule [rule ...]]`
+    ///
+    /// Since 6.0.0. O(N). Where N is the number of rules provided.
+    everywhere acl_setuser AclSetuser ["ACL", "SETUSER"]
+    (username: impl Arg) -> ();
+    call => call.with(username).gap(0)
+}
+
+impl<E, R> Call<E, AclSetuser, R> {
+    /// `rule [rule ...]`
+    pub fn rule(self, rule: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in rule {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Lists the names of all users.
+    ///
+    /// `ACL USERS`
+    ///
+    /// Since 6.0.0. O(N). Where N is the number of configured users.
+    everywhere acl_users AclUsers ["ACL", "USERS"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Returns the name of the user that the connection acts for.
+    ///
+    /// `ACL WHOAMI`
+    ///
+    /// Since 6.0.0. O(1).
+    everywhere acl_whoami AclWhoami ["ACL", "WHOAMI"]
+    () -> String;
+    call => call
+}
+
+declare! {
     /// Describes every command.
     ///
     /// `COMMAND`
@@ -47,205 +244,5 @@ impl<E, R> Call<E, CommandDocs, R> {
                 one.add_to(r);
             }
         })
-    }
-}
-
-declare! {
-    /// Returns the keys that a request names.
-    ///
-    /// `COMMAND GETKEYS command [arg [arg ...]]`
-    ///
-    /// Since 2.8.13. O(N) where N is the number of arguments to the command.
-    everywhere command_getkeys CommandGetkeys ["COMMAND", "GETKEYS"]
-    (command: impl Arg) -> Vec<String>;
-    call => call.with(command).gap(0)
-}
-
-impl<E, R> Call<E, CommandGetkeys, R> {
-    /// `arg [arg ...]`
-    pub fn arg_option(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
-        self.option(0, |r| {
-            for one in arg {
-                one.add_to(r);
-            }
-        })
-    }
-}
-
-declare! {
-    /// Returns the keys that a request names and what it does with them.
-    ///
-    /// `COMMAND GETKEYSANDFLAGS command [arg [arg ...]]`
-    ///
-    /// Since 7.0.0. O(N) where N is the number of arguments to the command.
-    everywhere command_getkeysandflags CommandGetkeysandflags ["COMMAND", "GETKEYSANDFLAGS"]
-    (command: impl Arg) -> Value;
-    call => call.with(command).gap(0)
-}
-
-impl<E, R> Call<E, CommandGetkeysandflags, R> {
-    /// `arg [arg ...]`
-    pub fn arg_option(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
-        self.option(0, |r| {
-            for one in arg {
-                one.add_to(r);
-            }
-        })
-    }
-}
-
-declare! {
-    /// Explains the subcommands.
-    ///
-    /// `COMMAND HELP`
-    ///
-    /// Since 5.0.0. O(1).
-    everywhere command_help CommandHelp ["COMMAND", "HELP"]
-    () -> Vec<String>;
-    call => call
-}
-
-declare! {
-    /// Describes the named commands, or all.
-    ///
-    /// `COMMAND INFO [command-name [command-name ...]]`
-    ///
-    /// Since 2.8.13. O(N) where N is the number of commands to look up.
-    everywhere command_info CommandInfo ["COMMAND", "INFO"]
-    () -> Value;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, CommandInfo, R> {
-    /// `command-name [command-name ...]`
-    pub fn command_name(self, command_name: impl IntoIterator<Item = impl Arg>) -> Self {
-        self.option(0, |r| {
-            for one in command_name {
-                one.add_to(r);
-            }
-        })
-    }
-}
-
-declare! {
-    /// Returns the names of commands.
-    ///
-    /// `COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]`
-    ///
-    /// Since 7.0.0. O(N) where N is the total number of Redis commands.
-    everywhere command_list CommandList ["COMMAND", "LIST"]
-    () -> Vec<String>;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, CommandList, R> {
-    /// `FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>`
-    pub fn filterby(self, filterby: impl IntoIterator<Item = impl Arg>) -> Self {
-        self.option(0, |r| {
-            r.push(b"FILTERBY");
-            for one in filterby {
-                one.add_to(r);
-            }
-        })
-    }
-}
-
-declare! {
-    /// Returns the values of settings.
-    ///
-    /// `CONFIG GET parameter [parameter ...]`
-    ///
-    /// Since 2.0.0. O(N) when N is the number of configuration parameters provided.
-    everywhere config_get ConfigGet ["CONFIG", "GET"]
-    (parameter: impl IntoIterator<Item = impl Arg>) -> std::collections::HashMap<String, String>;
-    call => call.with_all(parameter)
-}
-
-declare! {
-    /// Explains the subcommands.
-    ///
-    /// `CONFIG HELP`
-    ///
-    /// Since 5.0.0. O(1).
-    everywhere config_help ConfigHelp ["CONFIG", "HELP"]
-    () -> Vec<String>;
-    call => call
-}
-
-declare! {
-    /// Starts the counters over.
-    ///
-    /// `CONFIG RESETSTAT`
-    ///
-    /// Since 2.0.0. O(1).
-    everywhere config_resetstat ConfigResetstat ["CONFIG", "RESETSTAT"]
-    () -> ();
-    call => call
-}
-
-declare! {
-    /// Writes the settings to the file that the server was started with.
-    ///
-    /// `CONFIG REWRITE`
-    ///
-    /// Since 2.8.0. O(1).
-    everywhere config_rewrite ConfigRewrite ["CONFIG", "REWRITE"]
-    () -> ();
-    call => call
-}
-
-declare! {
-    /// Changes settings, all of the given ones or none.
-    ///
-    /// `CONFIG SET parameter value [parameter value ...]`
-    ///
-    /// Since 2.0.0. O(N) when N is the number of configuration parameters provided.
-    everywhere config_set ConfigSet ["CONFIG", "SET"]
-    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ();
-    call => call.with_all(data)
-}
-
-declare! {
-    /// Returns the number of keys in the database.
-    ///
-    /// `DBSIZE`
-    ///
-    /// Since 1.0.0. O(1).
-    everywhere dbsize Dbsize ["DBSIZE"]
-    () -> i64;
-    call => call
-}
-
-declare! {
-    /// Groups tools for tests and operators.
-    ///
-    /// `DEBUG`
-    ///
-    /// Since 1.0.0. Depends on subcommand.
-    everywhere debug Debug ["DEBUG"]
-    () -> Value;
-    call => call
-}
-
-declare! {
-    /// Removes all keys of all databases.
-    ///
-    /// `FLUSHALL [ASYNC | SYNC]`
-    ///
-    /// Since 1.0.0. O(N) where N is the total number of keys in all databases.
-    everywhere flushall Flushall ["FLUSHALL"]
-    () -> ();
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, Flushall, R> {
-    /// `ASYNC`
-    pub fn async_(self) -> Self {
-        self.option(0, |r| r.push(b"ASYNC"))
-    }
-
-    /// `SYNC`
-    pub fn sync(self) -> Self {
-        self.option(0, |r| r.push(b"SYNC"))
     }
 }

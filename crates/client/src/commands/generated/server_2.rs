@@ -7,6 +7,206 @@ use crate::commands::declare;
 use crate::value::Value;
 
 declare! {
+    /// Returns the keys that a request names.
+    ///
+    /// `COMMAND GETKEYS command [arg [arg ...]]`
+    ///
+    /// Since 2.8.13. O(N) where N is the number of arguments to the command.
+    everywhere command_getkeys CommandGetkeys ["COMMAND", "GETKEYS"]
+    (command: impl Arg) -> Vec<String>;
+    call => call.with(command).gap(0)
+}
+
+impl<E, R> Call<E, CommandGetkeys, R> {
+    /// `arg [arg ...]`
+    pub fn arg_option(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in arg {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Returns the keys that a request names and what it does with them.
+    ///
+    /// `COMMAND GETKEYSANDFLAGS command [arg [arg ...]]`
+    ///
+    /// Since 7.0.0. O(N) where N is the number of arguments to the command.
+    everywhere command_getkeysandflags CommandGetkeysandflags ["COMMAND", "GETKEYSANDFLAGS"]
+    (command: impl Arg) -> Value;
+    call => call.with(command).gap(0)
+}
+
+impl<E, R> Call<E, CommandGetkeysandflags, R> {
+    /// `arg [arg ...]`
+    pub fn arg_option(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in arg {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Explains the subcommands.
+    ///
+    /// `COMMAND HELP`
+    ///
+    /// Since 5.0.0. O(1).
+    everywhere command_help CommandHelp ["COMMAND", "HELP"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Describes the named commands, or all.
+    ///
+    /// `COMMAND INFO [command-name [command-name ...]]`
+    ///
+    /// Since 2.8.13. O(N) where N is the number of commands to look up.
+    everywhere command_info CommandInfo ["COMMAND", "INFO"]
+    () -> Value;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, CommandInfo, R> {
+    /// `command-name [command-name ...]`
+    pub fn command_name(self, command_name: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in command_name {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Returns the names of commands.
+    ///
+    /// `COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]`
+    ///
+    /// Since 7.0.0. O(N) where N is the total number of Redis commands.
+    everywhere command_list CommandList ["COMMAND", "LIST"]
+    () -> Vec<String>;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, CommandList, R> {
+    /// `FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>`
+    pub fn filterby(self, filterby: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            r.push(b"FILTERBY");
+            for one in filterby {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Returns the values of settings.
+    ///
+    /// `CONFIG GET parameter [parameter ...]`
+    ///
+    /// Since 2.0.0. O(N) when N is the number of configuration parameters provided.
+    everywhere config_get ConfigGet ["CONFIG", "GET"]
+    (parameter: impl IntoIterator<Item = impl Arg>) -> std::collections::HashMap<String, String>;
+    call => call.with_all(parameter)
+}
+
+declare! {
+    /// Explains the subcommands.
+    ///
+    /// `CONFIG HELP`
+    ///
+    /// Since 5.0.0. O(1).
+    everywhere config_help ConfigHelp ["CONFIG", "HELP"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Starts the counters over.
+    ///
+    /// `CONFIG RESETSTAT`
+    ///
+    /// Since 2.0.0. O(1).
+    everywhere config_resetstat ConfigResetstat ["CONFIG", "RESETSTAT"]
+    () -> ();
+    call => call
+}
+
+declare! {
+    /// Writes the settings to the file that the server was started with.
+    ///
+    /// `CONFIG REWRITE`
+    ///
+    /// Since 2.8.0. O(1).
+    everywhere config_rewrite ConfigRewrite ["CONFIG", "REWRITE"]
+    () -> ();
+    call => call
+}
+
+declare! {
+    /// Changes settings, all of the given ones or none.
+    ///
+    /// `CONFIG SET parameter value [parameter value ...]`
+    ///
+    /// Since 2.0.0. O(N) when N is the number of configuration parameters provided.
+    everywhere config_set ConfigSet ["CONFIG", "SET"]
+    (data: impl IntoIterator<Item = (impl Arg, impl Arg)>) -> ();
+    call => call.with_all(data)
+}
+
+declare! {
+    /// Returns the number of keys in the database.
+    ///
+    /// `DBSIZE`
+    ///
+    /// Since 1.0.0. O(1).
+    everywhere dbsize Dbsize ["DBSIZE"]
+    () -> i64;
+    call => call
+}
+
+declare! {
+    /// Groups tools for tests and operators.
+    ///
+    /// `DEBUG`
+    ///
+    /// Since 1.0.0. Depends on subcommand.
+    everywhere debug Debug ["DEBUG"]
+    () -> Value;
+    call => call
+}
+
+declare! {
+    /// Removes all keys of all databases.
+    ///
+    /// `FLUSHALL [ASYNC | SYNC]`
+    ///
+    /// Since 1.0.0. O(N) where N is the total number of keys in all databases.
+    everywhere flushall Flushall ["FLUSHALL"]
+    () -> ();
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Flushall, R> {
+    /// `ASYNC`
+    pub fn async_(self) -> Self {
+        self.option(0, |r| r.push(b"ASYNC"))
+    }
+
+    /// `SYNC`
+    pub fn sync(self) -> Self {
+        self.option(0, |r| r.push(b"SYNC"))
+    }
+}
+
+declare! {
     /// Removes all keys of the database.
     ///
     /// `FLUSHDB [ASYNC | SYNC]`
@@ -60,189 +260,4 @@ declare! {
     everywhere latency_doctor LatencyDoctor ["LATENCY", "DOCTOR"]
     () -> String;
     call => call
-}
-
-declare! {
-    /// Draws the spikes of an event.
-    ///
-    /// `LATENCY GRAPH event`
-    ///
-    /// Since 2.8.13. O(1).
-    everywhere latency_graph LatencyGraph ["LATENCY", "GRAPH"]
-    (event: impl Arg) -> Value;
-    call => call.with(event)
-}
-
-declare! {
-    /// Explains the subcommands.
-    ///
-    /// `LATENCY HELP`
-    ///
-    /// Since 2.8.13. O(1).
-    everywhere latency_help LatencyHelp ["LATENCY", "HELP"]
-    () -> Vec<String>;
-    call => call
-}
-
-declare! {
-    /// Returns how long the calls of the named commands took, or of all: cumulative counts by microseconds.
-    ///
-    /// `LATENCY HISTOGRAM [command [command ...]]`
-    ///
-    /// Since 7.0.0. O(N) where N is the number of commands with latency information being retrieved.
-    everywhere latency_histogram LatencyHistogram ["LATENCY", "HISTOGRAM"]
-    () -> Value;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, LatencyHistogram, R> {
-    /// `command [command ...]`
-    pub fn command(self, command: impl IntoIterator<Item = impl Arg>) -> Self {
-        self.option(0, |r| {
-            for one in command {
-                one.add_to(r);
-            }
-        })
-    }
-}
-
-declare! {
-    /// Returns the spikes of an event: Unix seconds and milliseconds of each.
-    ///
-    /// `LATENCY HISTORY event`
-    ///
-    /// Since 2.8.13. O(1).
-    everywhere latency_history LatencyHistory ["LATENCY", "HISTORY"]
-    (event: impl Arg) -> Value;
-    call => call.with(event)
-}
-
-declare! {
-    /// Returns the last spike of every event: its name, Unix seconds, milliseconds, and the worst milliseconds ever.
-    ///
-    /// `LATENCY LATEST`
-    ///
-    /// Since 2.8.13. O(1).
-    everywhere latency_latest LatencyLatest ["LATENCY", "LATEST"]
-    () -> Value;
-    call => call
-}
-
-declare! {
-    /// Forgets the spikes of the named events, or of all.
-    ///
-    /// `LATENCY RESET [event [event ...]]`
-    ///
-    /// Since 2.8.13. O(1).
-    everywhere latency_reset LatencyReset ["LATENCY", "RESET"]
-    () -> i64;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, LatencyReset, R> {
-    /// `event [event ...]`
-    pub fn event(self, event: impl IntoIterator<Item = impl Arg>) -> Self {
-        self.option(0, |r| {
-            for one in event {
-                one.add_to(r);
-            }
-        })
-    }
-}
-
-declare! {
-    /// Draws something and tells the version.
-    ///
-    /// `LOLWUT [VERSION version]`
-    ///
-    /// Since 5.0.0. 
-    everywhere lolwut Lolwut ["LOLWUT"]
-    () -> String;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, Lolwut, R> {
-    /// `VERSION version`
-    pub fn version(self, version: i64) -> Self {
-        self.option(0, |r| {
-            r.push(b"VERSION");
-            version.add_to(r);
-        })
-    }
-}
-
-declare! {
-    /// Reports what looks wrong with the server's memory.
-    ///
-    /// `MEMORY DOCTOR`
-    ///
-    /// Since 4.0.0. O(1).
-    everywhere memory_doctor MemoryDoctor ["MEMORY", "DOCTOR"]
-    () -> String;
-    call => call
-}
-
-declare! {
-    /// Explains the subcommands.
-    ///
-    /// `MEMORY HELP`
-    ///
-    /// Since 4.0.0. O(1).
-    everywhere memory_help MemoryHelp ["MEMORY", "HELP"]
-    () -> Vec<String>;
-    call => call
-}
-
-declare! {
-    /// Returns the allocator's own report.
-    ///
-    /// `MEMORY MALLOC-STATS`
-    ///
-    /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
-    everywhere memory_malloc_stats MemoryMallocStats ["MEMORY", "MALLOC-STATS"]
-    () -> String;
-    call => call
-}
-
-declare! {
-    /// Asks the allocator to give unused memory back.
-    ///
-    /// `MEMORY PURGE`
-    ///
-    /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
-    everywhere memory_purge MemoryPurge ["MEMORY", "PURGE"]
-    () -> ();
-    call => call
-}
-
-declare! {
-    /// Returns figures on the server's memory.
-    ///
-    /// `MEMORY STATS`
-    ///
-    /// Since 4.0.0. O(1).
-    everywhere memory_stats MemoryStats ["MEMORY", "STATS"]
-    () -> Value;
-    call => call
-}
-
-declare! {
-    /// Returns the bytes that a key and its value take.
-    ///
-    /// `MEMORY USAGE key [SAMPLES count]`
-    ///
-    /// Since 4.0.0. O(N) where N is the number of samples.
-    everywhere memory_usage MemoryUsage ["MEMORY", "USAGE"]
-    (key: impl Arg) -> Option<i64>;
-    call => call.with(key).gap(0)
-}
-
-impl<E, R> Call<E, MemoryUsage, R> {
-    /// `SAMPLES count`
-    pub fn samples(self, count: i64) -> Self {
-        self.option(0, |r| {
-            r.push(b"SAMPLES");
-            count.add_to(r);
-        })
-    }
 }

@@ -7,6 +7,191 @@ use crate::commands::declare;
 use crate::value::Value;
 
 declare! {
+    /// Draws the spikes of an event.
+    ///
+    /// `LATENCY GRAPH event`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_graph LatencyGraph ["LATENCY", "GRAPH"]
+    (event: impl Arg) -> Value;
+    call => call.with(event)
+}
+
+declare! {
+    /// Explains the subcommands.
+    ///
+    /// `LATENCY HELP`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_help LatencyHelp ["LATENCY", "HELP"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Returns how long the calls of the named commands took, or of all: cumulative counts by microseconds.
+    ///
+    /// `LATENCY HISTOGRAM [command [command ...]]`
+    ///
+    /// Since 7.0.0. O(N) where N is the number of commands with latency information being retrieved.
+    everywhere latency_histogram LatencyHistogram ["LATENCY", "HISTOGRAM"]
+    () -> Value;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, LatencyHistogram, R> {
+    /// `command [command ...]`
+    pub fn command(self, command: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in command {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Returns the spikes of an event: Unix seconds and milliseconds of each.
+    ///
+    /// `LATENCY HISTORY event`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_history LatencyHistory ["LATENCY", "HISTORY"]
+    (event: impl Arg) -> Value;
+    call => call.with(event)
+}
+
+declare! {
+    /// Returns the last spike of every event: its name, Unix seconds, milliseconds, and the worst milliseconds ever.
+    ///
+    /// `LATENCY LATEST`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_latest LatencyLatest ["LATENCY", "LATEST"]
+    () -> Value;
+    call => call
+}
+
+declare! {
+    /// Forgets the spikes of the named events, or of all.
+    ///
+    /// `LATENCY RESET [event [event ...]]`
+    ///
+    /// Since 2.8.13. O(1).
+    everywhere latency_reset LatencyReset ["LATENCY", "RESET"]
+    () -> i64;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, LatencyReset, R> {
+    /// `event [event ...]`
+    pub fn event(self, event: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in event {
+                one.add_to(r);
+            }
+        })
+    }
+}
+
+declare! {
+    /// Draws something and tells the version.
+    ///
+    /// `LOLWUT [VERSION version]`
+    ///
+    /// Since 5.0.0. 
+    everywhere lolwut Lolwut ["LOLWUT"]
+    () -> String;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, Lolwut, R> {
+    /// `VERSION version`
+    pub fn version(self, version: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"VERSION");
+            version.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Reports what looks wrong with the server's memory.
+    ///
+    /// `MEMORY DOCTOR`
+    ///
+    /// Since 4.0.0. O(1).
+    everywhere memory_doctor MemoryDoctor ["MEMORY", "DOCTOR"]
+    () -> String;
+    call => call
+}
+
+declare! {
+    /// Explains the subcommands.
+    ///
+    /// `MEMORY HELP`
+    ///
+    /// Since 4.0.0. O(1).
+    everywhere memory_help MemoryHelp ["MEMORY", "HELP"]
+    () -> Vec<String>;
+    call => call
+}
+
+declare! {
+    /// Returns the allocator's own report.
+    ///
+    /// `MEMORY MALLOC-STATS`
+    ///
+    /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
+    everywhere memory_malloc_stats MemoryMallocStats ["MEMORY", "MALLOC-STATS"]
+    () -> String;
+    call => call
+}
+
+declare! {
+    /// Asks the allocator to give unused memory back.
+    ///
+    /// `MEMORY PURGE`
+    ///
+    /// Since 4.0.0. Depends on how much memory is allocated, could be slow.
+    everywhere memory_purge MemoryPurge ["MEMORY", "PURGE"]
+    () -> ();
+    call => call
+}
+
+declare! {
+    /// Returns figures on the server's memory.
+    ///
+    /// `MEMORY STATS`
+    ///
+    /// Since 4.0.0. O(1).
+    everywhere memory_stats MemoryStats ["MEMORY", "STATS"]
+    () -> Value;
+    call => call
+}
+
+declare! {
+    /// Returns the bytes that a key and its value take.
+    ///
+    /// `MEMORY USAGE key [SAMPLES count]`
+    ///
+    /// Since 4.0.0. O(N) where N is the number of samples.
+    everywhere memory_usage MemoryUsage ["MEMORY", "USAGE"]
+    (key: impl Arg) -> Option<i64>;
+    call => call.with(key).gap(0)
+}
+
+impl<E, R> Call<E, MemoryUsage, R> {
+    /// `SAMPLES count`
+    pub fn samples(self, count: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"SAMPLES");
+            count.add_to(r);
+        })
+    }
+}
+
+declare! {
     /// Does what RESTORE does, for keys that migrate between nodes.
     ///
     /// `RESTORE-ASKING key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
@@ -101,59 +286,4 @@ impl<E, R> Call<E, SlowlogGet, R> {
             count.add_to(r);
         })
     }
-}
-
-declare! {
-    /// Explains the subcommands.
-    ///
-    /// `SLOWLOG HELP`
-    ///
-    /// Since 6.2.0. O(1).
-    everywhere slowlog_help SlowlogHelp ["SLOWLOG", "HELP"]
-    () -> Vec<String>;
-    call => call
-}
-
-declare! {
-    /// Returns the number of entries.
-    ///
-    /// `SLOWLOG LEN`
-    ///
-    /// Since 2.2.12. O(1).
-    everywhere slowlog_len SlowlogLen ["SLOWLOG", "LEN"]
-    () -> i64;
-    call => call
-}
-
-declare! {
-    /// Removes all entries.
-    ///
-    /// `SLOWLOG RESET`
-    ///
-    /// Since 2.2.12. O(N) where N is the number of entries in the slowlog.
-    everywhere slowlog_reset SlowlogReset ["SLOWLOG", "RESET"]
-    () -> ();
-    call => call
-}
-
-declare! {
-    /// Exchanges the contents of two databases.
-    ///
-    /// `SWAPDB index1 index2`
-    ///
-    /// Since 4.0.0. O(N) where N is the count of clients watching or blocking on keys from both databases.
-    everywhere swapdb Swapdb ["SWAPDB"]
-    (index1: i64, index2: i64) -> ();
-    call => call.with(index1).with(index2)
-}
-
-declare! {
-    /// Returns the server's time: Unix seconds, and microseconds of the present one.
-    ///
-    /// `TIME`
-    ///
-    /// Since 2.6.0. O(1).
-    everywhere time Time ["TIME"]
-    () -> (i64, i64);
-    call => call
 }

@@ -8,6 +8,49 @@ use bytes::Bytes;
 use super::words::{Extreme, ZinterAggregate, ZinterstoreAggregate};
 
 declare! {
+    /// Removes and returns members with the lowest or highest scores of the first sorted set that has some; waits until there is one.
+    ///
+    /// `BZMPOP timeout numkeys key [key ...] <MIN | MAX> [COUNT count]`
+    ///
+    /// Since 7.0.0. O(K) + O(M*log(N)) where K is the number of keys, N of the members of the set, and M of those taken.
+    alone bzmpop Bzmpop ["BZMPOP"]
+    (timeout: f64, key: impl IntoIterator<Item = impl Arg>, where_: Extreme) -> Option<(Bytes, Vec<(Bytes, f64)>)>;
+    call => call.with(timeout).with_counted(key).with(where_).gap(0)
+}
+
+impl<E, R> Call<E, Bzmpop, R> {
+    /// `COUNT count`
+    pub fn count(self, count: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"COUNT");
+            count.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Removes and returns the member with the highest score of the first sorted set that has one; waits until there is one.
+    ///
+    /// `BZPOPMAX key [key ...] timeout`
+    ///
+    /// Since 5.0.0. O(log(N)) with N being the number of elements in the sorted set.
+    alone bzpopmax Bzpopmax ["BZPOPMAX"]
+    (key: impl IntoIterator<Item = impl Arg>, timeout: f64) -> Option<(Bytes, Bytes, f64)>;
+    call => call.with_all(key).with(timeout)
+}
+
+declare! {
+    /// Removes and returns the member with the lowest score of the first sorted set that has one; waits until there is one.
+    ///
+    /// `BZPOPMIN key [key ...] timeout`
+    ///
+    /// Since 5.0.0. O(log(N)) with N being the number of elements in the sorted set.
+    alone bzpopmin Bzpopmin ["BZPOPMIN"]
+    (key: impl IntoIterator<Item = impl Arg>, timeout: f64) -> Option<(Bytes, Bytes, f64)>;
+    call => call.with_all(key).with(timeout)
+}
+
+declare! {
     /// Adds members to a sorted set or changes their scores; creates the set if there is none.
     ///
     /// `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]`
@@ -260,90 +303,5 @@ impl<E, R> Call<E, Zpopmax, R> {
         self.option(0, |r| {
             count.add_to(r);
         })
-    }
-}
-
-declare! {
-    /// Removes and returns the members with the lowest scores; the set goes with its last member.
-    ///
-    /// `ZPOPMIN key [count]`
-    ///
-    /// Since 5.0.0. O(log(N)*M) where N is the number of members of the set and M of those taken.
-    everywhere zpopmin Zpopmin ["ZPOPMIN"]
-    (key: impl Arg) -> Vec<(Bytes, f64)>;
-    call => call.with(key).gap(0)
-}
-
-impl<E, R> Call<E, Zpopmin, R> {
-    /// `count`
-    pub fn count(self, count: i64) -> Self {
-        self.option(0, |r| {
-            count.add_to(r);
-        })
-    }
-}
-
-declare! {
-    /// Returns random members of a sorted set.
-    ///
-    /// `ZRANDMEMBER key [count [WITHSCORES]]`
-    ///
-    /// Since 6.2.0. O(N) where N is the number of members returned.
-    everywhere zrandmember Zrandmember ["ZRANDMEMBER"]
-    (key: impl Arg) -> Option<Bytes>;
-    call => call.with(key).gap(0)
-}
-
-impl<E, R> Call<E, Zrandmember, R> {
-    /// `count [WITHSCORES]`
-    pub fn options(self, count: i64, withscores: bool) -> Self {
-        self.option(0, |r| {
-            count.add_to(r);
-            if withscores {
-                r.push(b"WITHSCORES");
-            }
-        })
-    }
-}
-
-declare! {
-    /// Returns the members in a range of ranks, scores or bytes.
-    ///
-    /// `ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`
-    ///
-    /// Since 1.2.0. O(log(N)+M) where N is the number of members of the set and M of those returned.
-    everywhere zrange Zrange ["ZRANGE"]
-    (key: impl Arg, start: impl Arg, stop: impl Arg) -> Vec<Bytes>;
-    call => call.with(key).with(start).with(stop).gap(0)
-}
-
-impl<E, R> Call<E, Zrange, R> {
-    /// `BYSCORE`
-    pub fn byscore(self) -> Self {
-        self.option(0, |r| r.push(b"BYSCORE"))
-    }
-
-    /// `BYLEX`
-    pub fn bylex(self) -> Self {
-        self.option(0, |r| r.push(b"BYLEX"))
-    }
-
-    /// `REV`
-    pub fn rev(self) -> Self {
-        self.option(0, |r| r.push(b"REV"))
-    }
-
-    /// `LIMIT offset count`
-    pub fn limit(self, offset: i64, count: i64) -> Self {
-        self.option(0, |r| {
-            r.push(b"LIMIT");
-            offset.add_to(r);
-            count.add_to(r);
-        })
-    }
-
-    /// `WITHSCORES`
-    pub fn withscores(self) -> Self {
-        self.option(0, |r| r.push(b"WITHSCORES"))
     }
 }

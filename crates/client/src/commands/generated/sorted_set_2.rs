@@ -5,7 +5,91 @@ use crate::arg::Arg;
 use crate::call::Call;
 use crate::commands::declare;
 use bytes::Bytes;
-use super::words::{ZunionAggregate, ZunionstoreAggregate};
+
+declare! {
+    /// Removes and returns the members with the lowest scores; the set goes with its last member.
+    ///
+    /// `ZPOPMIN key [count]`
+    ///
+    /// Since 5.0.0. O(log(N)*M) where N is the number of members of the set and M of those taken.
+    everywhere zpopmin Zpopmin ["ZPOPMIN"]
+    (key: impl Arg) -> Vec<(Bytes, f64)>;
+    call => call.with(key).gap(0)
+}
+
+impl<E, R> Call<E, Zpopmin, R> {
+    /// `count`
+    pub fn count(self, count: i64) -> Self {
+        self.option(0, |r| {
+            count.add_to(r);
+        })
+    }
+}
+
+declare! {
+    /// Returns random members of a sorted set.
+    ///
+    /// `ZRANDMEMBER key [count [WITHSCORES]]`
+    ///
+    /// Since 6.2.0. O(N) where N is the number of members returned.
+    everywhere zrandmember Zrandmember ["ZRANDMEMBER"]
+    (key: impl Arg) -> Option<Bytes>;
+    call => call.with(key).gap(0)
+}
+
+impl<E, R> Call<E, Zrandmember, R> {
+    /// `count [WITHSCORES]`
+    pub fn options(self, count: i64, withscores: bool) -> Self {
+        self.option(0, |r| {
+            count.add_to(r);
+            if withscores {
+                r.push(b"WITHSCORES");
+            }
+        })
+    }
+}
+
+declare! {
+    /// Returns the members in a range of ranks, scores or bytes.
+    ///
+    /// `ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`
+    ///
+    /// Since 1.2.0. O(log(N)+M) where N is the number of members of the set and M of those returned.
+    everywhere zrange Zrange ["ZRANGE"]
+    (key: impl Arg, start: impl Arg, stop: impl Arg) -> Vec<Bytes>;
+    call => call.with(key).with(start).with(stop).gap(0)
+}
+
+impl<E, R> Call<E, Zrange, R> {
+    /// `BYSCORE`
+    pub fn byscore(self) -> Self {
+        self.option(0, |r| r.push(b"BYSCORE"))
+    }
+
+    /// `BYLEX`
+    pub fn bylex(self) -> Self {
+        self.option(0, |r| r.push(b"BYLEX"))
+    }
+
+    /// `REV`
+    pub fn rev(self) -> Self {
+        self.option(0, |r| r.push(b"REV"))
+    }
+
+    /// `LIMIT offset count`
+    pub fn limit(self, offset: i64, count: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"LIMIT");
+            offset.add_to(r);
+            count.add_to(r);
+        })
+    }
+
+    /// `WITHSCORES`
+    pub fn withscores(self) -> Self {
+        self.option(0, |r| r.push(b"WITHSCORES"))
+    }
+}
 
 declare! {
     /// Returns the members in a range of the order of bytes.
@@ -275,84 +359,6 @@ impl<E, R> Call<E, Zscan, R> {
         self.option(0, |r| {
             r.push(b"COUNT");
             count.add_to(r);
-        })
-    }
-}
-
-declare! {
-    /// Returns a member's score.
-    ///
-    /// `ZSCORE key member`
-    ///
-    /// Since 1.2.0. O(1).
-    everywhere zscore Zscore ["ZSCORE"]
-    (key: impl Arg, member: impl Arg) -> Option<f64>;
-    call => call.with(key).with(member)
-}
-
-declare! {
-    /// Returns the members of any of several sorted sets.
-    ///
-    /// `ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]`
-    ///
-    /// Since 6.2.0. O(N)+O(M*log(M)) where N is the number of members of all inputs and M of the result.
-    everywhere zunion Zunion ["ZUNION"]
-    (key: impl IntoIterator<Item = impl Arg>) -> Vec<Bytes>;
-    call => call.with_counted(key).gap(0)
-}
-
-impl<E, R> Call<E, Zunion, R> {
-    /// `WEIGHTS weight [weight ...]`
-    pub fn weights(self, weight: impl IntoIterator<Item = i64>) -> Self {
-        self.option(0, |r| {
-            r.push(b"WEIGHTS");
-            for one in weight {
-                one.add_to(r);
-            }
-        })
-    }
-
-    /// `AGGREGATE <SUM | MIN | MAX | COUNT>`
-    pub fn aggregate(self, aggregate: ZunionAggregate) -> Self {
-        self.option(0, |r| {
-            r.push(b"AGGREGATE");
-            aggregate.add_to(r);
-        })
-    }
-
-    /// `WITHSCORES`
-    pub fn withscores(self) -> Self {
-        self.option(0, |r| r.push(b"WITHSCORES"))
-    }
-}
-
-declare! {
-    /// Stores the members of any of several sorted sets as a sorted set.
-    ///
-    /// `ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]`
-    ///
-    /// Since 2.0.0. O(N)+O(M*log(M)) where N is the number of members of all inputs and M of the result.
-    everywhere zunionstore Zunionstore ["ZUNIONSTORE"]
-    (destination: impl Arg, key: impl IntoIterator<Item = impl Arg>) -> i64;
-    call => call.with(destination).with_counted(key).gap(0)
-}
-
-impl<E, R> Call<E, Zunionstore, R> {
-    /// `WEIGHTS weight [weight ...]`
-    pub fn weights(self, weight: impl IntoIterator<Item = i64>) -> Self {
-        self.option(0, |r| {
-            r.push(b"WEIGHTS");
-            for one in weight {
-                one.add_to(r);
-            }
-        })
-    }
-
-    /// `AGGREGATE <SUM | MIN | MAX | COUNT>`
-    pub fn aggregate(self, aggregate: ZunionstoreAggregate) -> Self {
-        self.option(0, |r| {
-            r.push(b"AGGREGATE");
-            aggregate.add_to(r);
         })
     }
 }

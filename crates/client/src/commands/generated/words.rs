@@ -31,6 +31,13 @@ words! {
 }
 
 words! {
+    /// One of `OBO`, `BULK`.
+    BlmovemOrdering
+    Obo = "OBO"
+    Bulk = "BULK"
+}
+
+words! {
     /// One of `NORMAL`, `MASTER`, `REPLICA`, `PUBSUB`.
     ClientListClientType
     Normal = "NORMAL"
