@@ -44,8 +44,7 @@ impl Client {
             ),
             _ => {
                 use fred::prelude::{Builder, ClientLike as _, Config};
-                let config =
-                    Config::from_url(&format!("redis://{address}")).expect("an address");
+                let config = Config::from_url(&format!("redis://{address}")).expect("an address");
                 let client = Builder::from_config(config).build().expect("a client");
                 client.init().await.expect("a connection");
                 Client::Fred(client)
@@ -61,7 +60,10 @@ impl Client {
             (Client::Ochre(client), Op::Get) => {
                 while !stop.load(Ordering::Relaxed) {
                     at = (at + 1) % KEYS;
-                    let got = client.run::<Option<fred::bytes::Bytes>>(ochre_client::cmd("GET").arg(&keys[at])).await.expect("a reply");
+                    let got = client
+                        .run::<Option<fred::bytes::Bytes>>(ochre_client::cmd("GET").arg(&keys[at]))
+                        .await
+                        .expect("a reply");
                     assert_eq!(got.map(|v| v.len()), Some(value.len()));
                     count += 1;
                 }
@@ -69,7 +71,10 @@ impl Client {
             (Client::Ochre(client), Op::Set) => {
                 while !stop.load(Ordering::Relaxed) {
                     at = (at + 1) % KEYS;
-                    client.run::<()>(ochre_client::cmd("SET").arg(&keys[at]).arg(&*value)).await.expect("a reply");
+                    client
+                        .run::<()>(ochre_client::cmd("SET").arg(&keys[at]).arg(&*value))
+                        .await
+                        .expect("a reply");
                     count += 1;
                 }
             }
@@ -194,7 +199,14 @@ async fn main() {
     if let Client::Ochre(client) = &setter {
         for i in 0..KEYS {
             let value = "x".repeat(options.value);
-            client.run::<()>(ochre_client::cmd("SET").arg(format!("key:{i:012}")).arg(value)).await.expect("a reply");
+            client
+                .run::<()>(
+                    ochre_client::cmd("SET")
+                        .arg(format!("key:{i:012}"))
+                        .arg(value),
+                )
+                .await
+                .expect("a reply");
         }
     }
     for op in [Op::Get, Op::Set] {

@@ -313,3 +313,43 @@ impl<A: Arg, B: Arg, C: Arg> Arg for (A, B, C) {
         self.2.add_to(request);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cmd;
+    use crate::commands;
+
+    #[test]
+    fn the_wire_form() {
+        let mut request = cmd("CONFIG GET")
+            .arg("max*")
+            .arg(-5)
+            .arg(1.5)
+            .arg(b"\0\r\n");
+        assert_eq!(
+            request.finish(),
+            b"*6\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$4\r\nmax*\r\n$2\r\n-5\r\n$3\r\n1.5\r\n$3\r\n\0\r\n\r\n"
+        );
+        let mut long = cmd("X")
+            .arg("y".repeat(100))
+            .args((0..1000).map(|i| i % 10));
+        let whole = long.finish().to_vec();
+        assert!(whole.starts_with(b"*1002\r\n$1\r\nX\r\n$100\r\nyyy"));
+        assert_eq!(long.words().count(), 1002);
+        assert_eq!(long.take_wire(), whole);
+    }
+
+    #[test]
+    fn options_go_to_their_place() {
+        let text = |call: crate::Cmd| call.to_string();
+        assert_eq!(
+            text(commands::set("k", "v").ex(5).nx().into()),
+            "SET k v EX 5 NX"
+        );
+        assert_eq!(
+            text(commands::zadd("z", [(1.0, "m")]).nx().ch().into()),
+            "ZADD z NX CH 1 m"
+        );
+        assert_eq!(text(cmd("SET").arg("a b").arg("")), "SET \"a b\" \"\"");
+    }
+}

@@ -196,8 +196,9 @@ impl CachedClient {
         let key = key.as_ref();
         let epoch = {
             let mut entries = self.cache.lock();
+            let connected = self.client.is_connected();
             let connection = self.client.connections();
-            if entries.connection != connection || !self.client.is_connected() {
+            if entries.connection != connection || !connected {
                 // Messages of the old connection may have been lost with it.
                 entries.connection = connection;
                 entries.forget_all();

@@ -393,3 +393,87 @@ fn unescape(text: &str) -> Result<String, Error> {
     }
     String::from_utf8(bytes).map_err(|_| bad())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, Config, Speak};
+    use std::time::Duration;
+
+    fn tcp(text: &str) -> (String, u16) {
+        match Config::parse(text).expect("an address").address {
+            Address::Tcp(host, port) => (host, port),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        for (text, host, port) in [
+            ("localhost", "localhost", 6379),
+            ("localhost:7000", "localhost", 7000),
+            (":7000", "127.0.0.1", 7000),
+            ("::1", "::1", 6379),
+            ("[::1]:7000", "::1", 7000),
+            ("redis://", "127.0.0.1", 6379),
+            ("redis://a.example/", "a.example", 6379),
+            ("redis://u:p%40ss@a.example:7000/3", "a.example", 7000),
+            ("valkey://[fe80::1]:1/0", "fe80::1", 1),
+        ] {
+            assert_eq!(tcp(text), (host.to_owned(), port), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_of_a_url() {
+        let url = "redis://al%3Aice:p%40s:s@h:1/3?protocol=3&client_name=a%20b&timeout_ms=250";
+        let config = Config::parse(url).expect("a URL");
+        assert_eq!(config.username.as_deref(), Some("al:ice"));
+        assert_eq!(config.password.as_deref(), Some("p@s:s"));
+        assert_eq!((config.database, config.speak), (3, Speak::Resp3));
+        assert_eq!(config.client_name.as_deref(), Some("a b"));
+        assert_eq!(config.timeout, Duration::from_millis(250));
+        assert!(
+            !format!("{config:?}").contains("p@s:s"),
+            "a password in a log"
+        );
+        let config = Config::parse("redis://:only@h").expect("a URL");
+        assert_eq!(
+            (config.username, config.password.as_deref()),
+            (None, Some("only"))
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths() {
+        for (url, wanted) in [
+            ("unix:///tmp/a@b.sock?db=2", "/tmp/a@b.sock"),
+            ("unix://:pw@/tmp/s", "/tmp/s"),
+            ("redis+unix:///tmp/with%20space", "/tmp/with space"),
+        ] {
+            match Config::parse(url).expect("a URL").address {
+                Address::Unix(path) => assert_eq!(path.to_str(), Some(wanted), "{url}"),
+                other => panic!("{url}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "http://h",
+            "h:port",
+            "h:70000",
+            "[::1",
+            "redis://h/x",
+            "redis://h?db=x",
+            "redis://h?protocol=4",
+            "redis://h?what=1",
+            "redis://%zz@h",
+            "redis://h/-1",
+            "redis://%ff@h",
+        ] {
+            assert!(Config::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -339,3 +339,6 @@ impl Open {
         Err(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use crate::link::Link;
 use crate::value::Value;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 /// Push messages kept until somebody asks for them; older ones go.
@@ -38,6 +39,8 @@ pub struct Dedicated {
     owed: usize,
     broken: bool,
     altered: bool,
+    /// Keys are watched.
+    watching: bool,
     pushes: VecDeque<Vec<Value>>,
 }
 
@@ -60,6 +63,7 @@ impl Dedicated {
             owed: 0,
             broken: false,
             altered: false,
+            watching: false,
             pushes: VecDeque::new(),
         })
     }
@@ -78,6 +82,10 @@ impl Dedicated {
             let text = "an empty request".to_owned();
             return Err(Error::new(ErrorKind::Unsuitable(text), Executed::No));
         }
+        self.watching |= request
+            .words()
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"WATCH"));
         self.altered |= alters(&request);
         let timeout = request.own_timeout().unwrap_or(self.timeout);
         request.encode(&mut self.output);
@@ -95,27 +103,17 @@ impl Dedicated {
             self.output.clear();
             return Err(Error::closed(Executed::No));
         }
-        let before = self.owed;
         self.owed += count;
-        let work = async {
-            self.write_output().await?;
-            for _ in 0..before {
-                self.read_reply().await?;
+        let mut replies = Vec::with_capacity(count.min(1024));
+        let work = std::future::poll_fn(|cx| self.poll_settle(cx, count, &mut replies));
+        match deadline(timeout, work).await {
+            None => Err(Error::timeout(Executed::Maybe)),
+            Some(Ok(())) => Ok(replies),
+            Some(Err(error)) => {
+                self.broken = true;
+                Err(error.with_executed(Executed::Maybe))
             }
-            let mut replies = Vec::with_capacity(count.min(1024));
-            for _ in 0..count {
-                replies.push(self.read_reply().await?);
-            }
-            Ok(replies)
-        };
-        let result = match deadline(timeout, work).await {
-            Some(result) => result,
-            None => return Err(Error::timeout(Executed::Maybe)),
-        };
-        result.map_err(|error: Error| {
-            self.broken = true;
-            error.with_executed(Executed::Maybe)
-        })
+        }
     }
 
     pub(crate) fn into_link(self) -> Option<Link> {
@@ -131,43 +129,47 @@ impl Dedicated {
         self.timeout
     }
 
-    pub(crate) fn set_altered(&mut self, altered: bool) {
-        self.altered = altered;
+    /// EXEC or UNWATCH was answered.
+    pub(crate) fn stopped_watching(&mut self) {
+        self.watching = false;
     }
 
-    async fn write_output(&mut self) -> Result<(), Error> {
-        std::future::poll_fn(|cx| {
-            use std::task::{Poll, ready};
-            while self.written < self.output.len() {
-                // Reads meanwhile are not needed: the server keeps what it owes in its own buffers, and what it
-                // refuses to keep ends the connection.
-                let n = ready!(self.link.poll_write(cx, &self.output[self.written..]))?;
-                if n == 0 {
-                    return Poll::Ready(Err(
-                        std::io::Error::from(std::io::ErrorKind::WriteZero).into()
-                    ));
-                }
-                self.written += n;
-            }
-            ready!(self.link.poll_flush(cx))?;
-            Poll::Ready(Ok::<(), Error>(()))
-        })
-        .await?;
-        self.output.clear();
-        self.written = 0;
-        Ok(())
-    }
-
-    async fn read_reply(&mut self) -> Result<Value, Error> {
-        loop {
-            match self.link.read().await? {
+    /// Writes what is in `output` and reads what is owed, both as the socket allows: a server that waits until its
+    /// replies are read, before it reads on, is not waited for in turn. Keeps the last `count` replies.
+    fn poll_settle(
+        &mut self,
+        cx: &mut Context<'_>,
+        count: usize,
+        replies: &mut Vec<Value>,
+    ) -> Poll<Result<(), Error>> {
+        let writing = self.poll_output(cx)?;
+        while self.owed > 0 {
+            match ready!(self.link.poll_next(cx))? {
                 Value::Push(items) => self.keep_push(items),
                 value => {
                     self.owed -= 1;
-                    return Ok(value);
+                    if self.owed < count {
+                        replies.push(value);
+                    }
                 }
             }
         }
+        writing.map(Ok)
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while self.written < self.output.len() {
+            let n = ready!(self.link.poll_write(cx, &self.output[self.written..]))?;
+            if n == 0 {
+                let error = std::io::Error::from(std::io::ErrorKind::WriteZero);
+                return Poll::Ready(Err(error.into()));
+            }
+            self.written += n;
+        }
+        ready!(self.link.poll_flush(cx))?;
+        self.output.clear();
+        self.written = 0;
+        Poll::Ready(Ok(()))
     }
 
     fn keep_push(&mut self, items: Vec<Value>) {
@@ -188,10 +190,7 @@ impl Dedicated {
         if let Some(items) = self.pushes.pop_front() {
             return Ok(Value::Push(items));
         }
-        self.write_output().await?;
-        while self.owed > 0 {
-            self.read_reply().await?;
-        }
+        std::future::poll_fn(|cx| self.poll_settle(cx, 0, &mut Vec::new())).await?;
         match self.pushes.pop_front() {
             Some(items) => Ok(Value::Push(items)),
             None => self.link.read().await,
@@ -199,12 +198,9 @@ impl Dedicated {
     }
 
     /// The next value that the server sends, whatever it is; for connections that ask nothing any more.
-    pub(crate) fn poll_unasked(
-        &mut self,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<Value, Error>> {
+    pub(crate) fn poll_unasked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Value, Error>> {
         match self.pushes.pop_front() {
-            Some(items) => std::task::Poll::Ready(Ok(Value::Push(items))),
+            Some(items) => Poll::Ready(Ok(Value::Push(items))),
             None => self.link.poll_next(cx),
         }
     }
@@ -225,7 +221,7 @@ impl Dedicated {
     pub async fn send(&mut self, request: impl Into<Cmd>) -> Result<(), Error> {
         self.altered = true;
         request.into().encode(&mut self.output);
-        self.write_output().await
+        std::future::poll_fn(|cx| self.poll_output(cx)).await
     }
 
     /// Whether the connection speaks RESP3.
@@ -236,38 +232,44 @@ impl Dedicated {
 
     /// Whether nothing is under way and nothing of its state was changed.
     pub(crate) fn is_reusable(&self) -> bool {
-        !self.broken && !self.altered && self.owed == 0 && self.output.is_empty()
+        !self.broken && !self.altered && !self.watching && self.owed == 0 && self.output.is_empty()
     }
 
     /// Whether the server has neither closed it nor sent anything while it lay in the pool.
     pub(crate) fn is_quiet(&mut self) -> bool {
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
         matches!(self.link.decode(), Ok(None)) && self.link.poll_fill(&mut cx).is_pending()
     }
 }
 
 /// Whether a request changes what the connection is for those who come after.
 fn alters(request: &Cmd) -> bool {
-    const ALTERING: [&[u8]; 14] = [
-        b"SELECT",
-        b"AUTH",
-        b"HELLO",
-        b"RESET",
-        b"QUIT",
-        b"MONITOR",
-        b"MULTI",
-        b"WATCH",
-        b"CLIENT",
-        b"SUBSCRIBE",
-        b"PSUBSCRIBE",
-        b"SSUBSCRIBE",
-        b"READONLY",
-        b"ASKING",
+    const ALTERING: [&str; 12] = [
+        "SELECT",
+        "AUTH",
+        "HELLO",
+        "RESET",
+        "QUIT",
+        "MONITOR",
+        "MULTI",
+        "SUBSCRIBE",
+        "PSUBSCRIBE",
+        "SSUBSCRIBE",
+        "READONLY",
+        "ASKING",
     ];
-    request
-        .words()
-        .next()
-        .is_some_and(|name| ALTERING.iter().any(|a| a.eq_ignore_ascii_case(name)))
+    const ALTERING_OF_CLIENT: [&str; 7] = [
+        "REPLY", "TRACKING", "CACHING", "SETNAME", "SETINFO", "NO-EVICT", "NO-TOUCH",
+    ];
+    let mut words = request.words();
+    let is_one_of = |names: &[&str], word: Option<&[u8]>| {
+        word.is_some_and(|w| names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(w)))
+    };
+    let name = words.next();
+    match is_one_of(&["CLIENT"], name) {
+        true => is_one_of(&ALTERING_OF_CLIENT, words.next()),
+        false => is_one_of(&ALTERING, name),
+    }
 }
 
 /// `None` when the time is over. A time beyond the clock's range is no limit.

@@ -130,8 +130,9 @@ pub(crate) async fn run(shared: Arc<Shared>, mut next: Option<Link>) {
             },
         };
         shared.resp3.store(link.resp3, Ordering::Relaxed);
-        shared.connected.store(true, Ordering::Relaxed);
+        // In this order: who sees the connection also sees that it is another.
         shared.generation.fetch_add(1, Ordering::AcqRel);
+        shared.connected.store(true, Ordering::Release);
         shared.queue.drop_abandoned();
         shared.queue.set_stalled(false);
         let mut driver = Driver::new(shared, link);

@@ -152,7 +152,7 @@ impl MultiplexedClient {
     /// Whether there is a connection at this moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.handle.shared.connected.load(Ordering::Relaxed)
+        self.handle.shared.connected.load(Ordering::Acquire)
     }
 
     /// Whether the present connection speaks RESP3.
@@ -164,7 +164,7 @@ impl MultiplexedClient {
     /// How many connections it has had; grows with every reconnection.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.handle.shared.generation.load(Ordering::Relaxed)
+        self.handle.shared.generation.load(Ordering::Acquire)
     }
 
     /// Requests under way: queued or sent, and not answered.
@@ -173,7 +173,8 @@ impl MultiplexedClient {
         self.handle.shared.queue.len()
     }
 
-    /// Closes the connection for all handles. Requests under way end with [`ErrorKind::Closed`].
+    /// Closes the connection for all handles. Requests under way end with [`ErrorKind::Closed`]; so do, unseen, those
+    /// whose callers have given up. Dropping the last handle closes it as well.
     pub fn close(&self) {
         self.handle.shared.close();
     }
@@ -208,7 +209,7 @@ pub(crate) fn unsuitable(request: &Cmd) -> Option<Error> {
         b"MULTI" | b"EXEC" | b"DISCARD" | b"WATCH" | b"UNWATCH" => "use `transaction`",
         b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN" | b"BZPOPMAX"
         | b"BZMPOP" | b"WAIT" | b"WAITAOF" => "it blocks: use `dedicated`",
-        b"MONITOR" | b"SELECT" | b"HELLO" | b"RESET" | b"QUIT" | b"SYNC" | b"PSYNC" => {
+        b"MONITOR" | b"SELECT" | b"AUTH" | b"HELLO" | b"RESET" | b"QUIT" | b"SYNC" | b"PSYNC" => {
             "it changes the connection: use `dedicated`"
         }
         b"CLIENT" => {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -35,6 +35,9 @@ pub struct TlsConfig {
     roots: Roots,
     identity: Option<Arc<Identity>>,
     server_name: Option<String>,
+    /// What the above amounts to, once a connection needed it; it also remembers sessions, so that the next
+    /// connection's handshake is shorter.
+    ready: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +78,7 @@ impl TlsConfig {
             roots: Roots::System,
             identity: None,
             server_name: None,
+            ready: Arc::default(),
         })
     }
 
@@ -89,6 +93,7 @@ impl TlsConfig {
             roots.add(certificate).map_err(|e| unusable(path, e))?;
         }
         self.roots = Roots::Given(Arc::new(roots));
+        self.ready = Arc::default();
         Ok(self)
     }
 
@@ -106,6 +111,7 @@ impl TlsConfig {
             chain: certificates(certificate.as_ref())?,
             key: PrivateKeyDer::from_pem_file(key).map_err(|e| unusable(key, e))?,
         }));
+        self.ready = Arc::default();
         Ok(self)
     }
 
@@ -120,6 +126,7 @@ impl TlsConfig {
     #[must_use]
     pub fn danger_accept_any_certificate(mut self) -> TlsConfig {
         self.roots = Roots::None;
+        self.ready = Arc::default();
         self
     }
 
@@ -128,13 +135,22 @@ impl TlsConfig {
         host: &str,
         tcp: TcpStream,
     ) -> Result<TlsStream<TcpStream>, Error> {
-        let config = self.client_config()?;
+        let config = self.ready().await?;
         let name = self.server_name.as_deref().unwrap_or(host).to_owned();
         let name = ServerName::try_from(name)
             .map_err(|_| Error::config(format!("'{host}' is no name of a server")))?;
-        Ok(TlsConnector::from(Arc::new(config))
-            .connect(name, tcp)
-            .await?)
+        Ok(TlsConnector::from(config).connect(name, tcp).await?)
+    }
+
+    async fn ready(&self) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(config) = self.ready.get() {
+            return Ok(config.clone());
+        }
+        // Reads the system's certificates, which are many files.
+        let this = self.clone();
+        let config = tokio::task::spawn_blocking(move || this.client_config()).await;
+        let config = Arc::new(config.map_err(io::Error::other)??);
+        Ok(self.ready.get_or_init(|| config).clone())
     }
 
     fn client_config(&self) -> Result<ClientConfig, Error> {

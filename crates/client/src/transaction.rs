@@ -20,9 +20,6 @@ impl MultiplexedClient {
     /// ```
     /// # ochre_testserver::with(|address| async move {
     /// # let client = ochre_client::MultiplexedClient::connect(address).await?;
-    /// # if client.run::<()>(ochre_client::cmd("WATCH")).await.is_ok() { unreachable!() }
-    /// # let known: Vec<ochre_client::Value> = client.run(ochre_client::cmd("COMMAND INFO WATCH")).await?;
-    /// # if known[0].is_null() { return Ok(()); } // a server without transactions yet
     /// use ochre_client::{Pipeline, commands};
     ///
     /// client.set("balance", 10).await?;
@@ -62,13 +59,13 @@ impl MultiplexedClient {
             let mut pipeline = body(&mut connection).await?;
             if pipeline.is_empty() {
                 connection.run::<()>(cmd("UNWATCH")).await?;
-                connection.set_altered(false);
+                connection.stopped_watching();
                 return R::from_value(Value::Array(Vec::new()));
             }
             pipeline.make_atomic();
             let replies = connection.try_pipeline(&pipeline).await?;
             // EXEC ends the watching, whatever came of it.
-            connection.set_altered(false);
+            connection.stopped_watching();
             if let Some(replies) = replies {
                 return R::from_value(Value::Array(replies));
             }

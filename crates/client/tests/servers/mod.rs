@@ -1,0 +1,72 @@
+//! Servers for the client's tests: Ochre in process, and a real Redis where there is one.
+
+use ochre_client::MultiplexedClient;
+use ochre_testkit::reference::{Reference, Release};
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs `test` with the address of a fresh server of each kind.
+pub fn with_each<F, Fut>(test: F)
+where
+    F: Fn(String) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let ochre = ochre_testserver::start(&[]);
+    run(test(ochre_testserver::address(&ochre)));
+    drop(ochre);
+    with_redis(&[], test);
+}
+
+/// Runs `test` with a real Redis started with `options`, if there is one.
+pub fn with_redis<F, Fut>(options: &[&str], test: F)
+where
+    F: Fn(String) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    for release in [Release::V70, Release::V82] {
+        match Reference::start(release, options).expect("a server that starts") {
+            Some(redis) => run(test(redis.address.to_string())),
+            None => eprintln!("skipped for want of a redis-server: {release:?}"),
+        }
+    }
+}
+
+/// Runs a test on two threads, and no longer than it may take.
+pub fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime
+        .block_on(async { tokio::time::timeout(4 * PATIENCE, test).await })
+        .expect("a test that does not hang");
+}
+
+/// A client of the server at `address`.
+pub async fn client(address: &str) -> MultiplexedClient {
+    MultiplexedClient::connect(address)
+        .await
+        .expect("a connection")
+}
+
+/// Waits until `condition` holds.
+pub async fn until<Fut: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> Fut) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what} within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Whether the server has a command.
+pub async fn has(client: &MultiplexedClient, command: &str) -> bool {
+    let info: Vec<ochre_client::Value> = client
+        .run(ochre_client::cmd("COMMAND INFO").arg(command))
+        .await
+        .expect("a reply");
+    info.first().is_some_and(|i| !i.is_null())
+}
