@@ -14,6 +14,8 @@ use ochre_resp::{FrameError, FrameLimits, parse_i64};
 
 /// Payloads of at least this size are slices of the read buffer.
 pub(crate) const SLICED_BYTES: usize = 1024;
+/// Bytes of the shortest element, `_\r\n`.
+const ITEM_BYTES_MIN: usize = 3;
 /// Elements for which room is made before any has come.
 const ITEMS_RESERVED: usize = 64;
 
@@ -167,7 +169,9 @@ impl Decoder {
         let used = end + 2;
         let element = match tag {
             b'$' | b'!' | b'=' => return self.payload(tag, used, buf, at),
-            b'*' | b'%' | b'~' | b'>' | b'|' => aggregate(tag, line)?,
+            b'*' | b'%' | b'~' | b'>' | b'|' => {
+                aggregate(tag, line, self.limits.bytes_max.saturating_sub(self.taken))?
+            }
             _ => Element::Whole(scalar(tag, line)?),
         };
         self.scanned = 0;
@@ -240,11 +244,15 @@ fn length(text: &[u8]) -> Result<usize, FrameError> {
         .ok_or(FrameError::Length)
 }
 
-fn aggregate(tag: u8, line: &[u8]) -> Result<Element, FrameError> {
+/// `room` is how many bytes the value may still take, so that nobody waits for elements that cannot fit.
+fn aggregate(tag: u8, line: &[u8], room: usize) -> Result<Element, FrameError> {
     if tag == b'*' && line == b"-1" {
         return Ok(Element::Whole(Value::Null));
     }
     let len = length(line)?;
+    if len > room / ITEM_BYTES_MIN {
+        return Err(FrameError::FrameTooLong);
+    }
     let reserved = len.min(ITEMS_RESERVED);
     Ok(match (tag, len) {
         (b'%', 0) => Element::Whole(Value::Map(Vec::new())),

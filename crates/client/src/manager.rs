@@ -84,6 +84,14 @@ impl Shared {
         }
     }
 
+    /// Says that `link` is the connection from now on.
+    pub(crate) fn attach(&self, link: &Link) {
+        self.resp3.store(link.resp3, Ordering::Relaxed);
+        // In this order: who sees the connection also sees that it is another.
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.connected.store(true, Ordering::Release);
+    }
+
     /// Ends the manager and whoever waits.
     pub(crate) fn close(&self) {
         self.queue.close(
@@ -116,7 +124,7 @@ impl Drop for Closing {
     }
 }
 
-/// Serves connections until the queue is closed, beginning with `link` if there is one.
+/// Serves connections until the queue is closed, beginning with `next` if there is one, which is attached already.
 pub(crate) async fn run(shared: Arc<Shared>, mut next: Option<Link>) {
     let closing = Closing(shared);
     let shared = &*closing.0;
@@ -125,14 +133,13 @@ pub(crate) async fn run(shared: Arc<Shared>, mut next: Option<Link>) {
         let link = match next.take() {
             Some(link) => link,
             None => match reconnect(shared, &mut pause).await {
-                Some(link) => link,
+                Some(link) => {
+                    shared.attach(&link);
+                    link
+                }
                 None => return,
             },
         };
-        shared.resp3.store(link.resp3, Ordering::Relaxed);
-        // In this order: who sees the connection also sees that it is another.
-        shared.generation.fetch_add(1, Ordering::AcqRel);
-        shared.connected.store(true, Ordering::Release);
         shared.queue.drop_abandoned();
         shared.queue.set_stalled(false);
         let mut driver = Driver::new(shared, link);

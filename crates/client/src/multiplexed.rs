@@ -81,6 +81,9 @@ impl MultiplexedClient {
     pub(crate) fn over(config: Config, link: Option<Link>) -> MultiplexedClient {
         let pool = Pool::new(config.clone());
         let shared = Arc::new(Shared::new(config));
+        if let Some(link) = &link {
+            shared.attach(link);
+        }
         tokio::spawn(manager::run(shared.clone(), link));
         MultiplexedClient {
             handle: Arc::new(Handle { shared, pool }),

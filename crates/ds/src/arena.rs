@@ -20,6 +20,7 @@
 //! It does not know what records mean and never drops anything that they refer to.
 #![allow(unsafe_code)] // raw slabs: every access goes through `slot`, which checks the handle
 
+use crate::blocks;
 use crate::slots::Slots;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -35,17 +36,19 @@ const STEP: usize = 8;
 /// Slab sizes: the newest slab of a class is about 1/32 of the class, within these bounds, and half
 /// of it while that is less than `SLAB_SOON`: an owner of few records holds little more than them.
 /// The upper bound is jemalloc's largest small class: beyond it every block costs up to a page more.
-const SLAB_MIN: usize = 64;
+/// Within that, `blocks` chooses the size that wastes least.
 const SLAB_SOON: usize = 512;
-const SLAB_MAX: usize = 14 * 1024;
 const SLAB_SHARE: usize = 32;
 /// Handle layout: slab number above, slot number below; or `LARGE` and the number of a large record.
 const SLOT_BITS: u32 = 10;
 const LARGE: u32 = 1 << 31;
-const SLAB_NUMBER_MAX: usize = (LARGE >> SLOT_BITS) as usize;
+const NUMBER_BITS: u32 = 31 - SLOT_BITS;
+const NUMBER_MASK: u32 = (1 << NUMBER_BITS) - 1;
+const SLAB_NUMBER_MAX: usize = 1 << NUMBER_BITS;
+const _: () = assert!(SMALL_MAX / STEP < 1 << (32 - NUMBER_BITS));
 /// The largest record of all.
 const LARGE_MAX: usize = u32::MAX as usize;
-const _: () = assert!(SLAB_MAX / SLOT_MIN <= 1 << SLOT_BITS);
+const _: () = assert!(blocks::MAX / SLOT_MIN <= 1 << SLOT_BITS);
 
 /// Names a record of one [`Arena`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -79,40 +82,55 @@ impl Handle {
 const _: () = assert!((LARGE >> SLOT_BITS) as usize >= SLAB_NUMBER_MAX);
 
 /// One block of memory cut into equal slots. A released slab number keeps a dangling entry with no slots.
+///
+/// There is one for every few records, so it is kept small.
 struct Slab {
     base: NonNull<u8>,
-    slot_size: u32,
     slots: u16,
     used: u16,
     /// First slot that was never used.
     fresh: u16,
     /// First free slot below `fresh` plus one, or 0.
     free: u16,
-    /// Neighbours in the list of slabs with room, or 0.
-    before: u32,
+    /// Neighbour in the list of slabs with room, or 0; above `NUMBER_BITS` the slot size in steps.
+    steps_and_before: u32,
+    /// The other neighbour, or 0.
     after: u32,
 }
+
+const _: () = assert!(std::mem::size_of::<Slab>() == 24);
 
 impl Slab {
     const VACANT: Slab = Slab {
         base: NonNull::dangling(),
-        slot_size: 0,
         slots: 0,
         used: 0,
         fresh: 0,
         free: 0,
-        before: 0,
+        steps_and_before: 0,
         after: 0,
     };
 
+    #[inline]
+    fn slot_size(&self) -> usize {
+        (self.steps_and_before >> NUMBER_BITS) as usize * STEP
+    }
+
+    fn before(&self) -> u32 {
+        self.steps_and_before & NUMBER_MASK
+    }
+
+    fn set_before(&mut self, number: u32) {
+        self.steps_and_before = (self.steps_and_before & !NUMBER_MASK) | number;
+    }
+
     fn bytes(&self) -> usize {
-        // A slab is rounded up to whole STEPs, so size and layout can be computed back.
-        self.slot_size as usize * usize::from(self.slots)
+        self.slot_size() * usize::from(self.slots)
     }
 
     /// The slots from `first` on that were ever used.
     fn used_slots(&self, first: usize) -> &[u8] {
-        let (size, fresh) = (self.slot_size as usize, usize::from(self.fresh));
+        let (size, fresh) = (self.slot_size(), usize::from(self.fresh));
         let first = first.min(fresh);
         // SAFETY: `first <= fresh <= slots`, so the range lies inside the slab, whose bytes are all initialised.
         unsafe {
@@ -234,11 +252,8 @@ impl Arena {
             self.classes.resize(index + 1, Class::default());
         }
         let held = self.classes[index].slots as usize * size;
-        let target = (held / SLAB_SHARE)
-            .max((held / 2).min(SLAB_SOON))
-            .next_power_of_two()
-            .clamp(SLAB_MIN, SLAB_MAX);
-        let slots = (target / size).max(1);
+        let target = (held / SLAB_SHARE).max((held / 2).min(SLAB_SOON));
+        let slots = blocks::slots(size, target);
         let slab = self.add_slab(size, slots)?;
         self.classes[index].slots += u32::try_from(slots).ok()?;
         self.link(index, slab);
@@ -249,24 +264,26 @@ impl Arena {
     fn link(&mut self, index: usize, number: u32) {
         let head = std::mem::replace(&mut self.classes[index].open, number);
         if head != 0 {
-            self.slabs[head as usize].before = number;
+            self.slabs[head as usize].set_before(number);
         }
         let slab = &mut self.slabs[number as usize];
-        (slab.before, slab.after) = (0, head);
+        slab.set_before(0);
+        slab.after = head;
     }
 
     /// Takes a slab out of its class's list.
     fn unlink(&mut self, index: usize, number: u32) {
         let slab = &mut self.slabs[number as usize];
-        let (before, after) = (slab.before, slab.after);
-        (slab.before, slab.after) = (0, 0);
+        let (before, after) = (slab.before(), slab.after);
+        slab.set_before(0);
+        slab.after = 0;
         if before == 0 {
             self.classes[index].open = after;
         } else {
             self.slabs[before as usize].after = after;
         }
         if after != 0 {
-            self.slabs[after as usize].before = before;
+            self.slabs[after as usize].set_before(before);
         }
     }
 
@@ -281,8 +298,8 @@ impl Arena {
         };
         self.slabs[number as usize] = Slab {
             base,
-            slot_size: u32::try_from(size).ok()?,
             slots: u16::try_from(slots).ok()?,
+            steps_and_before: u32::try_from(size / STEP).ok()? << NUMBER_BITS,
             ..Slab::VACANT
         };
         self.bytes += bytes;
@@ -409,7 +426,9 @@ impl Arena {
         }
         if self.slabs.len() == self.slabs.capacity() {
             // An eighth at a time: half-used room would cost more than the copies.
-            self.slabs.reserve_exact((self.slabs.len() / 8).max(4));
+            let wanted = self.slabs.len() + (self.slabs.len() / 8).max(4);
+            let room = blocks::step(wanted * size_of::<Slab>()) / size_of::<Slab>();
+            self.slabs.reserve_exact(room - self.slabs.len());
         }
         self.slabs.push(Slab::VACANT);
         u32::try_from(self.slabs.len() - 1).ok()
@@ -423,7 +442,7 @@ impl Arena {
         if handle.slot() >= usize::from(slab.slots) {
             return None;
         }
-        let size = slab.slot_size as usize;
+        let size = slab.slot_size();
         // SAFETY: the slot lies inside the slab (checked above), whose bytes are all initialised and owned by `self`.
         Some(unsafe {
             std::slice::from_raw_parts(slab.base.as_ptr().add(handle.slot() * size), size)
@@ -438,7 +457,7 @@ impl Arena {
         if handle.slot() >= usize::from(slab.slots) {
             return None;
         }
-        let size = slab.slot_size as usize;
+        let size = slab.slot_size();
         // SAFETY: as in `slot`; `&mut self` makes the access exclusive.
         Some(unsafe {
             std::slice::from_raw_parts_mut(slab.base.as_ptr().add(handle.slot() * size), size)
@@ -498,7 +517,7 @@ impl Arena {
         let Some(slab) = self.slabs.get(number as usize) else {
             return;
         };
-        let (fresh, size) = (slab.fresh, slab.slot_size as usize);
+        let (fresh, size) = (slab.fresh, slab.slot_size());
         if slab.used == slab.slots || size != index * STEP {
             return;
         }

@@ -1,7 +1,7 @@
 //! A hash: fields with values. Small ones are packed into one byte vector, in the order of insertion; larger ones are a dictionary.
 //!
 //! Invariants
-//! - A packed hash has an even number of elements: field, value, field, value ...; no field twice.
+//! - A packed hash has no field twice.
 //! - Within its [`Limits`] a hash is packed; one that passed them becomes a dictionary, for good.
 //! - A dictionary that is shared (a reader holds a clone) is never changed: the change goes to a copy.
 //!
@@ -11,7 +11,8 @@
 //! It does not know keys, expiry, or numbers beyond what packing does with them.
 
 use crate::dict::{self, Dict};
-use crate::pack::{self, Element};
+use crate::pack::Element;
+use crate::pairs;
 use crate::random::Random;
 use crate::table::Position;
 use crate::unique::make_mut;
@@ -102,17 +103,16 @@ impl Hash {
         if let Hash::Packed(pack) = self {
             let long = field.len() > limits.value || value.len() > limits.value;
             if !long && pack.len().saturating_add(field.len() + value.len()) < PACKED_MAX {
-                let found = pack::find(pack, field, 2).and_then(|at| pack::at(pack, at));
-                let len = pack::count(pack) / 2;
+                let found = pairs::find(pack, field).map(|pair| pair.place);
+                let len = pairs::count(pack);
                 match found {
                     // The limit may have been lowered since the hash reached it.
-                    Some((_, at)) if len <= limits.entries => {
-                        pack::replace(pack, at, value);
+                    Some(place) if len <= limits.entries => {
+                        pairs::replace(pack, place, field, value);
                         return Ok(false);
                     }
                     None if len < limits.entries => {
-                        pack::push(pack, field);
-                        pack::push(pack, value);
+                        pairs::push(pack, field, value);
                         return Ok(true);
                     }
                     _ => {}
@@ -154,8 +154,11 @@ impl Hash {
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match self {
             Hash::Packed(pack) => {
-                let found = pack::find(pack, field, 2);
-                found.is_some_and(|at| pack::remove(pack, at, 2) > 0)
+                let found = pairs::find(pack, field).map(|pair| pair.place);
+                found.is_some_and(|place| {
+                    pairs::remove(pack, place);
+                    true
+                })
             }
             Hash::Table(dict) => match Arc::get_mut(dict) {
                 Some(dict) => dict.remove(field),
@@ -176,7 +179,7 @@ impl<'a> HashRef<'a> {
     #[inline]
     pub fn len(self) -> usize {
         match self {
-            HashRef::Packed(pack) => pack::count(pack) / 2,
+            HashRef::Packed(pack) => pairs::count(pack),
             HashRef::Table(dict) => dict.len(),
         }
     }
@@ -223,10 +226,7 @@ impl<'a> HashRef<'a> {
     #[inline]
     pub fn get(self, field: &[u8]) -> Option<Element<'a>> {
         match self {
-            HashRef::Packed(pack) => {
-                let (_, at) = pack::at(pack, pack::find(pack, field, 2)?)?;
-                pack::at(pack, at).map(|(value, _)| value)
-            }
+            HashRef::Packed(pack) => pairs::find(pack, field).map(|pair| pair.value),
             HashRef::Table(dict) => dict.get(field).map(Element::Bytes),
         }
     }
@@ -235,7 +235,7 @@ impl<'a> HashRef<'a> {
     #[inline]
     pub fn contains(self, field: &[u8]) -> bool {
         match self {
-            HashRef::Packed(pack) => pack::find(pack, field, 2).is_some(),
+            HashRef::Packed(pack) => pairs::find(pack, field).is_some(),
             HashRef::Table(dict) => dict.contains(field),
         }
     }
@@ -250,7 +250,7 @@ impl<'a> HashRef<'a> {
     /// All fields with their values: a packed hash's in the order of insertion.
     pub fn iter(self) -> Iter<'a> {
         match self {
-            HashRef::Packed(pack) => Iter::Packed(pack::iter(pack)),
+            HashRef::Packed(pack) => Iter::Packed(pairs::iter(pack)),
             HashRef::Table(dict) => Iter::Table(dict.iter()),
         }
     }
@@ -259,7 +259,7 @@ impl<'a> HashRef<'a> {
     pub fn iter_from(self, cursor: Cursor) -> Iter<'a> {
         match (self, cursor) {
             (HashRef::Packed(pack), Cursor::Packed(offset)) => {
-                Iter::Packed(pack::iter_from(pack, offset))
+                Iter::Packed(pairs::iter_from(pack, offset))
             }
             (HashRef::Table(dict), Cursor::Table(cursor)) => Iter::Table(dict.iter_from(cursor)),
             _ => self.iter(),
@@ -321,15 +321,10 @@ impl<'a> HashRef<'a> {
             return;
         };
         // One walk, instead of one for each draw.
-        let offsets: smallvec::SmallVec<[usize; 128]> = pack::iter(pack)
-            .step_by(2)
-            .map(|(offset, _)| offset)
-            .collect();
+        let pairs: smallvec::SmallVec<[_; 128]> = pairs::iter(pack).collect();
         for _ in 0..count {
-            let offset = offsets.get(random.index(offsets.len()));
-            let pair = offset.and_then(|o| Iter::Packed(pack::iter_from(pack, *o)).next());
-            if let Some((field, value)) = pair {
-                visit(field, value);
+            if let Some((field, value)) = pairs.get(random.index(pairs.len())) {
+                visit(*field, *value);
             }
         }
     }
@@ -374,7 +369,7 @@ impl Iter<'_> {
     /// Where the iteration stands, to go on by [`HashRef::iter_from`].
     pub fn cursor(&self) -> Cursor {
         match self {
-            Iter::Packed(elements) => Cursor::Packed(elements.next_offset()),
+            Iter::Packed(pairs) => Cursor::Packed(pairs.next_offset()),
             Iter::Table(pairs) => Cursor::Table(pairs.cursor()),
         }
     }
@@ -384,7 +379,7 @@ impl Iter<'_> {
 #[derive(Clone)]
 pub enum Iter<'a> {
     /// Of a packed hash.
-    Packed(pack::Iter<'a>),
+    Packed(pairs::Iter<'a>),
     /// Of a dictionary.
     Table(dict::Iter<'a>),
 }
@@ -395,7 +390,7 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Iter::Packed(elements) => Some((elements.next()?.1, elements.next()?.1)),
+            Iter::Packed(pairs) => pairs.next(),
             Iter::Table(pairs) => {
                 let (field, value) = pairs.next()?;
                 Some((Element::Bytes(field), Element::Bytes(value)))

@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod bits;
 pub mod blob;
+mod blocks;
 pub mod crc;
 pub mod dict;
 pub mod float;
@@ -20,6 +21,7 @@ pub mod long_double;
 pub mod lzf;
 pub mod ordered;
 pub mod pack;
+pub mod pairs;
 pub mod prefetch;
 pub mod random;
 pub mod set;

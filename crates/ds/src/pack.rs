@@ -1,4 +1,4 @@
-//! A few byte strings packed into one byte vector: small hashes, sets and sorted sets.
+//! A few byte strings packed into one byte vector: small sets and sorted sets, and parts of small hashes (`pairs`).
 //!
 //! ```text
 //! count u16 | element | element | ...
@@ -111,14 +111,14 @@ fn int_len(n: i64) -> usize {
 }
 
 /// An element in its encoding, made before a place for it is found.
-struct Encoded<'a> {
+pub(crate) struct Encoded<'a> {
     head: [u8; 9],
     head_len: usize,
     body: &'a [u8],
 }
 
 impl<'a> Encoded<'a> {
-    fn head(first: u8, rest: &[u8], body: &'a [u8]) -> Encoded<'a> {
+    pub(crate) fn head(first: u8, rest: &[u8], body: &'a [u8]) -> Encoded<'a> {
         let mut head = [0; 9];
         head[0] = first;
         head[1..=rest.len()].copy_from_slice(rest);
@@ -129,7 +129,17 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    fn text(text: &'a [u8]) -> Encoded<'a> {
+    /// A string without anything before it, whose length is known from elsewhere.
+    pub(crate) fn bare(text: &'a [u8]) -> Encoded<'a> {
+        Encoded {
+            head: [0; 9],
+            head_len: 0,
+            body: text,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn text(text: &'a [u8]) -> Encoded<'a> {
         if text.len() <= 20
             && let Some(n) = parse_i64(text)
         {
@@ -169,8 +179,38 @@ impl<'a> Encoded<'a> {
         Encoded::head(DOUBLE, &d.to_le_bytes(), &[])
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.head_len + self.body.len()
+    }
+
+    /// The element itself.
+    pub(crate) fn element(&self) -> Element<'a> {
+        if self.body.is_empty() {
+            at(&self.head[..self.head_len], 0).map_or(Element::Bytes(&[]), |(element, _)| {
+                match element {
+                    Element::Int(n) => Element::Int(n),
+                    Element::Double(d) => Element::Double(d),
+                    Element::Bytes(_) => Element::Bytes(&[]),
+                }
+            })
+        } else {
+            Element::Bytes(self.body)
+        }
+    }
+
+    /// The same integer, not in the form that has it in its first byte.
+    pub(crate) fn without_small(self) -> Encoded<'a> {
+        match self.head[0] {
+            small @ SMALL_INT..LONG => Encoded::head(INT8, &[small - SMALL_INT], &[]),
+            _ => self,
+        }
+    }
+
+    /// Writes it to `room`, which is as long as it.
+    pub(crate) fn write(&self, room: &mut [u8]) {
+        let (head, body) = room.split_at_mut(self.head_len);
+        head.copy_from_slice(&self.head[..self.head_len]);
+        body.copy_from_slice(self.body);
     }
 
     fn push(&self, buf: &mut Vec<u8>) {
@@ -189,8 +229,7 @@ impl<'a> Encoded<'a> {
             buf.copy_within(until..end, at + new);
             buf.truncate(end - (old - new));
         }
-        buf[at..at + self.head_len].copy_from_slice(&self.head[..self.head_len]);
-        buf[at + self.head_len..at + new].copy_from_slice(self.body);
+        self.write(&mut buf[at..at + new]);
     }
 }
 
@@ -200,6 +239,12 @@ pub fn encoded_len(text: &[u8]) -> usize {
 }
 
 fn add_count(buf: &mut Vec<u8>, change: isize) {
+    change_count(buf, change, count);
+}
+
+/// Changes the count of what `buf` holds, after elements were removed and before others are added; `count`
+/// counts them where the field says that they must be.
+pub(crate) fn change_count(buf: &mut Vec<u8>, change: isize, count: impl Fn(&[u8]) -> usize) {
     if buf.len() < FIRST {
         buf.resize(FIRST, 0);
     }
@@ -208,8 +253,7 @@ fn add_count(buf: &mut Vec<u8>, change: isize) {
         return;
     }
     let now = if stored == COUNT_UNKNOWN {
-        // Elements were removed already.
-        iter(buf).count()
+        count(buf)
     } else {
         usize::from(stored).saturating_add_signed(change)
     };
@@ -220,12 +264,18 @@ fn add_count(buf: &mut Vec<u8>, change: isize) {
 /// Number of elements. Constant time below 65535.
 #[inline]
 pub fn count(buf: &[u8]) -> usize {
+    stored_count(buf).unwrap_or_else(|| iter(buf).count())
+}
+
+/// The count that is stored; `None` when it is too large for that.
+#[inline]
+pub(crate) fn stored_count(buf: &[u8]) -> Option<usize> {
     match buf {
         [a, b, ..] => match u16::from_le_bytes([*a, *b]) {
-            COUNT_UNKNOWN => iter(buf).count(),
-            n => usize::from(n),
+            COUNT_UNKNOWN => None,
+            n => Some(usize::from(n)),
         },
-        _ => 0,
+        _ => Some(0),
     }
 }
 

@@ -245,9 +245,11 @@ impl CommandError {
         )
     }
 
-    /// ACL CAT of a category that does not exist.
+    /// ACL CAT of a category that does not exist; as much of its name is shown as Redis shows.
     pub fn acl_category(word: &[u8]) -> CommandError {
-        CommandError::quoting("ERR Unknown category '", word, "'")
+        const SHOWN: usize = 128;
+        let shown = &word[..word.len().min(SHOWN)];
+        CommandError::quoting("ERR Unknown category '", shown, "'")
     }
 
     /// ACL DRYRUN for a user that does not exist.

@@ -20,6 +20,7 @@ pub mod ports;
 pub mod serial;
 pub mod settings;
 pub mod spec;
+mod sync;
 
 /// The Redis version whose commands and replies Ochre offers; clients enable features by it.
 pub const REDIS_VERSION: &str = "8.2.0";

@@ -160,7 +160,7 @@ fn the_digest_of_a_data_set_is_that_of_redis() {
     let sum = |server: &InProcess| {
         let now = ochre_engine::ports::Clock::unix_ms(&*server.clock);
         digest::hex(&digest::dataset_digest(
-            &Stripes::free(&server.engine.keyspace),
+            &Stripes::free(&server.engine.keyspace, &*server.engine.runtime),
             now,
         ))
     };
@@ -186,7 +186,7 @@ fn the_digest_of_a_data_set_is_that_of_redis() {
             false,
         ));
     }
-    let stripes = Stripes::free(&server.engine.keyspace);
+    let stripes = Stripes::free(&server.engine.keyspace, &*server.engine.runtime);
     assert_eq!(digest::database_sum(&stripes, 5, 0), large);
     // What has expired is not there, whether it was removed yet or not.
     server.advance(1000);

@@ -12,8 +12,9 @@
 use crate::deferred::{Deferred, Deferring};
 use crate::shared::Shared;
 use crate::stream::Stream;
+use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
-use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Held, Out, Session, Waited};
+use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session, Waited};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::{ClientClass, id};
 use ochre_resp::{Decoder, Limits, Protocol, Request};
@@ -210,6 +211,48 @@ impl Connection {
             net_in: 0,
             net_out: 0,
         }
+    }
+
+    /// Does the handshake of TLS, if there is one to do.
+    ///
+    /// # Errors
+    /// When it fails, takes longer than [`HANDSHAKE_PATIENCE`], or the client is to be closed.
+    ///
+    /// # Cancel safety
+    /// None: the connection is of no use afterwards.
+    pub(crate) async fn secure(&mut self) -> Result<(), HandshakeError> {
+        let shake = poll_fn(|cx| {
+            self.waker.register(cx);
+            if self.session.client.is_killed() {
+                return Poll::Ready(Err(HandshakeError::Killed));
+            }
+            self.stream.poll_handshake(cx)
+        });
+        tokio::time::timeout(HANDSHAKE_PATIENCE, shake)
+            .await
+            .unwrap_or(Err(HandshakeError::Late))
+    }
+
+    /// Counts a failed handshake and logs why.
+    pub(crate) fn report(&self, error: &HandshakeError) {
+        let Endpoint { addr, laddr, .. } = &self.session.client.endpoint;
+        let line =
+            format!("Error accepting a client connection: {error} (addr={addr} laddr={laddr})");
+        self.shared.runtime.log(LogLevel::Warning, &line);
+        self.shared
+            .engine
+            .stats
+            .add(Counter::TlsHandshakeFailures, 1);
+    }
+
+    /// Closes the connection with a last word, if the socket takes it.
+    pub(crate) fn refuse(mut self, word: &[u8]) {
+        // The peer is closed on in any case.
+        let _ = self.stream.try_write(word);
+        self.shared
+            .engine
+            .stats
+            .add(Counter::RejectedConnections, 1);
     }
 
     /// Serves the connection until it ends.
@@ -823,7 +866,10 @@ impl Connection {
         .await;
     }
 
-    /// Ready at a wake-up (false) or when the peer closed (true); requests that arrive meanwhile are kept.
+    /// Ready at a wake-up (false), when bytes came (false), or when the peer closed (true); requests that arrive
+    /// meanwhile are kept.
+    ///
+    /// Bytes end the wait too, because a wake-up that came together with them is the same one for the task.
     async fn woken_or_closed(&mut self) -> bool {
         let mut first = true;
         poll_fn(|cx| {
@@ -839,8 +885,7 @@ impl Connection {
                 match read {
                     Poll::Ready(Ok(())) if filled > 0 => {
                         self.backlog = true;
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
+                        return Poll::Ready(false);
                     }
                     Poll::Ready(_) => return Poll::Ready(true),
                     Poll::Pending => {}

@@ -10,7 +10,7 @@ use crate::listen::admit;
 use crate::log::Log;
 use crate::shared::Shared;
 use crate::start::serve;
-use crate::stream::Stream;
+use crate::stream::Accepted;
 use crate::workers::Workers;
 use ochre_engine::exec::Endpoint;
 use ochre_engine::ports::{Memory, MemoryFigures, Runtime as _};
@@ -160,7 +160,7 @@ impl ServerHandle {
             fd: theirs.as_raw_fd(),
             unix: true,
         };
-        admit(&shared, Stream::Unix(theirs), endpoint);
+        admit(&shared, Accepted::Unix(theirs), endpoint, false);
         Ok(ours)
     }
 }
@@ -286,7 +286,9 @@ impl Builder {
         };
         let settings = Settings::new();
         let port = address.map_or(0, |a| a.port()).to_string();
-        let bind = address.map_or(String::new(), |a| a.ip().to_string());
+        let bind = address
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.ip())
+            .to_string();
         let mut all = vec![("port", port.as_bytes()), ("bind", bind.as_bytes())];
         all.extend(
             self.settings

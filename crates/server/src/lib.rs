@@ -15,6 +15,7 @@ mod runtime;
 mod shared;
 mod start;
 mod stream;
+mod tls;
 mod window;
 mod workers;
 

@@ -1,4 +1,4 @@
-//! Listeners: TCP on every `bind` address and a Unix socket, and the loops that accept from them.
+//! Listeners: TCP and TLS on every `bind` address and a Unix socket, and the loops that accept from them.
 //!
 //! Accepting survives the exhaustion of file descriptors: it waits a little and goes on, while the
 //! kernel's backlog keeps the peers.
@@ -6,7 +6,7 @@
 use crate::conn::{Connection, TaskWaker};
 use crate::runtime::ServerRuntime;
 use crate::shared::Shared;
-use crate::stream::Stream;
+use crate::stream::{Accepted, Moving};
 use ochre_engine::exec::{Counter, Endpoint, Engine};
 use ochre_engine::ports::{LogLevel, Runtime as _};
 use ochre_engine::settings::{Settings, id};
@@ -25,6 +25,45 @@ const EXHAUSTED_REST: Duration = Duration::from_millis(50);
 const PROTECTED: &[u8] = b"-DENIED Ochre is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To connect from other computers, set a password with the requirepass setting, or bind the server to addresses that only trusted clients can reach and switch protected-mode off.\r\n";
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 
+/// What is spoken on a TCP port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// RESP.
+    Plain,
+    /// RESP over TLS.
+    Tls,
+}
+
+impl Front {
+    /// Both.
+    pub(crate) const ALL: [Front; 2] = [Front::Plain, Front::Tls];
+
+    /// The setting that names the port.
+    pub(crate) const fn setting(self) -> &'static str {
+        match self {
+            Front::Plain => "port",
+            Front::Tls => "tls-port",
+        }
+    }
+
+    /// The port that `settings` name, 0 for none.
+    pub(crate) fn port(self, settings: &Settings) -> u16 {
+        let port = settings.int(match self {
+            Front::Plain => id::PORT,
+            Front::Tls => id::TLS_PORT,
+        });
+        u16::try_from(port).unwrap_or(0)
+    }
+
+    /// How Redis's log calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Front::Plain => "tcp",
+            Front::Tls => "tls",
+        }
+    }
+}
+
 /// Why the server could not listen.
 #[derive(Debug)]
 pub(crate) struct ListenError {
@@ -34,21 +73,20 @@ pub(crate) struct ListenError {
 
 /// Sockets that are bound, not yet accepted from.
 pub(crate) struct Bound {
+    front: Front,
     tcp: Vec<std::net::TcpListener>,
 }
 
-/// Binds every address that the settings name on `port`; none when it is 0.
+/// Binds every address that the settings name on the port of `front`; none when it is 0.
 ///
 /// An address with a leading `-` may be missing from the machine.
-pub(crate) fn bind_tcp(
-    settings: &Settings,
-    words: &[String],
-    port: u16,
-) -> Result<Bound, ListenError> {
+pub(crate) fn bind_tcp(settings: &Settings, front: Front) -> Result<Bound, ListenError> {
     let mut tcp = Vec::new();
+    let port = front.port(settings);
     if port == 0 {
-        return Ok(Bound { tcp });
+        return Ok(Bound { front, tcp });
     }
+    let words = &settings.words(id::BIND);
     let backlog = i32::try_from(settings.int(id::TCP_BACKLOG)).unwrap_or(511);
     for word in words {
         let (optional, name) = word
@@ -76,7 +114,7 @@ pub(crate) fn bind_tcp(
             reason: io::ErrorKind::AddrNotAvailable.into(),
         });
     }
-    Ok(Bound { tcp })
+    Ok(Bound { front, tcp })
 }
 
 fn resolve(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -141,12 +179,14 @@ pub(crate) fn bind_unix(
 }
 
 impl Bound {
-    /// Ports that are listened on.
-    pub(crate) fn port(&self) -> Option<u16> {
-        self.tcp
-            .first()
-            .and_then(|l| l.local_addr().ok())
-            .map(|a| a.port())
+    /// Whether nothing is listened on.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tcp.is_empty()
+    }
+
+    /// What is spoken there.
+    pub(crate) fn front(&self) -> Front {
+        self.front
     }
 
     /// Starts accepting; the tasks end when they are aborted. Must be called inside the runtime.
@@ -154,7 +194,9 @@ impl Bound {
         let mut tasks = Vec::new();
         for listener in self.tcp {
             let listener = TcpListener::from_std(listener)?;
-            tasks.push(tokio::spawn(accept_tcp(shared.clone(), listener)).abort_handle());
+            tasks.push(
+                tokio::spawn(accept_tcp(shared.clone(), listener, self.front)).abort_handle(),
+            );
         }
         Ok(tasks)
     }
@@ -180,7 +222,7 @@ pub(crate) fn accept_unix(
                         fd: stream.as_raw_fd(),
                         unix: true,
                     };
-                    admit(&shared, Stream::Unix(stream), endpoint);
+                    admit(&shared, Accepted::Unix(stream), endpoint, false);
                 }
                 Err(error) => rest(&shared.runtime, &error).await,
             }
@@ -189,7 +231,7 @@ pub(crate) fn accept_unix(
     .abort_handle())
 }
 
-async fn accept_tcp(shared: Arc<Shared>, listener: TcpListener) {
+async fn accept_tcp(shared: Arc<Shared>, listener: TcpListener, front: Front) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -203,14 +245,21 @@ async fn accept_tcp(shared: Arc<Shared>, listener: TcpListener) {
                     fd: stream.as_raw_fd(),
                     unix: false,
                 };
-                prepare(&shared.engine.settings, &stream);
-                if is_refused(&shared.engine, peer.ip()) {
-                    // The peer gets a reason if its buffer takes one; it is closed in any case.
-                    let _ = stream.try_write(PROTECTED);
+                let settings = &shared.engine.settings;
+                prepare(settings, &stream);
+                let refused = is_refused(&shared.engine, peer.ip());
+                let accepted = match (front, shared.tls.read().clone()) {
+                    (Front::Plain, _) => Accepted::Tcp(stream),
+                    (Front::Tls, Some(config)) => Accepted::Tls(stream, config),
+                    // There is a configuration before there is a port.
+                    (Front::Tls, None) => continue,
+                };
+                if refused && front == Front::Plain {
+                    accepted.dismiss(PROTECTED);
                     shared.engine.stats.add(Counter::RejectedConnections, 1);
                     continue;
                 }
-                admit(&shared, Stream::Tcp(stream), endpoint);
+                admit(&shared, accepted, endpoint, refused);
             }
             Err(error) => rest(&shared.runtime, &error).await,
         }
@@ -236,33 +285,46 @@ fn is_refused(engine: &Engine, peer: IpAddr) -> bool {
     !loopback && engine.settings.flag(id::PROTECTED_MODE) && !engine.acl.needs_password()
 }
 
-/// Gives a connection to a worker, or refuses it with a reason.
-pub(crate) fn admit(shared: &Arc<Shared>, stream: Stream, endpoint: Endpoint) {
+/// Makes a client of an accepted socket, if `maxclients` allows. One that is `refused` learns the
+/// reason after its handshake.
+pub(crate) fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint, refused: bool) {
     let waker = Arc::new(TaskWaker::default());
-    match shared.engine.connect(endpoint, Some(waker.clone())) {
-        Some(mut session) => {
-            let (Some(seat), Ok(stream)) = (shared.seats.take(), stream.leave()) else {
-                return shared.engine.disconnect(&mut session);
-            };
-            let shared = shared.clone();
-            let worker = seat.worker.clone();
-            worker.spawn(async move {
-                match stream.join() {
-                    Ok(stream) => {
-                        Connection::new(shared, stream, session, waker)
-                            .serve()
-                            .await
-                    }
-                    Err(_) => shared.engine.disconnect(&mut session),
+    let Some(mut session) = shared.engine.connect(endpoint, Some(waker.clone())) else {
+        // compat: over TLS the connection just ends, as a word would need a handshake first.
+        return accepted.dismiss(TOO_MANY);
+    };
+    let (Some(seat), Ok(moving)) = (shared.seats.take(), accepted.leave()) else {
+        return shared.engine.disconnect(&mut session);
+    };
+    let shared = shared.clone();
+    let worker = seat.worker.clone();
+    worker.spawn(async move {
+        let secured = matches!(moving, Moving::Tls(..));
+        match moving.join() {
+            Ok(stream) => {
+                let connection = Connection::new(shared, stream, session, waker);
+                if secured {
+                    // Boxed: plain connections have no room for it.
+                    Box::pin(serve_secured(connection, refused)).await;
+                } else {
+                    connection.serve().await;
                 }
-                drop(seat);
-            });
+            }
+            Err(_) => shared.engine.disconnect(&mut session),
         }
-        None => {
-            // The peer gets a reason if its buffer takes one; it is closed in any case.
-            let _ = stream.try_write(TOO_MANY);
-        }
+        drop(seat);
+    });
+}
+
+/// Serves a TLS connection, after its handshake.
+async fn serve_secured(mut connection: Connection, refused: bool) {
+    if let Err(error) = connection.secure().await {
+        return connection.report(&error);
     }
+    if refused {
+        return connection.refuse(PROTECTED);
+    }
+    connection.serve().await;
 }
 
 async fn rest(runtime: &ServerRuntime, error: &io::Error) {

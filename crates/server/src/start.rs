@@ -1,12 +1,12 @@
 //! The start-up sequence, and the orderly stop.
 
-use crate::apply::{Applier, raise_fd_limit};
+use crate::apply::{Applier, configure_tls, raise_fd_limit};
 use crate::embed::Host;
 use crate::files::{DiskSource, StartFile, UserFile};
-use crate::listen::{ListenError, accept_unix, bind_tcp, bind_unix};
+use crate::listen::{Bound, Front, ListenError, accept_unix, bind_tcp, bind_unix};
 use crate::log::Log;
 use crate::runtime::ServerRuntime;
-use crate::shared::Shared;
+use crate::shared::{Shared, TlsConfig};
 use crate::workers::Workers;
 use ochre_engine::exec::{About, Engine, Ports};
 use ochre_engine::ports::{LogLevel, Memory, SystemClock};
@@ -157,37 +157,29 @@ pub(crate) async fn serve(
             log.write(LogLevel::Warning, &error.to_string());
         }
     }
-    let port = u16::try_from(settings.int(id::PORT)).unwrap_or(0);
-    let bound = bind_tcp(&settings, &settings.words(id::BIND), port);
-    let (bound, unix) = match bound.and_then(|b| Ok((b, bind_unix(&settings)?))) {
-        Ok(both) => both,
-        Err(ListenError { what, reason }) => {
-            log.write(
-                LogLevel::Warning,
-                &format!(
-                    "Warning: Could not create server listening socket {what}: bind: {reason}"
-                ),
-            );
-            log.write(
-                LogLevel::Warning,
-                &format!("Failed listening on port {port} (tcp), aborting."),
-            );
-            return ExitCode::FAILURE;
-        }
+    let tls = Arc::new(TlsConfig::default());
+    let Some((bound, unix)) = bind_all(&settings, &log, &tls) else {
+        return ExitCode::FAILURE;
     };
-    if bound.port().is_none() && unix.is_none() && host.is_none() {
+    if bound.iter().all(Bound::is_empty) && unix.is_none() && host.is_none() {
         log.write(
             LogLevel::Warning,
             "Configured to not listen anywhere, exiting.",
         );
         return ExitCode::FAILURE;
     }
+    let port = Front::ALL
+        .map(|front| front.port(&settings))
+        .into_iter()
+        .find(|port| *port != 0)
+        .unwrap_or(0);
     let runtime = Arc::new(ServerRuntime::new(log.clone()));
     let applier = Arc::new(Applier {
         log: log.clone(),
         settings: settings.clone(),
         shared: OnceLock::new(),
         accepting: Mutex::default(),
+        tls: tls.clone(),
     });
     let ports = Ports {
         clock: Arc::new(SystemClock),
@@ -198,7 +190,7 @@ pub(crate) async fn serve(
         apply: applier.clone(),
         seed: random_seed(),
     };
-    let about = about(bound.port().unwrap_or(0), workers);
+    let about = about(port, workers);
     let engine = Arc::new(Engine::new(settings.clone(), ports, about));
     if let Err(reason) = engine.load_users() {
         // Not to the log: a line of the settings file may hold a password.
@@ -213,6 +205,7 @@ pub(crate) async fn serve(
         engine: engine.clone(),
         runtime: runtime.clone(),
         seats: threads.seats(),
+        tls,
     });
     // The cell was empty: it is set here only.
     let _ = applier.shared.set(Arc::downgrade(&shared));
@@ -228,12 +221,7 @@ pub(crate) async fn serve(
     let unix_path = unix
         .as_ref()
         .map(|_| String::from_utf8_lossy(&settings.text(id::UNIXSOCKET)).into_owned());
-    let accepting = bound.accept(&shared).and_then(|tcp| {
-        *applier.accepting.lock() = tcp;
-        unix.map(|listener| accept_unix(&shared, listener))
-            .transpose()
-    });
-    let unix_task = match accepting {
+    let unix_task = match start_accepting(&applier, &shared, bound, unix) {
         Ok(task) => task,
         Err(error) => {
             log.write(
@@ -253,6 +241,7 @@ pub(crate) async fn serve(
         .accepting
         .lock()
         .iter()
+        .map(|(_, task)| task)
         .chain(&unix_task)
         .for_each(tokio::task::AbortHandle::abort);
     drop(cron);
@@ -263,6 +252,70 @@ pub(crate) async fn serve(
     }
     log.write(LogLevel::Notice, "Ochre is now ready to exit, bye bye...");
     ExitCode::SUCCESS
+}
+
+type UnixListener = std::os::unix::net::UnixListener;
+
+/// Binds everything that the settings name, and makes the TLS configuration if there is a port for it.
+/// `None` when the start fails; the reason is in the log.
+fn bind_all(
+    settings: &Settings,
+    log: &Log,
+    tls: &TlsConfig,
+) -> Option<(Vec<Bound>, Option<UnixListener>)> {
+    let warn = |text: &str| log.write(LogLevel::Warning, text);
+    if Front::Tls.port(settings) != 0 {
+        let Some(config) = configure_tls(settings, log) else {
+            warn("Failed to configure TLS. Check logs for more info.");
+            return None;
+        };
+        *tls.write() = Some(config);
+    }
+    let complain = |ListenError { what, reason }: ListenError| {
+        warn(&format!(
+            "Warning: Could not create server listening socket {what}: bind: {reason}"
+        ));
+    };
+    let mut bound = Vec::new();
+    for front in Front::ALL {
+        match bind_tcp(settings, front) {
+            Ok(listeners) => bound.push(listeners),
+            Err(error) => {
+                complain(error);
+                let (port, name) = (front.port(settings), front.name());
+                warn(&format!(
+                    "Failed listening on port {port} ({name}), aborting."
+                ));
+                return None;
+            }
+        }
+    }
+    let unix = match bind_unix(settings) {
+        Ok(unix) => unix,
+        Err(error) => {
+            complain(error);
+            warn("Failed opening Unix socket, aborting.");
+            return None;
+        }
+    };
+    Some((bound, unix))
+}
+
+/// Starts accepting from everything that is bound. Gives the task of the Unix socket.
+fn start_accepting(
+    applier: &Applier,
+    shared: &Arc<Shared>,
+    bound: Vec<Bound>,
+    unix: Option<UnixListener>,
+) -> std::io::Result<Option<tokio::task::AbortHandle>> {
+    for bound in bound {
+        let front = bound.front();
+        let tasks = bound.accept(shared)?;
+        let tasks = tasks.into_iter().map(|task| (front, task));
+        applier.accepting.lock().extend(tasks);
+    }
+    unix.map(|listener| accept_unix(shared, listener))
+        .transpose()
 }
 
 /// Waits for SHUTDOWN, SIGTERM or SIGINT. A second SIGINT ends the process at once.

@@ -1,19 +1,23 @@
-//! A connection's socket, TCP or Unix: just what the connection task needs of it.
+//! A connection's socket, TCP, Unix or TLS: just what the connection task needs of it.
 
+use crate::tls::{HandshakeError, TlsStream};
+use rustls::ServerConfig;
 use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// An accepted socket.
-#[derive(Debug)]
+/// A connection's socket.
 pub(crate) enum Stream {
     /// Over TCP.
     Tcp(TcpStream),
     /// Over a Unix socket.
     Unix(UnixStream),
+    /// Over TLS; boxed, so that it costs the others nothing.
+    Tls(Box<TlsStream>),
 }
 
 /// A socket between two workers.
@@ -22,6 +26,8 @@ pub(crate) enum Moving {
     Tcp(std::net::TcpStream),
     /// Over a Unix socket.
     Unix(std::os::unix::net::UnixStream),
+    /// Over TLS, before the handshake.
+    Tls(std::net::TcpStream, Arc<ServerConfig>),
 }
 
 impl Moving {
@@ -30,20 +36,59 @@ impl Moving {
         Ok(match self {
             Moving::Tcp(s) => Stream::Tcp(TcpStream::from_std(s)?),
             Moving::Unix(s) => Stream::Unix(UnixStream::from_std(s)?),
+            Moving::Tls(s, config) => {
+                let tls = TlsStream::new(TcpStream::from_std(s)?, config);
+                Stream::Tls(Box::new(tls.map_err(io::Error::other)?))
+            }
         })
     }
 }
 
-impl Stream {
+/// A socket as it was accepted.
+pub(crate) enum Accepted {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+    /// TCP, to speak TLS as the configuration says.
+    Tls(TcpStream, Arc<ServerConfig>),
+}
+
+impl Accepted {
     /// Takes the socket from the worker that accepted it.
     pub(crate) fn leave(self) -> io::Result<Moving> {
         Ok(match self {
-            Stream::Tcp(s) => Moving::Tcp(s.into_std()?),
-            Stream::Unix(s) => Moving::Unix(s.into_std()?),
+            Accepted::Tcp(s) => Moving::Tcp(s.into_std()?),
+            Accepted::Unix(s) => Moving::Unix(s.into_std()?),
+            Accepted::Tls(s, config) => Moving::Tls(s.into_std()?, config),
         })
     }
 
-    /// Reads what is there. A short read clears the readiness, so that the next poll costs no system call.
+    /// Sends `last` if the peer's buffer takes it and no handshake has to come before; then it is closed.
+    pub(crate) fn dismiss(self, last: &[u8]) {
+        // The peer is closed on in any case.
+        let _ = match self {
+            Accepted::Tcp(s) => s.try_write(last),
+            Accepted::Unix(s) => s.try_write(last),
+            Accepted::Tls(..) => Ok(0),
+        };
+    }
+}
+
+impl Stream {
+    /// Does the TLS handshake, if there is one to do, as far as it goes now.
+    pub(crate) fn poll_handshake(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), HandshakeError>> {
+        match self {
+            Stream::Tls(s) => s.poll_handshake(cx),
+            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Reads what is there, into room for at least a TLS record. A short read clears the readiness,
+    /// so that the next poll costs no system call.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -52,6 +97,10 @@ impl Stream {
         match self {
             Stream::Tcp(s) => Pin::new(s).poll_read(cx, buf),
             Stream::Unix(s) => Pin::new(s).poll_read(cx, buf),
+            Stream::Tls(s) => {
+                ready!(s.poll_open(cx, buf.remaining(), |plain| buf.put_slice(plain)))?;
+                Poll::Ready(Ok(()))
+            }
         }
     }
 
@@ -65,22 +114,26 @@ impl Stream {
         match self {
             Stream::Tcp(s) => pin!(s.read_buf(bytes)).poll(cx),
             Stream::Unix(s) => pin!(s.read_buf(bytes)).poll(cx),
+            Stream::Tls(s) => s.poll_open(cx, usize::MAX, |plain| bytes.extend_from_slice(plain)),
         }
     }
 
-    /// Writes what the socket takes now.
-    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    /// Writes what the socket takes now. After [`io::ErrorKind::WouldBlock`] the next call has to
+    /// bring the same bytes in front.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(s) => s.try_write(bytes),
             Stream::Unix(s) => s.try_write(bytes),
+            Stream::Tls(s) => s.try_write(bytes),
         }
     }
 
     /// Writes what the socket takes now of several pieces.
-    pub(crate) fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Stream::Tcp(s) => s.try_write_vectored(pieces),
             Stream::Unix(s) => s.try_write_vectored(pieces),
+            Stream::Tls(s) => s.try_write_vectored(pieces),
         }
     }
 
@@ -92,6 +145,7 @@ impl Stream {
         match self {
             Stream::Tcp(s) => s.writable().await,
             Stream::Unix(s) => s.writable().await,
+            Stream::Tls(s) => s.writable().await,
         }
     }
 
@@ -100,6 +154,7 @@ impl Stream {
         match self {
             Stream::Tcp(s) => Pin::new(s).poll_shutdown(cx),
             Stream::Unix(s) => Pin::new(s).poll_shutdown(cx),
+            Stream::Tls(s) => s.poll_shutdown(cx),
         }
     }
 }

@@ -3,14 +3,19 @@
 //! Time stands still unless the test moves it, random choices follow a seed, and background work
 //! runs only when the test asks for a round of it.
 
-use ochre_engine::exec::{About, Endpoint, Engine, Flow, Out, Ports, Session};
+use ochre_engine::exec::{About, Endpoint, Engine, Flow, Held, Out, Ports, Session, Waited};
 use ochre_engine::ports::{
-    AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock,
+    AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock, Waker,
 };
 use ochre_engine::settings::{Apply, Changed, Refusal, Settings};
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol, RequestBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a connection that waits for keys sleeps before it looks again without having been woken: for a test
+/// that moves the clock from elsewhere.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Where the clock of a test starts, in Unix milliseconds.
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -55,11 +60,17 @@ impl Memory for TestMemory {
     }
 }
 
-struct Inline;
+/// A runtime that has nothing else to do meanwhile.
+#[derive(Debug, Default)]
+pub struct TestRuntime {
+    /// How often long work was announced.
+    pub longs: AtomicU64,
+}
 
-impl Runtime for Inline {
+impl Runtime for TestRuntime {
     fn log(&self, _: ochre_engine::ports::LogLevel, _: &str) {}
     fn long(&self, work: &mut dyn FnMut()) {
+        self.longs.fetch_add(1, Ordering::SeqCst);
         work();
     }
     fn shutdown(&self) {}
@@ -132,6 +143,32 @@ impl Apply for Nothing {
     }
 }
 
+/// Wakes a thread that waits for keys.
+#[derive(Default)]
+struct ThreadWaker {
+    woken: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl ThreadWaker {
+    /// Sleeps until woken, for `most` at most. Whether it was woken.
+    fn sleep(&self, most: Duration) -> bool {
+        let woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut woken, _) = self
+            .changed
+            .wait_timeout_while(woken, most, |woken| !*woken)
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *woken)
+    }
+}
+
+impl Waker for ThreadWaker {
+    fn wake(&self) {
+        *self.woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+}
+
 /// An engine in process.
 pub struct InProcess {
     /// The engine.
@@ -142,6 +179,8 @@ pub struct InProcess {
     pub memory: Arc<TestMemory>,
     /// Its file of users: none, until a test fills it.
     pub acl_file: Arc<TestAclFile>,
+    /// Its runtime.
+    pub runtime: Arc<TestRuntime>,
 }
 
 impl Default for InProcess {
@@ -180,10 +219,11 @@ impl InProcess {
         });
         let memory = Arc::new(TestMemory::default());
         let acl_file = Arc::new(TestAclFile::default());
+        let runtime = Arc::new(TestRuntime::default());
         let ports = Ports {
             clock: clock.clone(),
             memory: memory.clone(),
-            runtime: Arc::new(Inline),
+            runtime: runtime.clone(),
             settings_file: Arc::new(NoFile),
             acl_file: acl_file.clone(),
             apply: Arc::new(Nothing),
@@ -199,6 +239,7 @@ impl InProcess {
             clock,
             memory,
             acl_file,
+            runtime,
         }
     }
 
@@ -222,6 +263,19 @@ pub struct Connection {
     /// Its session.
     pub session: Session,
     out: Out,
+    waker: Arc<ThreadWaker>,
+}
+
+fn decode(bytes: &[u8]) -> Vec<Frame> {
+    let (mut frames, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        let progress = FrameDecoder::new(FrameLimits::default())
+            .decode(&bytes[at..])
+            .expect("a well-formed reply");
+        at += progress.consumed;
+        frames.push(progress.frame.expect("a whole reply"));
+    }
+    frames
 }
 
 impl Connection {
@@ -232,7 +286,10 @@ impl Connection {
             fd: 8,
             unix: false,
         };
-        let session = engine.connect(endpoint, None).expect("room for a client");
+        let waker = Arc::new(ThreadWaker::default());
+        let session = engine
+            .connect(endpoint, Some(waker.clone()))
+            .expect("room for a client");
         session
             .client
             .protocol
@@ -241,6 +298,7 @@ impl Connection {
             engine: engine.clone(),
             session,
             out: Out::new(protocol),
+            waker,
         }
     }
 
@@ -269,9 +327,107 @@ impl Connection {
             .engine
             .execute(&mut self.session, request.as_request(), &mut self.out);
         self.engine.end_batch(&mut self.session);
+        self.take_bytes()
+    }
+
+    fn take_bytes(&mut self) -> Vec<u8> {
         let bytes: Vec<u8> = self.out.segments().flatten().copied().collect();
         self.out.clear();
         bytes
+    }
+
+    /// Executes a command that may wait for keys. `None` while it does.
+    ///
+    /// # Panics
+    /// When the reply is malformed.
+    pub fn begin<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Option<Frame> {
+        decode(&self.raw(args)).pop()
+    }
+
+    /// Whether the connection waits for keys.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.session.blocked.is_some()
+    }
+
+    /// The reply of a command that waits, if it is there now.
+    ///
+    /// # Panics
+    /// When the reply is malformed.
+    pub fn look(&mut self) -> Option<Frame> {
+        self.engine.poll_wait(&mut self.session, &mut self.out);
+        decode(&self.take_bytes()).pop()
+    }
+
+    /// Waits until the command that waits is answered; an empty reply, where replies are off, is none.
+    ///
+    /// # Panics
+    /// When the reply is malformed.
+    pub fn finish(&mut self) -> Option<Frame> {
+        loop {
+            match self.engine.poll_wait(&mut self.session, &mut self.out) {
+                Waited::Over => {
+                    self.engine.end_batch(&mut self.session);
+                    return decode(&self.take_bytes()).pop();
+                }
+                Waited::Soon => std::thread::yield_now(),
+                Waited::Until(until) => {
+                    let rest = until.map(|at| at.saturating_sub(self.engine.clock.unix_ms()));
+                    let rest = rest.and_then(|ms| u64::try_from(ms).ok());
+                    self.waker
+                        .sleep(rest.map_or(LOOK, Duration::from_millis).min(LOOK));
+                }
+            }
+        }
+    }
+
+    /// Executes requests as a server's connection does that read them at once: a stripe stays locked from one to the
+    /// next where it may. A command that waits is waited for. Returns their replies.
+    ///
+    /// # Panics
+    /// When a reply is malformed.
+    pub fn window(&mut self, requests: &[Vec<Vec<u8>>]) -> Vec<Frame> {
+        let engine = self.engine.clone();
+        let requests: Vec<RequestBuf> = requests.iter().map(RequestBuf::new).collect();
+        let ahead: Vec<_> = requests
+            .iter()
+            .map(|request| engine.look_ahead(request.as_request()))
+            .collect();
+        let mut frames = Vec::new();
+        let (mut at, mut held) = (0, Held::default());
+        engine.begin_batch(&mut self.session);
+        while at < requests.len() {
+            let next = ahead.get(at + 1);
+            held.keep(next.is_some_and(|next| engine.continues(&ahead[at], next)));
+            let request = requests[at].as_request();
+            let flow = engine.execute_ahead(
+                &mut self.session,
+                request,
+                ahead[at],
+                &mut self.out,
+                &mut held,
+            );
+            if flow == Flow::PutOff {
+                held = Held::default();
+                engine.begin_batch(&mut self.session);
+                continue;
+            }
+            at += 1;
+            while let Some(mut producer) = self.session.stream.take() {
+                if producer.produce(&mut self.out) {
+                    self.session.stream = Some(producer);
+                }
+            }
+            if self.is_blocked() {
+                frames.extend(decode(&self.take_bytes()));
+                frames.extend(self.finish());
+                engine.begin_batch(&mut self.session);
+            }
+        }
+        drop(held);
+        engine.end_batch(&mut self.session);
+        frames.extend(decode(&self.take_bytes()));
+        frames
     }
 
     /// Executes a command and returns its reply.
@@ -280,6 +436,9 @@ impl Connection {
     /// When the reply is not exactly one well-formed frame.
     pub fn run<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Frame {
         let bytes = self.raw(args);
+        if self.is_blocked() {
+            return self.finish().expect("a reply");
+        }
         let progress = FrameDecoder::new(FrameLimits::default())
             .decode(&bytes)
             .expect("a well-formed reply");

@@ -150,7 +150,8 @@ fn depth_and_announced_lengths_are_bounded() {
     assert_eq!(decode(&deep, &[1000]), (Vec::new(), true));
     let attributes = b"|0\r\n".repeat(100_000);
     assert_eq!(decode(&attributes, &[1000]), (Vec::new(), true));
-    // Announces a billion elements and sends none: nothing is reserved for them.
-    assert_eq!(decode(b"*1000000000\r\n", &[100]), (Vec::new(), false));
+    // Announces many elements and sends none: nothing is reserved for them, and more than can come are refused.
+    assert_eq!(decode(b"*100000000\r\n", &[100]), (Vec::new(), false));
+    assert_eq!(decode(b"*99999999999\r\n", &[100]), (Vec::new(), true));
     assert_eq!(decode(b"$99999999999\r\n", &[100]), (Vec::new(), true));
 }

@@ -45,7 +45,7 @@ impl<'a> Records<'a> {
         self.slab = slab;
         (self.rest, self.size) = (&[], 0);
         if let Some(found) = self.arena.slabs.get(slab) {
-            (self.rest, self.size) = (found.used_slots(slot), found.slot_size as usize);
+            (self.rest, self.size) = (found.used_slots(slot), found.slot_size());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Buckets are kept in chunks of [`CHUNK`], so that growing never moves more than one chunk.
 
 use crate::arena::Handle;
+use crate::blocks;
 
 pub(super) const PLACES: usize = 12;
 /// Buckets allocated together.
@@ -125,16 +126,16 @@ fn match_bytes(bytes: &[u8; 16], wanted: u8) -> u32 {
         .fold(0, |mask, (i, b)| mask | (u32::from(*b == wanted) << i))
 }
 
-/// Adds an empty bucket to a chunk. A table's first chunk starts with one bucket and grows by doubling, then by
-/// an eighth of a chunk, so that a small table stays small.
+/// Adds an empty bucket to a chunk. A table's first chunk starts with one bucket and grows in steps, so that a small
+/// table stays small.
 pub(super) fn push_bucket(chunk: &mut Vec<Bucket>, first: bool) {
     if chunk.len() == chunk.capacity() {
-        let more = if first {
-            chunk.len().clamp(1, CHUNK / 8)
+        let room = if first {
+            blocks::step((chunk.len() + 1) * size_of::<Bucket>()) / size_of::<Bucket>()
         } else {
             CHUNK
         };
-        chunk.reserve_exact(more.min(CHUNK.saturating_sub(chunk.len()).max(1)));
+        chunk.reserve_exact(room.min(CHUNK).saturating_sub(chunk.len()).max(1));
     }
     chunk.push(Bucket::EMPTY);
 }

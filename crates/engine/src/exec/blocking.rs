@@ -20,16 +20,16 @@ use super::held::Refused;
 use super::interest::Ready;
 use super::plan::Plan;
 use super::run::How;
-use super::session::{Client, Session};
+use super::session::{Client, ReplyMode, Session};
 use crate::error::CommandError;
 use crate::keyspace::Locked;
 use crate::keyspace::interest::Token;
 use crate::keyspace::lock::StripeId;
 use crate::spec::{Access, Command, Run};
+use crate::sync::{AtomicBool, Mutex};
 use ochre_ds::float::parse_double;
 use ochre_ds::long_double::LongDouble;
 use ochre_resp::{Protocol, RequestBuf};
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -88,6 +88,8 @@ pub struct Waiter {
     block: Block,
     /// Where it is registered: stripe and argument.
     places: Vec<(StripeId, usize)>,
+    /// A key was left to its task to be served, so those behind it there depend on it.
+    relied_on: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -201,6 +203,7 @@ impl Engine {
             db: session.db,
             block,
             places: awaited.clone().map(|k| (k.id, k.arg)).collect(),
+            relied_on: AtomicBool::new(false),
             state: Mutex::new(State::Waiting),
         });
         let token: Token = waiter.clone();
@@ -280,7 +283,8 @@ impl Engine {
         queue: &mut VecDeque<Ready>,
     ) -> Served {
         let mut state = waiter.state.lock();
-        if !matches!(*state, State::Waiting | State::Again(_)) {
+        // Who was told to go would take an element with it.
+        if !matches!(*state, State::Waiting | State::Again(_)) || waiter.client.is_killed() {
             return Served::Done;
         }
         let (request, Run::Write(handler)) = (waiter.request.as_request(), waiter.command.run)
@@ -302,6 +306,7 @@ impl Engine {
                     holding.ids.len() - 1
                 }
                 None => {
+                    waiter.relied_on.store(true, Relaxed);
                     *state = State::Again(ready.clone());
                     waiter.client.wake();
                     return Served::Elsewhere;
@@ -375,6 +380,7 @@ impl Engine {
         {
             return Waited::Soon;
         }
+        let mark = out.mark();
         let mut state = waiter.state.lock();
         let passed = waiter
             .block
@@ -395,6 +401,9 @@ impl Engine {
             State::Over => {}
         }
         drop(state);
+        if session.reply_mode != ReplyMode::On {
+            super::withhold(session, mark, out);
+        }
         self.stop_waiting(session);
         Waited::Over
     }
@@ -426,6 +435,9 @@ impl Engine {
     }
 
     /// Ends a wait: the client is registered nowhere afterwards. Also for connections that end.
+    ///
+    /// If a key was left to it, those behind it are served: it may have been unblocked or told to go before it came
+    /// to that, and nobody else would.
     pub(crate) fn stop_waiting(&self, session: &mut Session) {
         let Some(waiter) = session.blocked.take() else {
             return;
@@ -434,8 +446,18 @@ impl Engine {
         *waiter.state.lock() = State::Over;
         for (id, arg) in &waiter.places {
             let name = waiter.request.as_request().get(*arg).unwrap_or_default();
-            let mut stripe = self.keyspace.database(id.database()).stripe(id.stripe());
+            let mut locked = Locked::wait_for(&self.keyspace, *id, &*self.runtime);
+            let stripe = locked.stripe_mut(0);
             stripe.lose_interest(|interest| interest.leave(name, waiter.id));
+            if waiter.relied_on.load(Relaxed) {
+                session.now_ms = self.clock.unix_ms();
+                let ready = Ready {
+                    id: *id,
+                    hash: self.keyspace.hasher().hash(name),
+                    name: name.into(),
+                };
+                self.serve(session, &mut locked, &mut vec![*id], vec![ready]);
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ impl Engine {
             self.expire_cycle(&mut cron, period);
         }
         self.compact_cycle(&mut cron);
-        self.poll_memory(&Stripes::free(&self.keyspace));
+        self.poll_memory(&Stripes::free(&self.keyspace, &*self.runtime));
         if self.memory.is_over() {
             drop(cron);
             self.make_room();
@@ -73,7 +73,7 @@ impl Engine {
                 cron.expire_at,
                 now_ms,
                 &mut done,
-                |stripe, key| self.expired(stripe, db, key),
+                |stripe, key| self.expired(stripe, db, key, None),
             );
             self.discard(std::mem::take(&mut done.garbage));
             if cron.expire_at == Cursor::START {
@@ -130,7 +130,7 @@ impl Engine {
                 start,
                 |stripe, db, e| {
                     self.raise(EventClasses::EVICTED, "evicted", db, &e.key);
-                    self.removed(stripe, db, &e.key);
+                    self.removed(stripe, db, &e.key, None);
                 },
             );
             let Some(evicted) = evicted else {

@@ -60,10 +60,10 @@ impl<'e> Held<'e> {
         plan: &mut Plan,
         db: usize,
     ) -> Result<Locked<'e>, Refused> {
-        if let Some((id, locked)) = self.stripe.take()
-            && plan.stripes[..] == [id]
-        {
-            return Ok(locked);
+        match (self.stripe.take(), &plan.stripes[..]) {
+            (None, _) => {}
+            (Some((id, locked)), [wanted]) if id == *wanted => return Ok(locked),
+            (Some(other), _) => drop(other),
         }
         if let Some(unit) = &mut self.unit {
             return unit.lend(plan, db);
@@ -80,6 +80,8 @@ impl<'e> Held<'e> {
         if let ([id], [key]) = (&plan.stripes[..], &plan.keys[..])
             && self.keep
             && done
+            // Serving a waiter may have added the stripe that it moves an element to.
+            && locked.is_one()
         {
             plan.last = key.found.map(|found| (key.hash, key.version, found));
             self.stripe = Some((*id, locked));

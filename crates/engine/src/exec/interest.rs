@@ -7,15 +7,13 @@ use super::plan::PlannedKey;
 use super::run::Rest;
 use super::session::Session;
 use crate::keyspace::lock::StripeId;
-use crate::keyspace::{Cut, Stripe, stripe_of};
+use crate::keyspace::{Cut, Keyspace, Stripe, stripe_of};
+use crate::sync::AtomicBool;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool,
-    Ordering::{Acquire, Relaxed},
-};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// A key that changed and that somebody waits for.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Ready {
     pub(crate) id: StripeId,
     pub(crate) hash: u64,
@@ -51,6 +49,12 @@ impl Session {
         let watches = self.watches.as_ref();
         watches.is_some_and(|watches| watches.are_broken(self.now_ms))
     }
+
+    /// Adds the stripes of what it watches to `ids`.
+    pub(crate) fn watched_stripes(&self, keyspace: &Keyspace, ids: &mut Vec<StripeId>) {
+        let watched = self.watches.iter().flat_map(|watches| &watches.keys);
+        ids.extend(watched.map(|w| StripeId::new(w.db, stripe_of(keyspace.hasher().hash(&w.key)))));
+    }
 }
 
 impl Engine {
@@ -84,15 +88,19 @@ impl Engine {
             return;
         }
         let hash = self.keyspace.hasher().hash(name);
-        let mut stripe = self.keyspace.database(db).stripe(stripe_of(hash));
+        let database = self.keyspace.database(db);
+        let mut stripe = database.stripe_at_last(stripe_of(hash), &*self.runtime);
         let mut expires_at = None;
         if let Some(found) = stripe.find(hash, name) {
             expires_at = stripe.view(found.handle).and_then(|v| v.expires_at());
-            if expires_at.is_some_and(|at| at <= session.now_ms) && !self.expiry_is_paused() {
-                let garbage = stripe.remove(hash, found);
-                self.expired(&stripe, db, name);
-                self.discard(vec![garbage]);
+            if expires_at.is_some_and(|at| at <= session.now_ms) {
+                // Its time has come before: what is watched is a key that is not there.
                 expires_at = None;
+                if !self.expiry_is_paused() {
+                    let garbage = stripe.remove(hash, found);
+                    self.expired(&stripe, db, name, None);
+                    self.discard(vec![garbage]);
+                }
             }
         }
         stripe.interest_mut().watch(name, id, &watches.changed);
@@ -112,7 +120,8 @@ impl Engine {
         session.client.watching.store(0, Relaxed);
         for watched in watches.keys {
             let hash = self.keyspace.hasher().hash(&watched.key);
-            let mut stripe = self.keyspace.database(watched.db).stripe(stripe_of(hash));
+            let database = self.keyspace.database(watched.db);
+            let mut stripe = database.stripe_at_last(stripe_of(hash), &*self.runtime);
             stripe.lose_interest(|interest| interest.unwatch(&watched.key, session.client.id));
         }
     }

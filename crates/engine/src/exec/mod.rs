@@ -242,7 +242,7 @@ impl Engine {
             wanted_events: notify::Wanted::default(),
             changes: AtomicI64::new(0),
         };
-        engine.settings_changed(&Stripes::free(&engine.keyspace));
+        engine.settings_changed(&Stripes::free(&engine.keyspace, &*engine.runtime));
         engine
     }
 
@@ -380,7 +380,8 @@ impl Engine {
             }
             self.fail(session, &error, out);
         }
-        if session.reply_mode != ReplyMode::On {
+        // The reply of who waits is yet to come; see `poll_wait`.
+        if session.reply_mode != ReplyMode::On && session.blocked.is_none() {
             withhold(session, mark, out);
         }
         if session.closing {
@@ -554,7 +555,7 @@ impl Engine {
 /// The mode is the one that the command left: CLIENT REPLY ON and RESET are answered though replies
 /// were off before them.
 #[cold]
-fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
+pub(crate) fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut Out) {
     match session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off => {

@@ -126,7 +126,7 @@ impl Engine {
                         Err(refused) => return Err(self.refuse(session, refused)),
                     }
                 } else {
-                    Stripes::free(&self.keyspace)
+                    Stripes::free(&self.keyspace, &*self.runtime)
                 };
                 let mut cx = SessionCx {
                     session,
@@ -173,8 +173,10 @@ impl Engine {
     /// The stripes as a command over whole databases sees them.
     fn stripes<'h>(&'h self, held: &'h mut Held<'_>) -> Result<Stripes<'h>, Refused> {
         match &mut held.unit {
-            None => Ok(Stripes::free(&self.keyspace)),
-            Some(unit) => unit.cut_mut().map(Stripes::of_cut),
+            None => Ok(Stripes::free(&self.keyspace, &*self.runtime)),
+            Some(unit) => unit
+                .cut_mut()
+                .map(|cut| Stripes::of_cut(cut, &*self.runtime)),
         }
     }
 
@@ -219,6 +221,7 @@ impl Engine {
             true,
             last,
             &mut garbage,
+            held.unit.as_mut().map(|unit| &mut unit.effects),
         );
         if !command.flags.has(Flags::NO_STATS) {
             session.tally.hits += found;
@@ -438,7 +441,12 @@ impl Engine {
         }
         if let Some(unit) = &mut held.unit {
             unit.effects.append(&mut rest.effects);
-            unit.ready.append(&mut rest.ready);
+            // Once each, so that there are never more than keys that somebody waits for.
+            for ready in rest.ready {
+                if !unit.ready.contains(&ready) {
+                    unit.ready.push(ready);
+                }
+            }
         } else if !rest.ready.is_empty() {
             let mut ids = session.plan.stripes.to_vec();
             self.serve(session, locked, &mut ids, rest.ready);
@@ -462,7 +470,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let mut garbage = Vec::new();
+        let (mut garbage, mut kept) = (Vec::new(), Vec::new());
         self.resolve(
             locked,
             &mut plan.keys,
@@ -472,6 +480,7 @@ impl Engine {
             false,
             how.last,
             &mut garbage,
+            how.in_unit.then_some(&mut kept),
         );
         let wide = self.wide(plan, env);
         let keys = WriteKeys {
@@ -494,6 +503,9 @@ impl Engine {
         };
         let outcome = handle(&mut cx);
         let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
+        if !kept.is_empty() {
+            rest.get_or_insert_default().effects = kept;
+        }
         if cx.effects.on && changes > 0 {
             if how.in_unit {
                 let kept = &mut rest.get_or_insert_default().effects;
@@ -582,7 +594,7 @@ impl Engine {
             self.runtime.long(&mut || garbage.clear());
         }
         if self.memory.is_limited() && !session.in_unit {
-            self.poll_memory(&Stripes::free(&self.keyspace));
+            self.poll_memory(&Stripes::free(&self.keyspace, &*self.runtime));
         }
         outcome
     }
@@ -600,6 +612,8 @@ impl Engine {
     ///
     /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
     /// hidden, even if the pause began after it was let in: it would store the key a second time.
+    ///
+    /// In a unit, what it removes is told to `kept`, behind what the unit did to the key before.
     #[inline]
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     fn resolve(
@@ -612,6 +626,7 @@ impl Engine {
         may_hide: bool,
         last: Option<(u64, u64, Found)>,
         garbage: &mut Vec<Garbage>,
+        mut kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) -> u64 {
         let mut existing = 0;
         if keys.len() > 1 {
@@ -643,7 +658,7 @@ impl Engine {
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
                     garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(stripe, key.id.database(), name);
+                    self.expired(stripe, key.id.database(), name, kept.as_deref_mut());
                     found = None;
                 } else if expired {
                     found = None;
@@ -661,20 +676,36 @@ impl Engine {
     }
 
     /// Counts, publishes and journals that a key was removed because its time had come. The stripe is locked.
-    pub(crate) fn expired(&self, stripe: &Stripe, db: usize, key: &[u8]) {
+    pub(crate) fn expired(
+        &self,
+        stripe: &Stripe,
+        db: usize,
+        key: &[u8],
+        kept: Option<&mut Vec<(usize, RequestBuf)>>,
+    ) {
         self.stats.add(Counter::ExpiredKeys, 1);
         self.raise(EventClasses::EXPIRED, "expired", db, key);
-        self.removed(stripe, db, key);
+        self.removed(stripe, db, key, kept);
     }
 
-    /// Journals that a key was removed though no request asked for it, and tells who is interested. The stripe is locked.
-    pub(crate) fn removed(&self, stripe: &Stripe, db: usize, key: &[u8]) {
+    /// Journals that a key was removed though no request asked for it, or keeps that for the end of the unit, and
+    /// tells who is interested. The stripe is locked.
+    pub(crate) fn removed(
+        &self,
+        stripe: &Stripe,
+        db: usize,
+        key: &[u8],
+        kept: Option<&mut Vec<(usize, RequestBuf)>>,
+    ) {
         if let Some(interest) = &stripe.interest {
             interest.touch(key);
         }
         if self.journals.is_on() {
-            let effect = ochre_resp::RequestBuf::new([b"DEL".as_slice(), key]);
-            self.journals.append(db, effect.as_request());
+            let effect = RequestBuf::new([b"DEL".as_slice(), key]);
+            match kept {
+                Some(kept) => kept.push((db, effect)),
+                None => self.journals.append(db, effect.as_request()),
+            }
         }
     }
 
@@ -725,7 +756,10 @@ impl Engine {
         } else {
             self.run(session, command, request, out, held)
         };
-        self.measure(session, entry, request, from, outcome.is_err());
+        // What is to be tried again did not run.
+        if !session.put_off {
+            self.measure(session, entry, request, from, outcome.is_err());
+        }
         outcome
     }
 }

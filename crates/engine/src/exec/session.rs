@@ -16,7 +16,7 @@ use super::transaction::Transaction;
 use crate::acl::{Rules, User};
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{

@@ -74,6 +74,7 @@ pub enum Counter {
     NetOut,
     Connections,
     RejectedConnections,
+    TlsHandshakeFailures,
     ErrorReplies,
     Reads,
     Writes,

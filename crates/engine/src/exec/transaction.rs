@@ -82,6 +82,7 @@ impl Engine {
     }
 
     /// What a request is answered that was refused before it ran: in a transaction, that is the end of it.
+    /// EXEC says so even where there is none, and forgets what is watched, as in Redis.
     #[cold]
     pub(crate) fn turned_away(
         &self,
@@ -89,13 +90,12 @@ impl Engine {
         entry: Option<Entry>,
         error: CommandError,
     ) -> CommandError {
-        let Some(transaction) = &mut session.transaction else {
-            return error;
-        };
-        transaction.aborted = true;
         if entry.is_some_and(|entry| entry.command.flags.has(Flags::ENDS_TRANSACTION)) {
             self.end_transaction(session);
             return CommandError::exec_aborted(&error);
+        }
+        if let Some(transaction) = &mut session.transaction {
+            transaction.aborted = true;
         }
         error
     }

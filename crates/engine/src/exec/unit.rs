@@ -92,8 +92,12 @@ impl<'e> Unit<'e> {
             plan.keys[i].guard = index;
         }
         if plan.wide {
-            let base = self.index(StripeId::new(db, 0)).filter(|_| self.everything);
-            let Some(base) = base else {
+            let base = self.index(StripeId::new(db, 0));
+            // The stripes that were taken together stand in their order, so those of one database in a row.
+            let last = Some(StripeId::new(db, STRIPES - 1));
+            let whole =
+                |base: &usize| self.everything || self.ids.get(base + STRIPES - 1).copied() == last;
+            let Some(base) = base.filter(whole) else {
                 self.missed = Some(Missed::Everything);
                 return Err(Refused::Undeclared);
             };

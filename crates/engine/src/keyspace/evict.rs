@@ -116,7 +116,10 @@ pub(crate) fn evict_one(
     for at in 0..databases.len() * STRIPES {
         let at = start.wrapping_add(at) % (databases.len() * STRIPES);
         let (index, database) = databases[at % databases.len()];
-        let mut stripe = database.stripe(at / databases.len());
+        // One that is held for long is passed over: a request waits for this.
+        let Some(mut stripe) = database.stripe_soon(at / databases.len()) else {
+            continue;
+        };
         let candidates = if policy.volatile_only {
             stripe.volatile_len()
         } else {

@@ -6,10 +6,11 @@
 //!
 //! It knows no client: watchers are flags to raise, those who wait are opaque tokens.
 
+use crate::sync::AtomicBool;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Release};
+use std::sync::atomic::Ordering::Release;
 
 /// Somebody who waits for a key, as their owner knows them.
 pub(crate) type Token = Arc<dyn Any + Send + Sync>;

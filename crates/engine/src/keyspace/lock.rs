@@ -12,9 +12,11 @@
 //!   transaction) must not stop the other connections of the waiting worker. The request is then
 //!   tried again later.
 
+use super::guard::{StripeGuard, StripeLock, assert_nothing_held};
 use super::{Cursor, Database, Keyspace, STRIPES, Stripe};
+use crate::ports::Runtime;
+use crate::sync::MutexGuard;
 use ochre_ds::table::Position;
-use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::time::Duration;
@@ -24,10 +26,16 @@ const ATTEMPTS: usize = 32;
 /// How long a request waits for a stripe before it is put off.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Waits for a stripe that is locked, as long as a request may.
+/// Waits for a stripe that is locked, as long as a request may, while holding none.
 #[cold]
-fn wait<'a>(mutex: &'a Mutex<Stripe>) -> Option<MutexGuard<'a, Stripe>> {
+fn wait(mutex: &StripeLock) -> Option<StripeGuard<'_>> {
     mutex.try_lock_for(PATIENCE)
+}
+
+/// As [`wait`], for who may hold others: under the permit of cuts, or that of reaching.
+#[cold]
+fn wait_too(mutex: &StripeLock) -> Option<StripeGuard<'_>> {
+    mutex.try_lock_too_for(PATIENCE)
 }
 
 /// A database and a stripe in it, as one number that sorts by both.
@@ -59,7 +67,7 @@ trait Indexed {
     fn at_mut(&mut self, index: usize) -> &mut Stripe;
 }
 
-impl Indexed for Vec<MutexGuard<'_, Stripe>> {
+impl Indexed for Vec<StripeGuard<'_>> {
     fn at(&self, index: usize) -> &Stripe {
         &self[index]
     }
@@ -87,12 +95,12 @@ pub struct Locked<'a> {
 
 /// One guard is the common case and allocates nothing.
 enum Guards<'a> {
-    One(MutexGuard<'a, Stripe>),
+    One(StripeGuard<'a>),
     Several(Several<'a>),
 }
 
 enum Several<'a> {
-    Many(Vec<MutexGuard<'a, Stripe>>),
+    Many(Vec<StripeGuard<'a>>),
     All(Cut<'a>),
 }
 
@@ -134,7 +142,7 @@ impl<'a> Locked<'a> {
         let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
         let mut first = 0;
         'again: for _ in 0..ATTEMPTS {
-            let mut held: SmallVec<[Option<MutexGuard<'a, Stripe>>; 8]> =
+            let mut held: SmallVec<[Option<StripeGuard<'a>>; 8]> =
                 ids.iter().map(|_| None).collect();
             if let Some(id) = ids.get(first) {
                 held[first] = Some(wait(mutex(id))?);
@@ -154,13 +162,31 @@ impl<'a> Locked<'a> {
             return Some(Locked::many(held.into_iter().flatten().collect()));
         }
         let _permit = keyspace.cut.try_lock_for(PATIENCE)?;
-        let all: Option<Vec<_>> = ids.iter().map(|id| wait(mutex(id))).collect();
+        let all: Option<Vec<_>> = ids.iter().map(|id| wait_too(mutex(id))).collect();
         Some(Locked::many(all?))
     }
 
-    fn many(guards: Vec<MutexGuard<'a, Stripe>>) -> Locked<'a> {
+    fn many(guards: Vec<StripeGuard<'a>>) -> Locked<'a> {
         Locked {
             guards: Guards::Several(Several::Many(guards)),
+        }
+    }
+
+    /// Whether exactly one stripe is held.
+    #[inline]
+    pub(crate) fn is_one(&self) -> bool {
+        matches!(self.guards, Guards::One(_))
+    }
+
+    /// One stripe, however long that takes; nothing else may be held.
+    pub(crate) fn wait_for(
+        keyspace: &'a Keyspace,
+        id: StripeId,
+        runtime: &dyn Runtime,
+    ) -> Locked<'a> {
+        let database = keyspace.database(id.database());
+        Locked {
+            guards: Guards::One(database.stripe_at_last(id.stripe(), runtime)),
         }
     }
 
@@ -207,14 +233,14 @@ impl<'a> Locked<'a> {
 
     /// As [`Self::try_add`], but waits as long as a request may.
     pub(crate) fn wait_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
-        let Some(guard) = wait(keyspace.database(id.database()).mutex(id.stripe())) else {
+        let Some(guard) = wait_too(keyspace.database(id.database()).mutex(id.stripe())) else {
             return false;
         };
         self.add(guard);
         true
     }
 
-    fn add(&mut self, guard: MutexGuard<'a, Stripe>) {
+    fn add(&mut self, guard: StripeGuard<'a>) {
         if let Guards::Several(Several::Many(guards)) = &mut self.guards {
             guards.push(guard);
             return;
@@ -291,6 +317,8 @@ impl Lent<'_> {
 /// unit that the command is part of.
 pub struct Stripes<'a> {
     keyspace: &'a Keyspace,
+    /// Lets other connections of a worker go on while one waits.
+    runtime: &'a dyn Runtime,
     held: Option<RefCell<&'a mut (dyn Everything + 'a)>>,
 }
 
@@ -316,17 +344,19 @@ impl Everything for Cut<'_> {
 impl<'a> Stripes<'a> {
     /// Stripes that nobody holds yet.
     #[inline]
-    pub fn free(keyspace: &'a Keyspace) -> Stripes<'a> {
+    pub fn free(keyspace: &'a Keyspace, runtime: &'a dyn Runtime) -> Stripes<'a> {
         Stripes {
             keyspace,
+            runtime,
             held: None,
         }
     }
 
     /// Stripes that a cut holds.
-    pub(crate) fn of_cut(cut: &'a mut Cut<'_>) -> Stripes<'a> {
+    pub(crate) fn of_cut(cut: &'a mut Cut<'_>, runtime: &'a dyn Runtime) -> Stripes<'a> {
         Stripes {
             keyspace: cut.keyspace,
+            runtime,
             held: Some(RefCell::new(cut)),
         }
     }
@@ -346,7 +376,7 @@ impl<'a> Stripes<'a> {
         match &self.held {
             None => {
                 let database = self.keyspace.used(database)?;
-                Some(work(&mut database.stripe(stripe)))
+                Some(work(&mut database.stripe_at_last(stripe, self.runtime)))
             }
             Some(held) => held.borrow_mut().get(database, stripe).map(work),
         }
@@ -360,7 +390,10 @@ impl<'a> Stripes<'a> {
         work: impl FnOnce(&mut Stripe) -> R,
     ) -> R {
         match &self.held {
-            None => work(&mut self.keyspace.database(database).stripe(stripe)),
+            None => {
+                let database = self.keyspace.database(database);
+                work(&mut database.stripe_at_last(stripe, self.runtime))
+            }
             Some(held) => work(held.borrow_mut().hold(database, stripe)),
         }
     }
@@ -390,17 +423,17 @@ impl<'a> Stripes<'a> {
     }
 }
 
-fn lock_all(database: &Database) -> Option<Vec<MutexGuard<'_, Stripe>>> {
+fn lock_all(database: &Database) -> Option<Vec<StripeGuard<'_>>> {
     let lock = |s| {
         let mutex = database.mutex(s);
-        mutex.try_lock().or_else(|| wait(mutex))
+        mutex.try_lock().or_else(|| wait_too(mutex))
     };
     (0..STRIPES).map(lock).collect()
 }
 
 /// Every stripe of the databases in use, held together.
 pub struct Cut<'a> {
-    databases: Vec<(usize, Vec<MutexGuard<'a, Stripe>>)>,
+    databases: Vec<(usize, Vec<StripeGuard<'a>>)>,
     keyspace: &'a Keyspace,
     // Last, so that the stripes are released before the permit.
     _permit: MutexGuard<'a, ()>,
@@ -410,6 +443,7 @@ impl<'a> Cut<'a> {
     /// Waits for every stripe of every database in use. `None` when one of them, or another cut, stayed
     /// locked for longer than a request waits; then none is held, so that a long unit delays the cut alone.
     pub fn take(keyspace: &'a Keyspace) -> Option<Cut<'a>> {
+        assert_nothing_held();
         let permit = keyspace.cut.try_lock_for(PATIENCE)?;
         let mut databases = Vec::new();
         for i in 0..keyspace.count() {
@@ -448,7 +482,7 @@ impl<'a> Cut<'a> {
     pub fn hold(&mut self, database: usize) {
         if self.databases.iter().all(|(i, _)| *i != database) {
             let new = self.keyspace.database(database);
-            let guards = (0..STRIPES).map(|s| new.mutex(s).lock()).collect();
+            let guards = (0..STRIPES).map(|s| new.mutex(s).lock_too()).collect();
             self.databases.push((database, guards));
         }
     }
@@ -487,19 +521,21 @@ impl<'a> Cut<'a> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::time::Instant;
 
-    /// Tries until it is given: on a busy machine a holder may sleep for longer than a request waits.
-    fn patiently<T>(take: impl Fn() -> Option<T>) -> T {
-        loop {
-            if let Some(taken) = take() {
-                return taken;
-            }
-        }
-    }
-
-    /// Plans of all stripes, of two, and cuts, while other threads never leave the stripes alone.
+    /// Plans of all stripes, of two, and cuts, while other threads never leave the stripes alone. One that had to
+    /// wait too long, for the machine was busy, tries again, as connections do.
     #[test]
     fn everybody_gets_what_they_wait_for() {
+        fn insist<T>(mut take: impl FnMut() -> Option<T>) -> T {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            loop {
+                if let Some(taken) = take() {
+                    return taken;
+                }
+                assert!(Instant::now() < deadline, "never got it");
+            }
+        }
         let keyspace = Keyspace::new(1, 1);
         // In use from the start, so that every cut holds it.
         keyspace.database(0);
@@ -515,18 +551,18 @@ mod tests {
                         }
                         let at = (step * 7 + thread) % (STRIPES - 1);
                         let ids = &all[at..at + 1 + step % 2];
-                        drop(patiently(|| Locked::take(keyspace, ids)));
+                        drop(insist(|| Locked::take(keyspace, ids)));
                     }
                 });
             }
             let plans = scope.spawn(|| {
                 for _ in 0..200 {
-                    let locked = patiently(|| Locked::take(&keyspace, &all));
+                    let locked = insist(|| Locked::take(&keyspace, &all));
                     assert!(locked.stripe(STRIPES - 1).is_empty());
                 }
             });
             let cuts: usize = (0..50)
-                .map(|_| patiently(|| Cut::take(&keyspace)).used().count())
+                .map(|_| insist(|| Cut::take(&keyspace)).used().count())
                 .sum();
             let planned = plans.join();
             stop.store(true, Relaxed);

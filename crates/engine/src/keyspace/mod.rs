@@ -11,29 +11,34 @@ pub(crate) mod access;
 pub(crate) mod entry;
 pub(crate) mod evict;
 pub(crate) mod expire;
+mod guard;
 pub(crate) mod interest;
 pub(crate) mod lock;
 mod object;
 mod stripe;
 mod value;
 
+pub use guard::StripeGuard;
 pub use lock::{Cut, Lent, Locked, Stripes};
 pub use object::{Collection, Object};
 pub use stripe::{Found, Full, Stripe};
 pub use value::{Detached, Garbage, KeyHasher, Str, Value};
 
+use crate::ports::Runtime;
+use crate::sync::Mutex;
+use guard::StripeLock;
 use ochre_ds::table::{INDEX_BITS, Position};
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::OnceLock;
 
-/// Stripes of a database: a power of two, at most 256 as one byte of the hash chooses.
-pub const STRIPES: usize = 256;
+/// Stripes of a database: a power of two, at most 256 as one byte of the hash chooses. Few where every order of their
+/// locking is tried.
+pub const STRIPES: usize = if cfg!(feature = "shuttle") { 8 } else { 256 };
 
 /// A stripe and its lock, on cache lines of its own so that two workers do not share one.
 ///
 /// Guards: everything in the stripe. Order: see `lock`. Never held across: an await, I/O, a large free.
 #[repr(align(128))]
-struct Guarded(Mutex<Stripe>);
+struct Guarded(StripeLock);
 
 /// One numbered database.
 pub struct Database {
@@ -79,13 +84,13 @@ impl Cursor {
 #[inline]
 pub fn stripe_of(hash: u64) -> usize {
     let [top, ..] = hash.to_be_bytes();
-    usize::from(top)
+    usize::from(top) % STRIPES
 }
 
 impl Database {
     fn new(hasher: KeyHasher, seed: u64) -> Database {
         let stripe = |i: usize| {
-            Guarded(Mutex::new(Stripe::new(
+            Guarded(StripeLock::new(Stripe::new(
                 hasher,
                 seed.wrapping_add((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             )))
@@ -95,13 +100,30 @@ impl Database {
         }
     }
 
-    /// Locks one stripe. For sweeps: the caller holds no other.
-    pub fn stripe(&self, index: usize) -> MutexGuard<'_, Stripe> {
+    /// Locks one stripe. For background work: the caller holds no other.
+    pub fn stripe(&self, index: usize) -> StripeGuard<'_> {
         self.stripes[index % STRIPES].0.lock()
     }
 
+    /// As [`Self::stripe`], unless somebody holds it for longer than a request waits.
+    pub(crate) fn stripe_soon(&self, index: usize) -> Option<StripeGuard<'_>> {
+        self.mutex(index).try_lock_for(lock::PATIENCE)
+    }
+
+    /// As [`Self::stripe`], for requests: while somebody holds it for long, the other connections of the worker go on.
+    /// One of them may be the one that ends what takes so long.
+    pub(crate) fn stripe_at_last(&self, index: usize, runtime: &dyn Runtime) -> StripeGuard<'_> {
+        let mut guard = self.stripe_soon(index);
+        loop {
+            if let Some(guard) = guard {
+                return guard;
+            }
+            runtime.long(&mut || guard = Some(self.stripe(index)));
+        }
+    }
+
     #[inline]
-    pub(crate) fn mutex(&self, index: usize) -> &Mutex<Stripe> {
+    pub(crate) fn mutex(&self, index: usize) -> &StripeLock {
         &self.stripes[index % STRIPES].0
     }
 

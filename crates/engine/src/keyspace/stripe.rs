@@ -44,8 +44,6 @@ pub struct Stripe {
     blobs: Slots<Blob>,
     objects: Slots<Object>,
     held: usize,
-    /// Room for a packed collection while it is changed.
-    scratch: Vec<u8>,
     /// Snapshot epoch given to entries that are created or changed.
     epoch: u8,
     random: u64,
@@ -65,7 +63,6 @@ impl Stripe {
             blobs: Slots::default(),
             objects: Slots::default(),
             held: 0,
-            scratch: Vec::new(),
             epoch: 0,
             random: seed | 1,
             hasher,

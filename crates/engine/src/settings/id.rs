@@ -135,6 +135,9 @@ handles! {
         TCP_BACKLOG = "tcp-backlog",
         TCP_KEEPALIVE = "tcp-keepalive",
         TIMEOUT = "timeout",
+        TLS_PORT = "tls-port",
+        TLS_SESSION_CACHE_SIZE = "tls-session-cache-size",
+        TLS_SESSION_CACHE_TIMEOUT = "tls-session-cache-timeout",
         TRACKING_TABLE_MAX_KEYS = "tracking-table-max-keys",
         UNIXSOCKETPERM = "unixsocketperm",
         WORKER_THREADS = "worker-threads",
@@ -151,6 +154,8 @@ handles! {
         LAZYFREE_LAZY_USER_FLUSH = "lazyfree-lazy-user-flush",
         PROTECTED_MODE = "protected-mode",
         RDBCOMPRESSION = "rdbcompression",
+        TLS_PREFER_SERVER_CIPHERS = "tls-prefer-server-ciphers",
+        TLS_SESSION_CACHING = "tls-session-caching",
     }
     Choice {
         ACL_PUBSUB_DEFAULT = "acl-pubsub-default",
@@ -158,6 +163,7 @@ handles! {
         ENABLE_PROTECTED_CONFIGS = "enable-protected-configs",
         LOGLEVEL = "loglevel",
         MAXMEMORY_POLICY = "maxmemory-policy",
+        TLS_AUTH_CLIENTS = "tls-auth-clients",
     }
     Text {
         ACLFILE = "aclfile",
@@ -166,6 +172,14 @@ handles! {
         LOGFILE = "logfile",
         PIDFILE = "pidfile",
         REQUIREPASS = "requirepass",
+        TLS_CA_CERT_DIR = "tls-ca-cert-dir",
+        TLS_CA_CERT_FILE = "tls-ca-cert-file",
+        TLS_CERT_FILE = "tls-cert-file",
+        TLS_CIPHERS = "tls-ciphers",
+        TLS_CIPHERSUITES = "tls-ciphersuites",
+        TLS_KEY_FILE = "tls-key-file",
+        TLS_KEY_FILE_PASS = "tls-key-file-pass",
+        TLS_PROTOCOLS = "tls-protocols",
         UNIXSOCKET = "unixsocket",
     }
     Numbers {

@@ -119,6 +119,8 @@ impl Flags {
     pub const HIDDEN: Flags = Flags(4);
     /// The value is a secret, to be kept out of logs.
     pub const SENSITIVE: Flags = Flags(8);
+    /// The value names a file: giving the same value again reads the file again.
+    pub const VOLATILE: Flags = Flags(16);
 
     /// Whether every flag of `other` is set.
     #[must_use]
@@ -233,6 +235,11 @@ impl Setting {
 
     pub(super) const fn sensitive(mut self) -> Self {
         self.flags = self.flags.and(Flags::SENSITIVE);
+        self
+    }
+
+    pub(super) const fn volatile(mut self) -> Self {
+        self.flags = self.flags.and(Flags::VOLATILE);
         self
     }
 

@@ -298,7 +298,8 @@ impl Settings {
         found
     }
 
-    /// Carries out CONFIG SET: all of `pairs` or none. The answer lists what differs from before.
+    /// Carries out CONFIG SET: all of `pairs` or none. The answer lists what differs from before,
+    /// and what has to be read again.
     ///
     /// # Errors
     /// With Redis's text for the first pair that is unknown, fixed, protected, repeated or invalid,
@@ -326,7 +327,9 @@ impl Settings {
                 None => changes.push((row, Changed { setting, old, new })),
             }
         }
-        changes.retain(|(_, changed)| changed.old != changed.new);
+        changes.retain(|(_, changed)| {
+            changed.old != changed.new || changed.setting.flags.has(Flags::VOLATILE)
+        });
         let (rows, changed): (Vec<usize>, Vec<Changed>) = changes.into_iter().unzip();
         if changed.is_empty() {
             return Ok(changed);
@@ -375,6 +378,17 @@ impl Settings {
             "local" => origin == Origin::Local,
             _ => false,
         }
+    }
+
+    /// The settings as they will be once `changed` is in force: what [`Apply::apply`] prepares for.
+    #[must_use]
+    pub fn preview(&self, changed: &[Changed]) -> Settings {
+        let preview = Settings::new();
+        let values = self.values.read().clone();
+        preview.commit(values.into_iter().enumerate());
+        let news = changed.iter().map(|c| (row(c.setting.name), c.new.clone()));
+        preview.commit(news);
+        preview
     }
 
     /// Sets a value that the server itself determines, such as the working directory or a

@@ -380,7 +380,6 @@ fn refusals_use_redis_texts() {
             "yes",
             "not supported by this version of Ochre",
         ),
-        ("tls-port", "7", "not supported by this version of Ochre"),
     ];
     for (name, given, reason) in cases {
         let text =

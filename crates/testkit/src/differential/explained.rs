@@ -239,9 +239,10 @@ pub const EXPLAINED: &[Explained] = &[
     Explained {
         applies: |d| {
             d.release == Release::V70
-                && d.is_sub("object", "encoding")
-                && *d.ours == Frame::bulk("listpack")
-                && *d.theirs == Frame::bulk("quicklist")
+                && (d.is_sub("object", "encoding") || d.is("exec"))
+                && same_but_for(d.ours, d.theirs, |a, b| {
+                    a == b"listpack" && b == b"quicklist"
+                })
         },
         reason: "small lists are packed since Redis 7.2",
     },

@@ -344,7 +344,12 @@ impl Round<'_> {
             return Ok(false);
         }
         let reply = own.run(request);
-        let denied = reply.as_error().is_some_and(|e| e.starts_with(b"NOPERM"));
+        // EXEC says of itself that it is refused in its own words.
+        let of_exec = b"EXECABORT Transaction discarded because of: ";
+        let denied = reply
+            .as_error()
+            .map(|e| e.strip_prefix(of_exec).unwrap_or(e))
+            .is_some_and(|e| e.starts_with(b"NOPERM"));
         if denied == refused {
             return Ok(true);
         }

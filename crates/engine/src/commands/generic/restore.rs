@@ -72,7 +72,8 @@ fn restore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         seed: cx.env.hash_seed(),
     };
     // Building a large collection takes longer than others should wait for the key's stripe.
-    if args[3].len() >= LATER_MIN && args[3].first() != Some(&serial::TYPE_STRING) {
+    let large = args[3].len() >= LATER_MIN && args[3].first() != Some(&serial::TYPE_STRING);
+    if large && !cx.must_finish() {
         let payload = args[3].to_vec();
         cx.outside(Box::new(move || {
             let value = match unpack(&payload, &conditions) {

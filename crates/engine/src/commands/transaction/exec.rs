@@ -57,22 +57,27 @@ fn exec(cx: &mut UnitCx<'_, '_>, _: Request<'_>) -> Outcome {
     Ok(())
 }
 
-/// Takes the stripes that the queued requests name, or all if one of them concerns whole databases.
+/// Takes the stripes that the queued requests name and those of what is watched, or all if a request concerns
+/// whole databases.
 fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
     let engine = cx.env.engine;
+    let mut ids = Vec::new();
+    cx.session.watched_stripes(&engine.keyspace, &mut ids);
     let Session {
         transaction, plan, ..
     } = &mut *cx.session;
     let Some(transaction) = transaction else {
         return Ok(());
     };
-    let (mut db, mut ids) = (cx.env.db, Vec::new());
+    let mut db = cx.env.db;
     for (entry, request) in &transaction.queue {
         if UnitCx::needs_everything(entry) {
             return cx.hold_everything();
         }
         let request = request.as_request();
-        if let Some(selected) = entry.command.selects.and_then(|selects| selects(request)) {
+        let selected = entry.command.selects.and_then(|selects| selects(request));
+        // A database that there is not is not selected: the requests behind stay where they are.
+        if let Some(selected) = selected.filter(|db| *db < engine.keyspace.count()) {
             db = selected;
         }
         plan.stripes_of(entry.command, request, db, &engine.keyspace, &mut ids);

@@ -3,8 +3,8 @@
 //! Invariants
 //! - EXEC takes the stripes of everything that is queued at once and lets go after the last request, so
 //!   other clients see all of a transaction or nothing. There is no rollback: a command that fails leaves the rest.
-//! - What is watched is looked at when the stripes are held. Watched keys themselves need not be: a change
-//!   of theirs that comes later comes after the transaction, whose own keys nobody else reaches until then.
+//! - What is watched is looked at when the stripes are held, those of the watched keys among them. Were
+//!   they not, two transactions that each watch what the other changes could both succeed.
 
 mod exec;
 mod multi;

@@ -79,7 +79,10 @@ pub(super) const BZMPOP: Command = Command {
 
 fn bzmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let deadline_ms = cx.env.deadline(&args[1])?;
-    if !mpop(cx, args.tail(1))? {
+    if mpop(cx, args.tail(1))? {
+        let sibling = std::iter::once(b"ZMPOP".as_slice()).chain(args.tail(2).iter());
+        cx.effects.replace(sibling);
+    } else {
         cx.block(deadline_ms, Nothing::NullArray);
     }
     Ok(())

@@ -158,11 +158,7 @@ pub(super) fn mpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Result<bool, Comm
         if cx.keys.zset(i)?.is_some() {
             cx.out.array(2);
             cx.out.bulk(&args[2 + i]);
-            let (count, key) = (count.unwrap_or(1), &args[2 + i]);
-            let name: &[u8] = if highest { b"ZPOPMAX" } else { b"ZPOPMIN" };
-            cx.effects
-                .replace([name, key, itoa::Buffer::new().format(count).as_bytes()]);
-            take(cx, i, count, highest, false)?;
+            take(cx, i, count.unwrap_or(1), highest, false)?;
             return Ok(true);
         }
     }

@@ -1,7 +1,7 @@
 //! Collections in a stripe: storing them, and changing them where they are.
 //!
 //! Invariants
-//! - A change works on a packed collection's bytes in the stripe's scratch room and writes the entry
+//! - A change works on a packed collection's bytes in the thread's scratch room and writes the entry
 //!   once; an object is changed in place.
 //! - `held` follows every change of an object, also of one that failed halfway.
 
@@ -13,9 +13,15 @@ use ochre_ds::hash::Hash;
 use ochre_ds::list::List;
 use ochre_ds::set::Set;
 use ochre_ds::zset::Zset;
+use std::cell::Cell;
 
-/// Bytes of scratch room that a stripe keeps.
+/// Bytes of scratch room that a thread keeps.
 const SCRATCH_KEPT: usize = 2048;
+
+thread_local! {
+    /// Room for a packed collection while it is changed.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 /// An object whose packed form has at most this many bytes moves back into its entry: far enough
 /// below the room of an entry that a few elements more or less do not move it each time.
 const MOVE_BACK: usize = entry::INLINE_VALUE_MAX * 3 / 4;
@@ -171,7 +177,7 @@ impl Stripe {
         clock: u32,
         change: impl FnOnce(&mut C) -> (R, bool),
     ) -> Result<Option<Edited<R>>, Full> {
-        let mut bytes = std::mem::take(&mut self.scratch);
+        let mut bytes = SCRATCH.take();
         bytes.clear();
         let (mut expires_at, mut clock) = (None, clock);
         let mut collection = match old.and_then(|f| self.view(f.handle)) {
@@ -193,7 +199,7 @@ impl Stripe {
             garbage: Garbage::Nothing,
         };
         if !changed {
-            self.keep_scratch(collection);
+            keep_scratch(collection);
             return Ok(Some(edited));
         }
         if collection.is_empty() {
@@ -201,7 +207,7 @@ impl Stripe {
                 edited.garbage = self.remove(hash, found);
                 edited.found = None;
             }
-            self.keep_scratch(collection);
+            keep_scratch(collection);
             return Ok(Some(edited));
         }
         if let Some((kind, value)) = collection.packed()
@@ -217,7 +223,7 @@ impl Stripe {
                 epoch: self.epoch,
             };
             edited.found = Some(self.write(hash, old, &spec)?);
-            self.keep_scratch(collection);
+            keep_scratch(collection);
             return Ok(Some(edited));
         }
         let (found, garbage) =
@@ -225,14 +231,6 @@ impl Stripe {
         edited.found = Some(found);
         edited.garbage = garbage;
         Ok(Some(edited))
-    }
-
-    fn keep_scratch(&mut self, collection: impl Collection) {
-        if let Some(bytes) = collection.into_packed()
-            && bytes.capacity() <= SCRATCH_KEPT
-        {
-            self.scratch = bytes;
-        }
     }
 
     /// The object that the entry owns.
@@ -309,6 +307,14 @@ impl Stripe {
             }
         }
         Garbage::Nothing
+    }
+}
+
+fn keep_scratch(collection: impl Collection) {
+    if let Some(bytes) = collection.into_packed()
+        && bytes.capacity() <= SCRATCH_KEPT
+    {
+        SCRATCH.set(bytes);
     }
 }
 

@@ -108,7 +108,6 @@ fn bad_lines_stop_the_start() {
         ("slaveof a 6379", UNSUPPORTED),
         ("appendonly yes", UNSUPPORTED),
         ("cluster-enabled yes", UNSUPPORTED),
-        ("tls-port 7000", UNSUPPORTED),
         ("loadmodule x.so", UNSUPPORTED),
         ("rename-command get \"\"", UNSUPPORTED),
         (

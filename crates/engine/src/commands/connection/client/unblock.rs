@@ -27,15 +27,15 @@ pub(super) const UNBLOCK: Command = Command {
 };
 
 fn unblock(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
+    if args.len() > 4 {
+        return Err(CommandError::subcommand_syntax("CLIENT", &args[1]));
+    }
     let how = match args.get(3) {
         None => Unblock::Timeout,
         Some(word) if word.eq_ignore_ascii_case(b"TIMEOUT") => Unblock::Timeout,
         Some(word) if word.eq_ignore_ascii_case(b"ERROR") => Unblock::Error,
         Some(_) => return Err(CommandError::UNBLOCK_REASON),
     };
-    if args.len() > 4 {
-        return Err(CommandError::subcommand_syntax("CLIENT", &args[1]));
-    }
     let id = parse_i64(&args[2]).ok_or(CommandError::NOT_INTEGER)?;
     let client = u64::try_from(id)
         .ok()

@@ -31,7 +31,14 @@ pub(super) const SERVER: &[Row] = &[
     ("process_id", |_| Count(u64::from(std::process::id()))),
     ("process_supervised", |_| Word("no")),
     ("run_id", |f| Text(f.engine.about.run_id.clone())),
-    ("tcp_port", |f| Int(f.engine.settings.int(id::PORT))),
+    ("tcp_port", |f| {
+        let settings = &f.engine.settings;
+        // compat: without a plain port, the one for TLS.
+        Int(match settings.int(id::PORT) {
+            0 => settings.int(id::TLS_PORT),
+            port => port,
+        })
+    }),
     ("server_time_usec", |f| Int(f.engine.clock.unix_us())),
     ("uptime_in_seconds", |f| Int(f.uptime_seconds())),
     ("uptime_in_days", |f| Int(f.uptime_seconds() / 86_400)),
@@ -232,6 +239,9 @@ pub(super) const STATS: &[Row] = &[
     ("instantaneous_output_repl_kbps", NO_SHARE),
     ("rejected_connections", |f| {
         f.counter(Counter::RejectedConnections)
+    }),
+    ("tls_handshake_failures", |f| {
+        f.counter(Counter::TlsHandshakeFailures)
     }),
     ("sync_full", NONE),
     ("sync_partial_ok", NONE),

@@ -1,12 +1,10 @@
 //! The multiplexed client, pipelines and walks, on Ochre and on real Redis servers.
 
-mod servers;
-
+use crate::servers::{client, until, with_each};
 use ochre_client::{
     Config, Error, ErrorKind, Executed, MultiplexedClient, Pipeline, Speak, Value, cmd, commands,
 };
 use ochre_testkit::rng::Rng;
-use servers::{client, until, with_each};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use tokio_stream::StreamExt as _;
@@ -278,7 +276,7 @@ fn it_connects_again_and_says_what_became_of_requests() {
         let client = MultiplexedClient::connect(config)
             .await
             .expect("a connection");
-        let other = servers::client(&address).await;
+        let other = crate::servers::client(&address).await;
         for round in 1..4 {
             let id = client.client_id().await.expect("a reply");
             let killed = other.client_kill(["ID".to_owned(), id.to_string()]).await;

@@ -1,15 +1,15 @@
-//! Servers for the client's tests: Ochre in process, and a real Redis where there is one.
+//! Servers for the client's tests: Ochre in process, and real Redis and Valkey servers where there are such.
 
 use ochre_client::MultiplexedClient;
-use ochre_testkit::reference::{Reference, Release};
+use ochre_testkit::reference::{Reference, Release, Running};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `test` with the address of a fresh server of each kind.
-pub fn with_each<F, Fut>(test: F)
+pub(crate) fn with_each<F, Fut>(test: F)
 where
     F: Fn(String) -> Fut,
     Fut: Future<Output = ()>,
@@ -20,8 +20,8 @@ where
     with_redis(&[], test);
 }
 
-/// Runs `test` with a real Redis started with `options`, if there is one.
-pub fn with_redis<F, Fut>(options: &[&str], test: F)
+/// Runs `test` with each real server there is, started with `options`.
+pub(crate) fn with_redis<F, Fut>(options: &[&str], test: F)
 where
     F: Fn(String) -> Fut,
     Fut: Future<Output = ()>,
@@ -32,10 +32,17 @@ where
             None => eprintln!("skipped for want of a redis-server: {release:?}"),
         }
     }
+    match std::env::var("OCHRE_VALKEY") {
+        Ok(binary) => {
+            let valkey = Running::start(&binary, options).expect("a server that starts");
+            run(test(valkey.address.to_string()));
+        }
+        Err(_) => eprintln!("skipped for want of a valkey-server: OCHRE_VALKEY"),
+    }
 }
 
 /// Runs a test on two threads, and no longer than it may take.
-pub fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -47,14 +54,17 @@ pub fn run(test: impl Future<Output = ()>) {
 }
 
 /// A client of the server at `address`.
-pub async fn client(address: &str) -> MultiplexedClient {
+pub(crate) async fn client(address: &str) -> MultiplexedClient {
     MultiplexedClient::connect(address)
         .await
         .expect("a connection")
 }
 
 /// Waits until `condition` holds.
-pub async fn until<Fut: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> Fut) {
+pub(crate) async fn until<Fut: Future<Output = bool>>(
+    what: &str,
+    mut condition: impl FnMut() -> Fut,
+) {
     let deadline = Instant::now() + PATIENCE;
     while !condition().await {
         assert!(Instant::now() < deadline, "{what} within {PATIENCE:?}");
@@ -63,7 +73,7 @@ pub async fn until<Fut: Future<Output = bool>>(what: &str, mut condition: impl F
 }
 
 /// Whether the server has a command.
-pub async fn has(client: &MultiplexedClient, command: &str) -> bool {
+pub(crate) async fn has(client: &MultiplexedClient, command: &str) -> bool {
     let info: Vec<ochre_client::Value> = client
         .run(ochre_client::cmd("COMMAND INFO").arg(command))
         .await

@@ -1,13 +1,11 @@
 //! Connections of one caller: the pool, blocking commands, transactions, subscriptions, logins; on Ochre and on real
 //! Redis servers.
 
-mod servers;
-
+use crate::servers::{client, has, until, with_each, with_redis};
 use ochre_client::{
     Config, Dedicated, ErrorKind, MultiplexedClient, Pipeline, Pool, Script, Subscription, Target,
     Value, cmd, commands,
 };
-use servers::{client, has, until, with_each, with_redis};
 use std::time::Duration;
 use tokio_stream::StreamExt as _;
 
@@ -303,7 +301,7 @@ fn logins_databases_and_names() {
     });
     let ochre = ochre_testserver::start(&[("requirepass", "se:cret")]);
     let address = ochre_testserver::address(&ochre);
-    servers::run(async move {
+    crate::servers::run(async move {
         let client = MultiplexedClient::connect(format!("redis://:se:cret@{address}/2"))
             .await
             .expect("a connection");
@@ -317,7 +315,7 @@ fn unix_sockets() {
     let path = std::env::temp_dir().join(format!("ochre-client-{}.sock", std::process::id()));
     let path = path.to_str().expect("UTF-8").to_owned();
     let ochre = ochre_testserver::start(&[("unixsocket", &path)]);
-    servers::run(async {
+    crate::servers::run(async {
         let client = MultiplexedClient::connect(format!("unix://{path}?db=1"))
             .await
             .expect("a connection");
