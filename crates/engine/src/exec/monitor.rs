@@ -16,6 +16,7 @@ use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Those who monitor.
 #[derive(Default)]
@@ -73,7 +74,9 @@ impl Engine {
         let us = self.clock.unix_us();
         let line = line(us, session, command, request, source);
         let message = Arc::new(Push::Line(line));
-        for client in self.monitors.0.read().values() {
+        // A line is a reply, as it were: who wants none gets none.
+        let monitors = self.monitors.0.read();
+        for client in monitors.values().filter(|c| !c.silent.load(Relaxed)) {
             self.deliver(client, &message, us / 1000);
         }
     }

@@ -105,6 +105,8 @@ pub struct Client {
     pub tracker: Mutex<Option<Arc<Tracker>>>,
     /// MONITOR.
     pub monitors: AtomicBool,
+    /// CLIENT REPLY OFF.
+    pub(super) silent: AtomicBool,
     /// Messages that answer none of its requests.
     pub outbox: Outbox,
     killed: AtomicBool,
@@ -216,6 +218,7 @@ impl Clients {
             subscriptions: Default::default(),
             tracker: Mutex::default(),
             monitors: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
             overflowed: AtomicBool::new(false),
@@ -389,6 +392,7 @@ impl Session {
     /// CLIENT REPLY.
     pub(crate) fn set_reply_mode(&mut self, mode: ReplyMode) {
         self.reply_mode = mode;
+        self.client.silent.store(mode == ReplyMode::Off, Relaxed);
         self.settle();
     }
 

@@ -23,7 +23,7 @@ use crate::keyspace::{Cut, Locked, STRIPES, Stripe};
 use crate::settings::{Settings, id};
 use ochre_resp::Request;
 use parking_lot::{Mutex, RwLock};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
@@ -95,7 +95,7 @@ struct Prefix {
 /// Everybody who tracks.
 #[derive(Default)]
 pub struct Tracking {
-    trackers: RwLock<HashMap<u64, Arc<Tracker>>>,
+    trackers: RwLock<BTreeMap<u64, Arc<Tracker>>>,
     prefixes: Mutex<BTreeMap<Vec<u8>, Prefix>>,
     /// Keys that somebody remembers, in all stripes.
     keys: AtomicUsize,
