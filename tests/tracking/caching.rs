@@ -396,6 +396,24 @@ const SCENARIOS: &[Scenario] = &[
     // Redis tells who waited before it answers it, and of the list that got an element first.
     .unordered(BOTH),
     scenario(
+        "scripts",
+        &[
+            "A> CLIENT TRACKING ON",
+            "B> CLIENT TRACKING ON NOLOOP",
+            "C> CLIENT TRACKING ON BCAST NOLOOP",
+            "D> CLIENT TRACKING ON OPTIN",
+            "A> EVAL return(redis.call('GET',KEYS[1])) 1 k | EVAL_RO return(redis.call('GET','l')) 1 nothing",
+            "? tracking_total_keys tracking_total_items",
+            "B> GET k | EVAL redis.call('SET',KEYS[1],'1');return(redis.call('GET',KEYS[1])) 1 k",
+            "? tracking_total_keys tracking_total_items",
+            "C> EVAL redis.call('SET',KEYS[1],'1');redis.call('SET',KEYS[2],'1') 2 k l",
+            "D> CLIENT CACHING YES | EVAL return(redis.call('GET',KEYS[1])) 1 m | GET n",
+            "? tracking_total_keys tracking_total_items",
+            "A> GET a | GET b | EVAL redis.call('SET','a','1');redis.call('SET','b','2');return('x') 2 a b",
+            "A> MULTI | GET a | EVAL redis.call('SET',KEYS[1],'1') 1 a | EXEC",
+        ],
+    ),
+    scenario(
         "who is what",
         &[
             "a? flags redir",

@@ -84,6 +84,20 @@ const SCENARIOS: &[Scenario] = &[
         ],
     ),
     scenario(
+        "scripts",
+        &[
+            "m> MONITOR",
+            "a> EVAL redis.call('SET',KEYS[1],ARGV[1]);return(redis.call('GET',KEYS[1])) 1 k v",
+            "a> EVAL return(redis.call('GET','undeclared')) 0",
+            "a> EVAL redis.call('SELECT','3');redis.call('SET','a','b') 0",
+            "a> EVAL redis.pcall('LPUSH','k','b');redis.pcall('NOSUCH');redis.pcall('GET') 0",
+            "a> EVALSHA 0123456789012345678901234567890123456789 0 | EVALSHA short 0 | EVAL not(a)lua 0 | EVAL",
+            "a> EVAL_RO return(redis.call('GET','k')) 0 | SCRIPT EXISTS x",
+            "a> MULTI | SET k 1 | EVAL return(redis.call('GET','k')) 0 | SET k 2 | EXEC",
+            "a> FCALL nosuch 0",
+        ],
+    ),
+    scenario(
         "several monitors",
         &[
             "m> MONITOR",

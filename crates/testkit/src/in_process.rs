@@ -227,6 +227,7 @@ impl InProcess {
             settings_file: Arc::new(NoFile),
             acl_file: acl_file.clone(),
             apply: Arc::new(Nothing),
+            scripts: Arc::new(ochre_script::Scripts::default()),
             seed: 1,
         };
         let about = About {

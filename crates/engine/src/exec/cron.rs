@@ -112,7 +112,7 @@ impl Engine {
     }
 
     /// Evicts keys until memory is within the limit. Whether it is.
-    pub(crate) fn make_room(&self) -> bool {
+    pub fn make_room(&self) -> bool {
         if !self.memory.is_over() {
             return true;
         }

@@ -69,7 +69,7 @@ use crate::acl::Acl;
 use crate::error::CommandError;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
 use crate::keyspace::{Keyspace, Stripes};
-use crate::ports::{AclFile, Clock, LogLevel, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{AclFile, Clock, LogLevel, Memory, Runtime, Scripting, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
 use attention::{Attention, Reason};
 use ochre_ds::ticks;
@@ -92,6 +92,8 @@ pub struct Ports {
     pub acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Scripts and functions.
+    pub scripts: Arc<dyn Scripting>,
     /// Seed of the key hash and of random choices; random in production.
     pub seed: u64,
 }
@@ -147,6 +149,8 @@ pub struct Engine {
     pub(crate) acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Scripts and functions.
+    pub scripts: Arc<dyn Scripting>,
     /// Facts about the process, for INFO.
     pub about: About,
     pub(crate) attention: Attention,
@@ -209,7 +213,8 @@ pub enum Flow {
 impl Engine {
     /// An engine with empty databases.
     pub fn new(settings: Arc<Settings>, ports: Ports, about: About) -> Engine {
-        let lookup = Lookup::new(crate::commands::FAMILIES);
+        let families = [crate::commands::FAMILIES, ports.scripts.families()].concat();
+        let lookup = Lookup::new(&families);
         let databases = usize::try_from(settings.int(id::DATABASES))
             .unwrap_or(16)
             .max(1);
@@ -238,6 +243,7 @@ impl Engine {
             settings_file: ports.settings_file,
             acl_file: ports.acl_file,
             apply: ports.apply,
+            scripts: ports.scripts,
             about,
             attention: Attention::default(),
             pause: Mutex::new(None),
@@ -640,6 +646,7 @@ impl Engine {
             || command
                 .flags
                 .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES))
+                && command.writes.is_none_or(|writes| writes(self, request))
             || matches!(command.run, crate::spec::Run::Unit(_))
                 && session.transaction.as_ref().is_some_and(|t| {
                     t.has(

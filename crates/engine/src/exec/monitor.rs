@@ -1,7 +1,9 @@
 //! MONITOR: every command that was executed, as a line, to those who asked for it.
 //!
 //! Invariants
-//! - A line follows its command. Lines of commands that ran at the same time on different workers come in either order.
+//! - A line follows its command, but for those of scripts, which come before what they do. Lines of commands that ran at the same time on different workers come in either order.
+//! - A script that has to be run again, because it touched other keys than it declared, is shown once, what it read before
+//!   twice.
 //! - What is secret is never shown: neither commands for operators, nor the arguments that a declaration calls secret.
 //!
 //! Cost where nobody monitors: none beyond the branch that every request takes.
@@ -71,6 +73,18 @@ impl Engine {
         if command.flags.any(Flags::SKIP_MONITOR.with(Flags::ADMIN)) {
             return;
         }
+        self.show_now(session, command, request, source);
+    }
+
+    /// Shows a command to those who monitor.
+    #[cold]
+    pub(super) fn show_now(
+        &self,
+        session: &Session,
+        command: &Command,
+        request: Request<'_>,
+        source: Source,
+    ) {
         let us = self.clock.unix_us();
         let line = line(us, session, command, request, source);
         let message = Arc::new(Push::Line(line));

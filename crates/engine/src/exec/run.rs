@@ -81,6 +81,28 @@ pub(crate) struct Rest {
     effects: Vec<(usize, RequestBuf)>,
 }
 
+/// What became of the keys of a request whose time had come.
+struct Lapsed {
+    garbage: Vec<Garbage>,
+    /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
+    effects: Vec<(usize, RequestBuf)>,
+    in_unit: bool,
+    /// The client whose request finds that.
+    by: u64,
+}
+
+impl Lapsed {
+    #[inline]
+    fn new(in_unit: bool, by: u64) -> Lapsed {
+        Lapsed {
+            garbage: Vec::new(),
+            effects: Vec::new(),
+            in_unit,
+            by,
+        }
+    }
+}
+
 impl Engine {
     /// Runs a command that passed its gates.
     #[inline]
@@ -159,6 +181,14 @@ impl Engine {
                 if !nested {
                     *held = Held::default();
                 }
+                // Scripts: their requests follow, and are shown by themselves. Once, however often it is tried.
+                let shown = std::mem::take(&mut session.shown);
+                if self.attention.any(Reason::MONITORED)
+                    && command.flags.has(Flags::SKIP_MONITOR)
+                    && !shown
+                {
+                    self.show_now(session, command, request, Source::Client);
+                }
                 let mut cx = UnitCx {
                     session,
                     out,
@@ -169,6 +199,7 @@ impl Engine {
                 };
                 let outcome = handler(&mut cx, request);
                 cx.release();
+                session.shown = session.put_off;
                 outcome
             }
             Run::Container => Err(super::lookup::wrong_arity(command.name)),
@@ -216,7 +247,7 @@ impl Engine {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
         };
-        let mut garbage = Vec::new();
+        let mut lapsed = Lapsed::new(held.unit.is_some(), session.id);
         let found = self.resolve(
             &mut locked,
             &mut session.plan.keys,
@@ -225,10 +256,13 @@ impl Engine {
             rule.as_ref(),
             true,
             last,
-            session.id,
-            &mut garbage,
-            held.unit.as_mut().map(|unit| &mut unit.effects),
+            &mut lapsed,
         );
+        if !lapsed.effects.is_empty()
+            && let Some(unit) = &mut held.unit
+        {
+            unit.effects.append(&mut lapsed.effects);
+        }
         if !command.flags.has(Flags::NO_STATS) {
             session.tally.hits += found;
             session.tally.misses += session.plan.keys.len() as u64 - found;
@@ -256,7 +290,7 @@ impl Engine {
         if stream.is_some() {
             session.stream = stream;
         }
-        self.discard(garbage);
+        self.discard(lapsed.garbage);
         match later {
             Some(work) if outcome.is_ok() => self.run_later(session, out, work),
             _ => outcome,
@@ -480,7 +514,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let (mut garbage, mut kept) = (Vec::new(), Vec::new());
+        let mut lapsed = Lapsed::new(how.in_unit, how.by);
         self.resolve(
             locked,
             &mut plan.keys,
@@ -489,9 +523,7 @@ impl Engine {
             how.touch.as_ref(),
             false,
             how.last,
-            how.by,
-            &mut garbage,
-            how.in_unit.then_some(&mut kept),
+            &mut lapsed,
         );
         let wide = self.wide(plan, env);
         let keys = WriteKeys {
@@ -502,7 +534,7 @@ impl Engine {
             args: request,
             rule,
             changes: 0,
-            garbage,
+            garbage: lapsed.garbage,
         };
         let mut cx = WriteCx {
             keys,
@@ -514,8 +546,8 @@ impl Engine {
         };
         let outcome = handle(&mut cx);
         let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
-        if !kept.is_empty() {
-            rest.get_or_insert_default().effects = kept;
+        if !lapsed.effects.is_empty() {
+            rest.get_or_insert_default().effects = lapsed.effects;
         }
         if cx.effects.on && changes > 0 {
             if how.in_unit {
@@ -624,9 +656,7 @@ impl Engine {
     ///
     /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
     /// hidden, even if the pause began after it was let in: it would store the key a second time.
-    ///
-    /// In a unit, what it removes is told to `kept`, behind what the unit did to the key before.
-    #[inline]
+    #[inline(always)] // on the way of every request with a key
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     fn resolve(
         &self,
@@ -637,9 +667,7 @@ impl Engine {
         touch: Option<&AccessRule>,
         may_hide: bool,
         last: Option<(u64, u64, Found)>,
-        by: u64,
-        garbage: &mut Vec<Garbage>,
-        mut kept: Option<&mut Vec<(usize, RequestBuf)>>,
+        lapsed: &mut Lapsed,
     ) -> u64 {
         let mut existing = 0;
         if keys.len() > 1 {
@@ -670,8 +698,7 @@ impl Engine {
                     .and_then(|v| v.expires_at())
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
-                    garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(stripe, key.id.database(), name, by, kept.as_deref_mut());
+                    self.lapse(stripe, key, entry, name, lapsed);
                     found = None;
                 } else if expired {
                     found = None;
@@ -686,6 +713,21 @@ impl Engine {
             key.version = stripe.version;
         }
         existing
+    }
+
+    /// Removes a key whose time has come.
+    #[cold]
+    fn lapse(
+        &self,
+        stripe: &mut Stripe,
+        key: &PlannedKey,
+        entry: Found,
+        name: &[u8],
+        lapsed: &mut Lapsed,
+    ) {
+        lapsed.garbage.push(stripe.remove(key.hash, entry));
+        let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
+        self.expired(stripe, key.id.database(), name, lapsed.by, kept);
     }
 
     /// Counts, publishes and journals that a key was removed because its time had come, which the request of client

@@ -305,6 +305,8 @@ pub struct Session {
     pub(crate) in_unit: bool,
     /// The present request found a stripe busy and did nothing.
     pub(crate) put_off: bool,
+    /// The request that was put off has been shown to those who monitor.
+    pub(crate) shown: bool,
     /// What was queued since MULTI.
     pub transaction: Option<Box<Transaction>>,
     /// Keys of WATCH.
@@ -366,6 +368,7 @@ impl Session {
             holds: false,
             in_unit: false,
             put_off: false,
+            shown: false,
             transaction: None,
             watches: None,
             blocked: None,

@@ -24,7 +24,7 @@ pub use help::help;
 pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys, unknown};
 
 use crate::error::CommandError;
-use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, UnitCx, WriteCx};
+use crate::exec::{CutCx, Engine, ReadCx, SessionCx, SweepCx, UnitCx, WriteCx};
 use ochre_resp::Request;
 use std::ops::Range;
 
@@ -163,6 +163,8 @@ pub struct Command {
     pub tips: &'static [&'static str],
     /// Set when the command is discouraged.
     pub deprecated: Option<Deprecation>,
+    /// Whether a request may write, where [`Flags::WITH_WRITES`] holds for some only (a script that says that it does not).
+    pub writes: Option<fn(&Engine, Request<'_>) -> bool>,
     /// Subcommands; each `name` is the second word.
     pub subcommands: &'static [Command],
     /// The handler.
@@ -195,6 +197,7 @@ impl Command {
         history: &[],
         tips: &[],
         deprecated: None,
+        writes: None,
         subcommands: &[],
         run: Run::Container,
     };
