@@ -15,7 +15,7 @@ const SCENARIOS: &[Scenario] = &[
             "a> MULTI | SET k 1 | INCR k | LPUSH k x | NOSUCH | EXEC",
             "a> MULTI | SET k 1 | INCR k | LPUSH k x | SELECT 2 | GET k | EXEC | SELECT 0",
             "a> MULTI | SET k 1 | DISCARD | EXEC",
-            "a> WATCH k | UNWATCH | CONFIG GET save | ACL WHOAMI | CLIENT ID | CLIENT LIST ID 1 | DEBUG SLEEP 0 | SLOWLOG LEN | INFO x",
+            "a> WATCH k | UNWATCH | CONFIG GET maxmemory | ACL WHOAMI | CLIENT ID | CLIENT LIST ID 1 | DEBUG SLEEP 0 | SLOWLOG LEN | INFO x",
             "a> SUBSCRIBE x | PUBLISH x y",
             "m> PING | ECHO hello",
             "m> MONITOR",

@@ -24,16 +24,6 @@ use std::sync::atomic::Ordering::Relaxed;
 #[derive(Default)]
 pub struct Monitors(RwLock<BTreeMap<u64, Arc<Client>>>);
 
-/// Who a command is shown to come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Source {
-    /// The client.
-    #[default]
-    Client,
-    /// A script.
-    Script,
-}
-
 impl Engine {
     /// The session's client monitors from now on. False if it does already.
     pub(crate) fn monitor(&self, session: &mut Session) -> bool {
@@ -63,30 +53,18 @@ impl Engine {
 
     /// Shows a command to those who monitor, if it is one to be shown.
     #[cold]
-    pub(crate) fn show(
-        &self,
-        session: &Session,
-        command: &Command,
-        request: Request<'_>,
-        source: Source,
-    ) {
+    pub(crate) fn show(&self, session: &Session, command: &Command, request: Request<'_>) {
         if command.flags.any(Flags::SKIP_MONITOR.with(Flags::ADMIN)) {
             return;
         }
-        self.show_now(session, command, request, source);
+        self.show_now(session, command, request);
     }
 
     /// Shows a command to those who monitor.
     #[cold]
-    pub(super) fn show_now(
-        &self,
-        session: &Session,
-        command: &Command,
-        request: Request<'_>,
-        source: Source,
-    ) {
+    pub(super) fn show_now(&self, session: &Session, command: &Command, request: Request<'_>) {
         let us = self.clock.unix_us();
-        let line = line(us, session, command, request, source);
+        let line = line(us, session, command, request);
         let message = Arc::new(Push::Line(line));
         // A line is a reply, as it were: who wants none gets none.
         let monitors = self.monitors.0.read();
@@ -97,21 +75,15 @@ impl Engine {
 }
 
 /// The line of a command that ended at `us`, in Unix microseconds.
-fn line(
-    us: i64,
-    session: &Session,
-    command: &Command,
-    request: Request<'_>,
-    source: Source,
-) -> Vec<u8> {
+fn line(us: i64, session: &Session, command: &Command, request: Request<'_>) -> Vec<u8> {
     let endpoint = &session.client.endpoint;
-    let (before, address) = match source {
-        Source::Script => ("", "lua"),
-        Source::Client if endpoint.unix => {
-            let addr = endpoint.addr.as_str();
-            ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
-        }
-        Source::Client => ("", endpoint.addr.as_str()),
+    let (before, address) = if session.in_script {
+        ("", "lua")
+    } else if endpoint.unix {
+        let addr = endpoint.addr.as_str();
+        ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
+    } else {
+        ("", endpoint.addr.as_str())
     };
     let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
     let mut line = Vec::with_capacity(64 + request.args_bytes());

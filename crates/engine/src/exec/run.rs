@@ -17,7 +17,6 @@ use super::context::{
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
-use super::monitor::Source;
 use super::plan::{Plan, PlannedKey};
 use super::session::Session;
 use super::stats::Counter;
@@ -51,6 +50,8 @@ pub(crate) struct How {
     pub(crate) in_unit: bool,
     /// The client whose request it is.
     pub(crate) by: u64,
+    /// As those see it who track prefixes: nobody, if it is a script's.
+    pub(crate) source: u64,
 }
 
 /// What a `Write` handler did.
@@ -187,7 +188,7 @@ impl Engine {
                     && command.flags.has(Flags::SKIP_MONITOR)
                     && !shown
                 {
-                    self.show_now(session, command, request, Source::Client);
+                    self.show_now(session, command, request);
                 }
                 let mut cx = UnitCx {
                     session,
@@ -195,11 +196,11 @@ impl Engine {
                     env,
                     held,
                     nested,
-                    source: Source::Client,
                 };
                 let outcome = handler(&mut cx, request);
                 cx.release();
                 session.shown = session.put_off;
+                session.in_script = false;
                 outcome
             }
             Run::Container => Err(super::lookup::wrong_arity(command.name)),
@@ -436,6 +437,8 @@ impl Engine {
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
                 by: session.id,
+                // compat: whose script it is does not count there, while it does for who remembers the key.
+                source: if session.in_script { 0 } else { session.id },
             },
             handle,
         );
@@ -563,7 +566,7 @@ impl Engine {
             if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
                 && let Some(name) = request.get(key.arg)
             {
-                self.key_changed(stripe, key, name, how.by, &mut rest);
+                self.key_changed(stripe, key, name, &how, &mut rest);
             }
         }
         Applied {

@@ -305,6 +305,8 @@ pub struct Session {
     pub(crate) in_unit: bool,
     /// The present request found a stripe busy and did nothing.
     pub(crate) put_off: bool,
+    /// The present request is a script's.
+    pub(crate) in_script: bool,
     /// The request that was put off has been shown to those who monitor.
     pub(crate) shown: bool,
     /// What was queued since MULTI.
@@ -368,6 +370,7 @@ impl Session {
             holds: false,
             in_unit: false,
             put_off: false,
+            in_script: false,
             shown: false,
             transaction: None,
             watches: None,

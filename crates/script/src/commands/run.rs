@@ -11,7 +11,7 @@ use crate::scripts::Scripts;
 use crate::vm::{Ended, ScriptError};
 use ochre_ds::int::parse_i64;
 use ochre_engine::error::CommandError;
-use ochre_engine::exec::{Source, UnitCx};
+use ochre_engine::exec::UnitCx;
 use ochre_engine::keyspace::StripeId;
 use ochre_engine::spec::Outcome;
 use ochre_resp::Request;
@@ -81,7 +81,7 @@ pub(super) fn execute(
         .collect();
     declared.sort_unstable();
     declared.dedup();
-    cx.source = Source::Script;
+    cx.begin_script();
     let db = cx.env.db;
     let mut everything = program.learnt().get() != Reach::Declared;
     loop {
