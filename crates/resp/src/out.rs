@@ -260,6 +260,17 @@ impl<S: AsRef<[u8]>> Out<S> {
         self.buf.extend_from_slice(bytes);
     }
 
+    /// A whole push message in RESP3's form; in RESP2 it becomes an array.
+    pub fn push_message(&mut self, message: &[u8]) {
+        let at = self.buf.len();
+        self.raw(message);
+        if self.protocol == Protocol::Resp2
+            && let Some(tag) = self.buf.get_mut(at)
+        {
+            *tag = b'*';
+        }
+    }
+
     /// Bytes not yet sent, shared payloads included.
     #[inline]
     #[must_use]

@@ -790,11 +790,19 @@ impl Connection {
                 }
                 Waited::Until(until_ms) => until_ms,
             };
-            let rest = until_ms.map_or(LONGEST_WAIT, |until_ms| {
-                let rest = until_ms.saturating_sub(engine.clock.unix_ms());
-                Duration::from_millis(u64::try_from(rest).unwrap_or(0)).min(LONGEST_WAIT)
-            });
-            if let Ok(true) = tokio::time::timeout(rest, self.woken_or_closed()).await {
+            let closed = match until_ms {
+                None => self.woken_or_closed().await,
+                Some(until_ms) => {
+                    let rest = until_ms.saturating_sub(engine.clock.unix_ms());
+                    let rest = Duration::from_millis(u64::try_from(rest).unwrap_or(0));
+                    let waiting = self.woken_or_closed();
+                    // The end of the time is found by the next look.
+                    tokio::time::timeout(rest.min(LONGEST_WAIT), waiting)
+                        .await
+                        .unwrap_or(false)
+                }
+            };
+            if closed {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }
@@ -857,16 +865,17 @@ impl Connection {
         let mut first = true;
         poll_fn(|cx| {
             self.waker.register(cx);
-            let len = self.query.len();
             // Beyond this the peer's bytes wait in the kernel.
-            if len < READ_BYTES {
-                self.query.resize(len + QUERY_STEP, 0);
-                let mut buf = ReadBuf::new(&mut self.query[len..]);
-                let read = self.stream.poll_read(cx, &mut buf);
-                let filled = buf.filled().len();
-                self.query.truncate(len + filled);
+            if self.query.len() < READ_BYTES {
+                let read = SCRATCH.with_borrow_mut(|scratch| {
+                    let mut buf = ReadBuf::new(&mut scratch.input);
+                    let read = self.stream.poll_read(cx, &mut buf);
+                    self.query.extend_from_slice(buf.filled());
+                    read.map_ok(|()| buf.filled().len())
+                });
                 match read {
-                    Poll::Ready(Ok(())) if filled > 0 => {
+                    Poll::Ready(Ok(filled)) if filled > 0 => {
+                        self.net_in += filled as u64;
                         self.backlog = true;
                         return Poll::Ready(false);
                     }

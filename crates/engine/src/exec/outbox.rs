@@ -4,7 +4,9 @@
 //! - Messages leave in the order in which they were put in.
 //! - What waits is bounded in bytes by `client-output-buffer-limit`: a connection that does not keep
 //!   up is closed, and nobody waits for it.
-//! - A message is shared by all its receivers; each connection encodes it in its own protocol, on its own worker.
+//! - A long message is shared by all its receivers, and each connection encodes it in its own protocol, on its own
+//!   worker. A short one is encoded once and copied: workers that count references to one message wait for each other.
+//! - A client is woken for the first message that waits; who is added behind one that waits leaves with it.
 
 use super::Engine;
 use super::context::Out;
@@ -139,12 +141,101 @@ fn begin_invalidation(subscribed: bool, out: &mut Out) -> bool {
     true
 }
 
+/// Bytes up to which a message is copied to each receiver.
+const COPIED_MAX: usize = 512;
+/// Bytes of copied messages from which the next one begins a new run.
+const RUN_MAX: usize = 16 * 1024;
+/// Bytes before a copied message that tell its length.
+const LENGTH: usize = size_of::<u32>();
+
+/// A message for many.
+pub(super) enum Spread {
+    /// In RESP3's form, short.
+    Copied(Vec<u8>),
+    Shared(Arc<Push>),
+}
+
+impl Spread {
+    /// Of a [`Push::Message`] or a [`Push::PatternMessage`]: their forms differ in the first byte only.
+    pub(super) fn new(message: Push) -> Spread {
+        if message.bytes() > COPIED_MAX {
+            return Spread::Shared(Arc::new(message));
+        }
+        let mut out = Out::new(Protocol::Resp3);
+        message.write(true, &mut out);
+        match out.as_slice() {
+            Some(bytes) => Spread::Copied(bytes.to_vec()),
+            None => Spread::Shared(Arc::new(message)),
+        }
+    }
+}
+
+enum Item {
+    Shared(Arc<Push>),
+    /// Copied messages, each behind its length.
+    Run(Vec<u8>),
+}
+
 #[derive(Default)]
 struct Waiting {
-    messages: VecDeque<Arc<Push>>,
+    messages: VecDeque<Item>,
+    /// Bytes of the first run that have left.
+    left: usize,
     bytes: usize,
     /// Unix milliseconds since which the soft limit is exceeded.
     soft_since_ms: Option<i64>,
+}
+
+impl Waiting {
+    fn add(&mut self, message: &Arc<Push>) {
+        self.bytes += message.bytes();
+        self.messages.push_back(Item::Shared(message.clone()));
+    }
+
+    fn add_copy(&mut self, message: &[u8]) {
+        self.bytes += LENGTH + message.len();
+        let length = (message.len() as u32).to_le_bytes();
+        if let Some(Item::Run(run)) = self.messages.back_mut()
+            && run.len() < RUN_MAX
+        {
+            run.extend_from_slice(&length);
+            run.extend_from_slice(message);
+        } else {
+            self.messages
+                .push_back(Item::Run([&length[..], message].concat()));
+        }
+    }
+
+    /// Writes the messages of the first run until `out` has `room` bytes. Whether all of them are written.
+    fn write_run(&mut self, out: &mut Out, room: usize) -> bool {
+        let Some(Item::Run(run)) = self.messages.front() else {
+            return true;
+        };
+        let mut rest = &run[self.left..];
+        while let Some((length, behind)) = rest.split_first_chunk::<LENGTH>() {
+            if out.len() >= room {
+                return false;
+            }
+            let length = u32::from_le_bytes(*length) as usize;
+            let (message, behind) = behind.split_at(length.min(behind.len()));
+            out.push_message(message);
+            self.left += LENGTH + length;
+            self.bytes -= LENGTH + length;
+            rest = behind;
+        }
+        true
+    }
+}
+
+/// What became of a message put into an outbox.
+#[derive(Debug, PartialEq, Eq)]
+enum Put {
+    /// It is the first: the connection is to be woken.
+    First,
+    /// Others wait before it.
+    Behind,
+    /// The limit is exceeded: the connection is to be closed.
+    Over,
 }
 
 /// See the module's documentation.
@@ -166,18 +257,20 @@ impl Outbox {
         self.waiting.lock().bytes
     }
 
-    /// Adds a message. False when the limit is exceeded, counting `unsent` bytes of replies too: the connection is to be closed.
-    pub(crate) fn put(
+    /// Adds a message. `unsent` bytes of replies count too.
+    fn put(
         &self,
-        message: Arc<Push>,
+        add: impl FnOnce(&mut Waiting),
         unsent: u64,
         limit: BufferLimit,
         now_ms: i64,
-    ) -> bool {
+    ) -> Put {
         let mut waiting = self.waiting.lock();
-        waiting.bytes += message.bytes();
-        waiting.messages.push_back(message);
-        self.any.store(true, Ordering::Release);
+        let first = waiting.messages.is_empty();
+        add(&mut waiting);
+        if first {
+            self.any.store(true, Ordering::Release);
+        }
         let bytes = waiting.bytes as u64 + unsent;
         let soft = limit.soft_bytes > 0 && bytes >= limit.soft_bytes;
         waiting.soft_since_ms = match waiting.soft_since_ms {
@@ -188,20 +281,35 @@ impl Outbox {
         let patience_ms =
             i64::try_from(limit.soft_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
         let hard = limit.hard_bytes > 0 && bytes >= limit.hard_bytes;
-        !(hard
-            || waiting
-                .soft_since_ms
-                .is_some_and(|since| now_ms - since > patience_ms))
+        let late = waiting
+            .soft_since_ms
+            .is_some_and(|since| now_ms - since > patience_ms);
+        match (hard || late, first) {
+            (true, _) => Put::Over,
+            (false, true) => Put::First,
+            (false, false) => Put::Behind,
+        }
     }
 
     /// Writes waiting messages until `out` has `room` bytes, to a connection that is `subscribed` to something or not.
     pub fn drain(&self, subscribed: bool, out: &mut Out, room: usize) {
         let mut waiting = self.waiting.lock();
-        while out.len() < room
-            && let Some(message) = waiting.messages.pop_front()
-        {
-            waiting.bytes -= message.bytes();
-            message.write(subscribed, out);
+        while out.len() < room {
+            match waiting.messages.front() {
+                None => break,
+                Some(Item::Run(_)) => {
+                    if !waiting.write_run(out, room) {
+                        break;
+                    }
+                    waiting.left = 0;
+                }
+                Some(Item::Shared(message)) => {
+                    let bytes = message.bytes();
+                    message.write(subscribed, out);
+                    waiting.bytes -= bytes;
+                }
+            }
+            waiting.messages.pop_front();
         }
         if waiting.messages.is_empty() {
             waiting.messages.shrink_to(16);
@@ -220,15 +328,27 @@ impl Engine {
     /// Puts a message into a client's outbox and wakes its task. Who does not keep up is closed; see
     /// [`Client::class`].
     pub(super) fn deliver(&self, client: &Client, message: &Arc<Push>, now_ms: i64) {
+        self.hand(client, |waiting| waiting.add(message), now_ms);
+    }
+
+    /// The same of a message for many.
+    pub(super) fn deliver_one_of_many(&self, client: &Client, message: &Spread, now_ms: i64) {
+        match message {
+            Spread::Copied(bytes) => self.hand(client, |waiting| waiting.add_copy(bytes), now_ms),
+            Spread::Shared(message) => self.deliver(client, message, now_ms),
+        }
+    }
+
+    fn hand(&self, client: &Client, add: impl FnOnce(&mut Waiting), now_ms: i64) {
         if client.is_killed() {
             return;
         }
         let limit = self.settings.buffer_limit(client.class());
         let unsent = client.output_len.load(Relaxed);
-        if client.outbox.put(message.clone(), unsent, limit, now_ms) {
-            client.wake();
-        } else {
-            client.overflow();
+        match client.outbox.put(add, unsent, limit, now_ms) {
+            Put::First => client.wake(),
+            Put::Behind => {}
+            Put::Over => client.overflow(),
         }
     }
 }
@@ -237,12 +357,12 @@ impl Engine {
 mod tests {
     use super::*;
 
-    fn message(text: &str) -> Arc<Push> {
-        Arc::new(Push::Message {
+    fn message(text: &str) -> Push {
+        Push::Message {
             channel: b"c".to_vec(),
             payload: text.as_bytes().to_vec(),
             shard: false,
-        })
+        }
     }
 
     const LIMIT: BufferLimit = BufferLimit {
@@ -251,34 +371,95 @@ mod tests {
         soft_seconds: 2,
     };
 
+    fn put(outbox: &Outbox, text: &str, unsent: u64, at_ms: i64) -> Put {
+        let message = Arc::new(message(text));
+        outbox.put(|waiting| waiting.add(&message), unsent, LIMIT, at_ms)
+    }
+
+    fn put_copy(outbox: &Outbox, text: &str) -> Put {
+        let Spread::Copied(bytes) = Spread::new(message(text)) else {
+            panic!("a short message is copied");
+        };
+        let limit = BufferLimit {
+            hard_bytes: 0,
+            soft_bytes: 0,
+            soft_seconds: 0,
+        };
+        outbox.put(|waiting| waiting.add_copy(&bytes), 0, limit, 0)
+    }
+
+    fn frame(tag: char, text: &str) -> String {
+        let len = text.len();
+        format!("{tag}3\r\n$7\r\nmessage\r\n$1\r\nc\r\n${len}\r\n{text}\r\n")
+    }
+
     #[test]
     fn messages_leave_in_order_and_in_the_connections_protocol() {
         let outbox = Outbox::default();
-        assert!(outbox.put(message("1"), 0, LIMIT, 0) && outbox.put(message("2"), 0, LIMIT, 0));
+        assert_eq!(put(&outbox, "1", 0, 0), Put::First);
+        assert_eq!(put(&outbox, "2", 0, 0), Put::Behind);
         assert!(outbox.is_pending());
         let mut out = Out::new(Protocol::Resp2);
         outbox.drain(true, &mut out, 1);
         assert!(outbox.is_pending(), "there was room for one only");
         outbox.drain(true, &mut out, usize::MAX);
-        let frame = |n| format!("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n{n}\r\n");
-        assert_eq!(out.as_slice(), Some((frame(1) + &frame(2)).as_bytes()));
+        let both = frame('*', "1") + &frame('*', "2");
+        assert_eq!(out.as_slice(), Some(both.as_bytes()));
         assert!(!outbox.is_pending() && outbox.bytes() == 0);
+    }
+
+    #[test]
+    fn copied_messages_keep_their_place_and_take_the_protocol_of_the_day() {
+        let outbox = Outbox::default();
+        let long = "x".repeat(RUN_MAX / 50);
+        let mut wanted = String::new();
+        for n in 0..300 {
+            let text = format!("{n}{}", &long[..n]);
+            let tag = if n < 200 { '*' } else { '>' };
+            wanted += &frame(tag, &text);
+            let how = if n % 7 == 0 {
+                let message = Arc::new(message(&text));
+                let limit = BufferLimit {
+                    hard_bytes: 0,
+                    soft_bytes: 0,
+                    soft_seconds: 0,
+                };
+                outbox.put(|waiting| waiting.add(&message), 0, limit, 0)
+            } else {
+                put_copy(&outbox, &text)
+            };
+            assert_eq!(how, if n == 0 { Put::First } else { Put::Behind });
+        }
+        let mut bytes = Vec::new();
+        let mut messages = 0;
+        while outbox.is_pending() {
+            let protocol = if messages < 200 {
+                Protocol::Resp2
+            } else {
+                Protocol::Resp3
+            };
+            let mut out = Out::new(protocol);
+            outbox.drain(true, &mut out, 1);
+            bytes.extend_from_slice(out.as_slice().expect("one piece"));
+            messages += 1;
+        }
+        assert_eq!(messages, 300, "one at a time");
+        assert!(bytes == wanted.as_bytes());
+        assert_eq!(outbox.bytes(), 0);
+        assert_eq!(put_copy(&outbox, "again"), Put::First);
     }
 
     #[test]
     fn who_does_not_keep_up_is_refused() {
         let outbox = Outbox::default();
-        assert!(outbox.put(message("1"), 0, LIMIT, 0));
-        assert!(
-            !outbox.put(message("2"), 400, LIMIT, 0),
-            "unsent replies count"
-        );
+        assert_eq!(put(&outbox, "1", 0, 0), Put::First);
+        assert_eq!(put(&outbox, "2", 400, 0), Put::Over, "unsent replies count");
         let outbox = Outbox::default();
-        let put = |at_ms| outbox.put(message("x"), 100, LIMIT, at_ms);
-        assert!(put(0), "over the soft limit, for no time yet");
-        assert!(put(1900));
-        assert!(!put(2100), "for longer than it may");
+        let at = |at_ms| put(&outbox, "x", 100, at_ms) != Put::Over;
+        assert!(at(0), "over the soft limit, for no time yet");
+        assert!(at(1900));
+        assert!(!at(2100), "for longer than it may");
         outbox.drain(true, &mut Out::new(Protocol::Resp3), usize::MAX);
-        assert!(put(2200), "the time begins anew");
+        assert!(at(2200), "the time begins anew");
     }
 }

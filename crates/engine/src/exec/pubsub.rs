@@ -10,7 +10,7 @@
 //! it is matched against each of them. No stripe is locked here.
 
 use super::Engine;
-use super::outbox::Push;
+use super::outbox::{Push, Spread};
 use super::session::{Client, Session};
 use ochre_ds::glob::glob_match;
 use parking_lot::{Mutex, RwLock};
@@ -280,17 +280,15 @@ impl Engine {
         } else {
             &self.pubsub.channels
         };
-        let message = || {
-            Arc::new(Push::Message {
-                channel: channel.to_vec(),
-                payload: payload.to_vec(),
-                shard,
-            })
+        let message = || Push::Message {
+            channel: channel.to_vec(),
+            payload: payload.to_vec(),
+            shard,
         };
         let mut sent = 0;
         let part = names.part(channel).lock();
         if let Some(listeners) = part.get(channel) {
-            sent += self.send(listeners, &message(), now_ms);
+            sent += self.send(listeners, message(), now_ms);
         }
         if !shard && self.pubsub.pattern_count.load(Relaxed) > 0 {
             let fitting = self.pubsub.patterns.read();
@@ -301,17 +299,21 @@ impl Engine {
             for (pattern, listeners) in fitting {
                 let push = Push::PatternMessage {
                     pattern: pattern.clone(),
-                    message: plain.get_or_insert_with(message).clone(),
+                    message: plain.get_or_insert_with(|| Arc::new(message())).clone(),
                 };
-                sent += self.send(listeners, &Arc::new(push), now_ms);
+                sent += self.send(listeners, push, now_ms);
             }
         }
         sent
     }
 
-    fn send(&self, listeners: &Listeners, message: &Arc<Push>, now_ms: i64) -> usize {
+    fn send(&self, listeners: &Listeners, message: Push, now_ms: i64) -> usize {
+        if listeners.is_empty() {
+            return 0;
+        }
+        let message = Spread::new(message);
         for client in listeners.values() {
-            self.deliver(client, message, now_ms);
+            self.deliver_one_of_many(client, &message, now_ms);
         }
         listeners.len()
     }
