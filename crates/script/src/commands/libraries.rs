@@ -19,9 +19,7 @@ const ALL: &[&str] = &["request_policy:all_shards", "response_policy:all_succeed
 /// What those that change have in common.
 const CHANGES: Command = Command {
     since: "7.0.0",
-    flags: Flags::NOSCRIPT
-        .with(Flags::WRITE)
-        .with(Flags::WITH_WRITES),
+    flags: Flags::NOSCRIPT.with(Flags::WRITE).with(Flags::WITH_WRITES),
     tips: ALL,
     ..COMMON
 };
