@@ -5,7 +5,7 @@
 //!   and in place as long as the call.
 //! - Every index given to Lua is positive; one beyond the top reads as nil.
 //! - Nothing here raises a Lua error, as `State` and the entry of native functions switch the limit's error off;
-//!   what would exceed the limit is refused with [`Raise::Memory`].
+//!   what would exceed the limit by more than [`SLACK`] is refused with [`Raise::Memory`].
 #![allow(unsafe_code)]
 
 use crate::native::{Native, Raise};
@@ -15,6 +15,8 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr;
 
+/// Bytes by which a call of the host may exceed the memory limit before that is noticed.
+const SLACK: usize = 4096;
 /// Stack slots that are asked for at once.
 const ROOM: i32 = 32;
 /// What an empty table takes, in bytes.
@@ -225,6 +227,8 @@ pub struct Stack<'l> {
     base: i32,
     /// Slots that are known to be free.
     room: i32,
+    /// Bytes that may be allocated before the memory limit is looked at.
+    slack: usize,
     scope: PhantomData<&'l mut ()>,
 }
 
@@ -237,6 +241,7 @@ impl<'l> Stack<'l> {
             raw,
             base,
             room: 0,
+            slack: SLACK,
             scope: PhantomData,
         }
     }
@@ -286,12 +291,22 @@ impl<'l> Stack<'l> {
     /// # Errors
     /// [`Raise::Memory`].
     #[inline]
-    pub fn afford(&self, bytes: usize) -> Result<(), Raise> {
+    pub fn afford(&mut self, bytes: usize) -> Result<(), Raise> {
+        if let Some(rest) = self.slack.checked_sub(bytes) {
+            self.slack = rest;
+            return Ok(());
+        }
+        self.afford_more(bytes)
+    }
+
+    #[cold]
+    fn afford_more(&mut self, bytes: usize) -> Result<(), Raise> {
         let limit = core_of(self.raw).limit;
         // SAFETY: asks a number of the state.
         if limit != 0 && unsafe { raw::ochre_used(self.raw) }.saturating_add(bytes) > limit {
             return Err(Raise::Memory);
         }
+        self.slack = SLACK;
         Ok(())
     }
 

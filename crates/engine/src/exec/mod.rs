@@ -58,7 +58,7 @@ pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
 pub use slowlog::{SlowLog, SlowLogEntry};
 pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
 pub use transaction::Transaction;
-pub use unit::{Missed, UnitCx};
+pub use unit::{Ids, Missed, UnitCx};
 
 use crate::acl::Acl;
 use crate::error::CommandError;

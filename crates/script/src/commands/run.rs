@@ -10,7 +10,7 @@ use crate::library::Found;
 use crate::vm::{Ended, ScriptError, Vm};
 use ochre_ds::int::parse_i64;
 use ochre_engine::error::CommandError;
-use ochre_engine::exec::UnitCx;
+use ochre_engine::exec::{Ids, UnitCx};
 use ochre_engine::keyspace::StripeId;
 use ochre_engine::spec::Outcome;
 use ochre_resp::Request;
@@ -78,7 +78,7 @@ pub(super) fn execute(
         read_only: read_only || flags.has(Flags::NO_WRITES),
         oom,
     };
-    let mut declared: Vec<StripeId> = request
+    let mut declared: Ids = request
         .iter()
         .skip(3)
         .take(keys)
