@@ -149,13 +149,58 @@ fixed! {
     TIMEOUT_NOT_FLOAT = "ERR timeout is not a float or out of range";
     /// CLIENT UNBLOCK with an unknown way.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    /// MONITOR in a transaction.
+    MONITOR_DENIED = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+    /// A connection that monitors asks for keys.
+    REPLICA_CONTEXT = "ERR Replica can't interact with the keyspace";
     /// A timeout lies in the past.
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     /// A timeout ends beyond what the clock can show.
     TIMEOUT_RANGE = "ERR timeout is out of range";
 }
 
+// Client-side caching.
+fixed! {
+    /// CLIENT TRACKING with two clients to be told instead.
+    REDIRECT_TWICE = "ERR A client can only redirect to a single other client";
+    /// CLIENT TRACKING with a client to be told instead that is not there.
+    REDIRECT_NOBODY = "ERR The client ID you want redirect to does not exist";
+    /// CLIENT TRACKING with prefixes, of reads.
+    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    /// CLIENT TRACKING of prefixes while it tracks reads, or the other way round.
+    BCAST_SWITCH = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    /// CLIENT TRACKING with modes that exclude each other.
+    BCAST_WITH_OPT = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    /// CLIENT TRACKING with both modes.
+    OPTIN_WITH_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    /// CLIENT TRACKING with the other mode than before.
+    OPT_SWITCH = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    /// CLIENT CACHING where nothing is opted into or out of.
+    CACHING_WITHOUT_OPT = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    /// CLIENT CACHING YES without OPTIN.
+    CACHING_YES = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+    /// CLIENT CACHING NO without OPTOUT.
+    CACHING_NO = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+}
+
 impl CommandError {
+    /// CLIENT TRACKING with prefixes of which one contains the other.
+    pub fn prefixes_overlap(prefix: &[u8], which: &str, other: &[u8]) -> CommandError {
+        let end = "'. Prefixes for a single client must not overlap.";
+        CommandError::new(
+            [
+                b"ERR Prefix '",
+                printed(prefix),
+                b"' overlaps with ",
+                which.as_bytes(),
+                b" prefix '",
+                printed(other),
+                end.as_bytes(),
+            ]
+            .concat(),
+        )
+    }
+
     /// HELLO with an option that is unknown or incomplete.
     pub fn hello_option(word: &[u8]) -> CommandError {
         CommandError::quoting("ERR Syntax error in HELLO option '", word, "'")

@@ -279,9 +279,7 @@ impl<'l> Stack<'l> {
             }
             self.room = ROOM;
         }
-        if bytes > 0 {
-            self.afford(bytes)?;
-        }
+        self.spend(bytes)?;
         self.room -= 1;
         Ok(())
     }
@@ -290,22 +288,23 @@ impl<'l> Stack<'l> {
     ///
     /// # Errors
     /// [`Raise::Memory`].
-    #[inline]
-    pub fn afford(&mut self, bytes: usize) -> Result<(), Raise> {
-        if let Some(rest) = self.slack.checked_sub(bytes) {
-            self.slack = rest;
-            return Ok(());
-        }
-        self.afford_more(bytes)
-    }
-
-    #[cold]
-    fn afford_more(&mut self, bytes: usize) -> Result<(), Raise> {
+    pub fn afford(&self, bytes: usize) -> Result<(), Raise> {
         let limit = core_of(self.raw).limit;
         // SAFETY: asks a number of the state.
         if limit != 0 && unsafe { raw::ochre_used(self.raw) }.saturating_add(bytes) > limit {
             return Err(Raise::Memory);
         }
+        Ok(())
+    }
+
+    /// [`Self::afford`], looked at once for many small values.
+    #[inline]
+    fn spend(&mut self, bytes: usize) -> Result<(), Raise> {
+        if let Some(rest) = self.slack.checked_sub(bytes) {
+            self.slack = rest;
+            return Ok(());
+        }
+        self.afford(bytes)?;
         self.slack = SLACK;
         Ok(())
     }
@@ -547,7 +546,7 @@ impl<'l> Stack<'l> {
     /// When the key is nil or not a number, the table read-only, or memory exhausted. Both values are then still there.
     #[inline]
     pub fn raw_set(&mut self, table: i32) -> Result<(), Raise> {
-        self.afford(PAIR_BYTES)?;
+        self.spend(PAIR_BYTES)?;
         if self.top() < self.base + 2 {
             return Err(Raise::at("stack underflow"));
         }
@@ -601,7 +600,7 @@ impl<'l> Stack<'l> {
     /// # Errors
     /// As [`Stack::raw_set`], but for read-only tables.
     pub fn force_set(&mut self, table: i32) -> Result<(), Raise> {
-        self.afford(PAIR_BYTES)?;
+        self.spend(PAIR_BYTES)?;
         let key = self.top() - 1;
         let usable = match self.kind(key) {
             Kind::Nil | Kind::None => false,
@@ -638,7 +637,7 @@ impl<'l> Stack<'l> {
     /// # Errors
     /// When memory is exhausted.
     pub fn keep(&mut self) -> Result<Ref, Raise> {
-        self.afford(ITEM_BYTES)?;
+        self.spend(ITEM_BYTES)?;
         if self.top() <= self.base {
             return Err(Raise::at("stack underflow"));
         }

@@ -56,14 +56,22 @@ fn replay(near: bool, late: i64, seed: u64) {
         |_| true,
     );
     let (mut rng, mut connection) = (Rng::seeded(seed), original.connect(Protocol::Resp3));
+    let mut other = original.connect(Protocol::Resp3);
     for _ in 0..3_000 {
         grammar.limits.now_ms = original.clock.unix_ms();
         let args = grammar.request(&mut rng).args;
         if rule_for(&args) != Kind::Skip {
             connection.raw(&args);
+            if connection.is_blocked() {
+                // The clock stands still and nobody else pushes.
+                let id = connection.session.client.id.to_string();
+                other.run(&["CLIENT", "UNBLOCK", &id]);
+                connection.finish();
+            }
             original.advance(rng.range(0, 3));
         }
     }
+    connection.raw(&["DISCARD"]);
     let expected = describe(&mut connection, 2, KEYS);
 
     let copy = InProcess::new(SETTINGS);

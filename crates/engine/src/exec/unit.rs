@@ -15,10 +15,12 @@
 //! [`PATIENCE`]: crate::keyspace::lock::PATIENCE
 
 use super::Engine;
+use super::attention::Reason;
 use super::context::{Env, Out};
 use super::held::{Held, Refused};
 use super::interest::Ready;
 use super::lookup::Entry;
+use super::monitor::Source;
 use super::plan::Plan;
 use super::session::Session;
 use crate::acl::Context;
@@ -164,6 +166,8 @@ pub struct UnitCx<'a, 'e> {
     pub(crate) held: &'a mut Held<'e>,
     /// The unit is part of another one (a script in a transaction), which holds the stripes and goes on after it.
     pub(crate) nested: bool,
+    /// Who its requests are shown to come from.
+    pub source: Source,
 }
 
 impl<'e> UnitCx<'_, 'e> {
@@ -271,6 +275,9 @@ impl<'e> UnitCx<'_, 'e> {
         if outcome.is_err() {
             self.session.stream = None;
             out.truncate(mark);
+        }
+        if engine.attention.any(Reason::MONITORED) {
+            engine.show(self.session, entry.command, request, self.source);
         }
         engine.measure_one(self.session, entry, request, from, outcome.is_err());
         outcome

@@ -69,7 +69,9 @@ pub(super) const CLIENTS: &[Row] = &[
     ("blocked_clients", |f| {
         Count(f.clients().paused + f.clients().blocked)
     }),
-    ("tracking_clients", NONE),
+    ("tracking_clients", |f| {
+        Count(f.engine.tracking.clients() as u64)
+    }),
     ("pubsub_clients", |f| Count(f.clients().subscribers)),
     ("watching_clients", |f| Count(f.clients().watching)),
     ("clients_in_timeout_table", |f| Count(f.clients().timed)),
@@ -289,9 +291,15 @@ pub(super) const STATS: &[Row] = &[
     ("active_defrag_key_misses", NONE),
     ("total_active_defrag_time", NONE),
     ("current_active_defrag_time", NONE),
-    ("tracking_total_keys", NONE),
-    ("tracking_total_items", NONE),
-    ("tracking_total_prefixes", NONE),
+    ("tracking_total_keys", |f| {
+        Count(f.engine.tracking.remembered().0 as u64)
+    }),
+    ("tracking_total_items", |f| {
+        Count(f.engine.tracking.remembered().1 as u64)
+    }),
+    ("tracking_total_prefixes", |f| {
+        Count(f.engine.tracking.prefixes() as u64)
+    }),
     ("unexpected_error_replies", NONE),
     ("total_error_replies", |f| f.counter(Counter::ErrorReplies)),
     ("dump_payload_sanitizations", NONE),
