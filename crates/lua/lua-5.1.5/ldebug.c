@@ -619,6 +619,8 @@ void luaG_errormsg (lua_State *L) {
   if (L->errfunc != 0) {  /* is there an error handling function? */
     StkId errfunc = restorestack(L, L->errfunc);
     if (!ttisfunction(errfunc)) luaD_throw(L, LUA_ERRERR);
+    /* ochre: a handler in Lua of an error that a hook raised would run without hooks, for as long as it likes */
+    if (!L->allowhook && !iscfunction(errfunc)) luaD_throw(L, LUA_ERRRUN);
     setobjs2s(L, L->top, L->top - 1);  /* move argument */
     setobjs2s(L, L->top - 1, errfunc);  /* push function */
     incr_top(L);

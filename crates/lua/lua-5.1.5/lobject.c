@@ -89,6 +89,19 @@ int luaO_rawequalObj (const TValue *t1, const TValue *t2) {
 
 int luaO_str2d (const char *s, lua_Number *result) {
   char *endptr;
+  /* ochre: most texts that scripts read as numbers are integers, which these digits hold exactly */
+  const char *digit = s + (*s == '-');
+  unsigned long long whole = 0;
+  int digits = 0;
+  while (*digit >= '0' && *digit <= '9' && digits < 15) {
+    whole = whole * 10 + (unsigned long long)(*digit++ - '0');
+    digits++;
+  }
+  if (digits > 0 && *digit == '\0') {
+    *result = cast_num(whole);
+    if (*s == '-') *result = -*result;
+    return 1;
+  }
   *result = lua_str2number(s, &endptr);
   if (endptr == s) return 0;  /* conversion failed */
   if (*endptr == 'x' || *endptr == 'X')  /* maybe an hexadecimal constant? */

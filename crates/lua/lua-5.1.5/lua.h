@@ -350,6 +350,8 @@ LUA_API int lua_gethookcount (lua_State *L);
 /* blocks and strings from here on are paid for, so many bytes costing as much as an instruction */
 #define OCHRE_LARGE	4096
 #define OCHRE_BYTES_A_STEP	64
+/* values of `...': so many cost as much as an instruction */
+#define OCHRE_VALUES	16
 
 /* steps of a loop in C between two looks at the hook */
 #define OCHRE_BUDGET	1000

@@ -759,6 +759,7 @@ void luaV_execute (lua_State *L, int nexeccalls) {
           b = n;
           L->top = ra + n;
         }
+        if (b > OCHRE_VALUES) ochre_charge(L, b / OCHRE_VALUES);  /* ochre */
         for (j = 0; j < b; j++) {
           if (j < n) {
             setobjs2s(L, ra + j, ci->base - n + j);

@@ -5,7 +5,7 @@
 //!   and in place as long as the call.
 //! - Every index given to Lua is positive; one beyond the top reads as nil.
 //! - Nothing here raises a Lua error, as `State` and the entry of native functions switch the limit's error off;
-//!   what would exceed the limit is refused with [`Raise::Memory`].
+//!   what would exceed the limit by more than [`SLACK`] is refused with [`Raise::Memory`].
 #![allow(unsafe_code)]
 
 use crate::native::{Native, Raise};
@@ -15,6 +15,8 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr;
 
+/// Bytes by which a call of the host may exceed the memory limit before that is noticed.
+const SLACK: usize = 4096;
 /// Stack slots that are asked for at once.
 const ROOM: i32 = 32;
 /// What an empty table takes, in bytes.
@@ -225,6 +227,8 @@ pub struct Stack<'l> {
     base: i32,
     /// Slots that are known to be free.
     room: i32,
+    /// Bytes that may be allocated before the memory limit is looked at.
+    slack: usize,
     scope: PhantomData<&'l mut ()>,
 }
 
@@ -237,6 +241,7 @@ impl<'l> Stack<'l> {
             raw,
             base,
             room: 0,
+            slack: SLACK,
             scope: PhantomData,
         }
     }
@@ -274,9 +279,7 @@ impl<'l> Stack<'l> {
             }
             self.room = ROOM;
         }
-        if bytes > 0 {
-            self.afford(bytes)?;
-        }
+        self.spend(bytes)?;
         self.room -= 1;
         Ok(())
     }
@@ -285,13 +288,24 @@ impl<'l> Stack<'l> {
     ///
     /// # Errors
     /// [`Raise::Memory`].
-    #[inline]
     pub fn afford(&self, bytes: usize) -> Result<(), Raise> {
         let limit = core_of(self.raw).limit;
         // SAFETY: asks a number of the state.
         if limit != 0 && unsafe { raw::ochre_used(self.raw) }.saturating_add(bytes) > limit {
             return Err(Raise::Memory);
         }
+        Ok(())
+    }
+
+    /// [`Self::afford`], looked at once for many small values.
+    #[inline]
+    fn spend(&mut self, bytes: usize) -> Result<(), Raise> {
+        if let Some(rest) = self.slack.checked_sub(bytes) {
+            self.slack = rest;
+            return Ok(());
+        }
+        self.afford(bytes)?;
+        self.slack = SLACK;
         Ok(())
     }
 
@@ -532,7 +546,7 @@ impl<'l> Stack<'l> {
     /// When the key is nil or not a number, the table read-only, or memory exhausted. Both values are then still there.
     #[inline]
     pub fn raw_set(&mut self, table: i32) -> Result<(), Raise> {
-        self.afford(PAIR_BYTES)?;
+        self.spend(PAIR_BYTES)?;
         if self.top() < self.base + 2 {
             return Err(Raise::at("stack underflow"));
         }
@@ -586,7 +600,7 @@ impl<'l> Stack<'l> {
     /// # Errors
     /// As [`Stack::raw_set`], but for read-only tables.
     pub fn force_set(&mut self, table: i32) -> Result<(), Raise> {
-        self.afford(PAIR_BYTES)?;
+        self.spend(PAIR_BYTES)?;
         let key = self.top() - 1;
         let usable = match self.kind(key) {
             Kind::Nil | Kind::None => false,
@@ -623,7 +637,7 @@ impl<'l> Stack<'l> {
     /// # Errors
     /// When memory is exhausted.
     pub fn keep(&mut self) -> Result<Ref, Raise> {
-        self.afford(ITEM_BYTES)?;
+        self.spend(ITEM_BYTES)?;
         if self.top() <= self.base {
             return Err(Raise::at("stack underflow"));
         }

@@ -17,6 +17,9 @@ use std::ptr::{self, NonNull};
 
 /// Instructions between two looks at the time.
 pub const HOOK_STEPS: i32 = 100_000;
+/// A collection begins when the state holds this per cent of what the last one left. Nearly all that scripts make is
+/// garbage at their end, and each collection walks through the libraries too; the memory limit brings it forward.
+const GC_PAUSE: c_int = 400;
 /// The largest memory limit, in bytes: below it no table reaches the size at which Lua gives up.
 pub const MEMORY_LIMIT_MAX: usize = 1 << 30;
 /// Alignment of what the allocator is asked for.
@@ -186,6 +189,7 @@ impl State {
             }
             let state = State { raw, core };
             raw::lua_sethook(raw.as_ptr(), Some(hook), raw::LUA_MASKCOUNT, HOOK_STEPS);
+            raw::lua_gc(raw.as_ptr(), raw::LUA_GCSETPAUSE, GC_PAUSE);
             state
         }
     }

@@ -89,11 +89,18 @@ impl Script {
 #[derive(Default)]
 pub(crate) struct Cache {
     scripts: RwLock<HashMap<Sha, Arc<Script>>>,
+    /// Grows when a script goes.
+    epoch: AtomicU64,
     /// Scripts dropped because there were too many.
     pub(crate) evicted: AtomicU64,
 }
 
 impl Cache {
+    /// Another number whenever a script has gone since it was asked for.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Relaxed)
+    }
+
     /// A script by its SHA-1.
     pub(crate) fn get(&self, sha: &Sha) -> Option<Arc<Script>> {
         self.scripts.read().get(sha).cloned()
@@ -129,6 +136,7 @@ impl Cache {
             .map(|script| script.sha);
         if let Some(sha) = oldest {
             scripts.remove(&sha);
+            self.epoch.fetch_add(1, Relaxed);
             self.evicted.fetch_add(1, Relaxed);
         }
     }
@@ -141,6 +149,7 @@ impl Cache {
     /// Drops all.
     pub(crate) fn clear(&self) {
         self.scripts.write().clear();
+        self.epoch.fetch_add(1, Relaxed);
     }
 
     /// How many there are, and the bytes of their texts.

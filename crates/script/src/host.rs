@@ -5,7 +5,7 @@
 //!   once the script has changed something it gets an error instead, and what was changed stays.
 //! - While a script looks at the time, it lets the other connections of its worker go on.
 
-use crate::api::{Host, Replication};
+use crate::api::{Host, Replication, Sha, hex};
 use crate::cache::Reach;
 use crate::header::Flags;
 use crate::running::Running;
@@ -36,13 +36,28 @@ const LOAD_TIMEOUT: &str = "FUNCTION LOAD timeout";
 /// Never seen: the script runs again.
 const AGAIN: &str = "the script runs again with every key";
 
+/// What is running.
+#[derive(Clone, Copy)]
+pub(crate) enum Name<'a> {
+    Script(&'a Sha),
+    Function(&'a [u8]),
+}
+
+impl Name<'_> {
+    /// The SHA-1 in digits, or the function's name.
+    fn text(self) -> Vec<u8> {
+        match self {
+            Name::Script(sha) => hex(sha).to_vec(),
+            Name::Function(name) => name.to_vec(),
+        }
+    }
+}
+
 /// What a script is called by and may do.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
-    /// Its SHA-1 in digits, or its function's name.
-    pub(crate) name: &'a [u8],
+    pub(crate) name: Name<'a>,
     pub(crate) request: Request<'a>,
-    pub(crate) function: bool,
     pub(crate) flags: Flags,
     pub(crate) read_only: bool,
     /// Memory was over the limit when it began.
@@ -64,7 +79,8 @@ pub(crate) struct UnitHost<'a, 'u, 'e> {
     flat: Vec<u8>,
     /// Effects go nowhere.
     silent: bool,
-    started: Instant,
+    /// When it first looked at the time, which it does soon after its beginning, and only if it runs for a while.
+    started: Option<Instant>,
     last_hand_over: Option<Instant>,
     running: Option<Arc<Running>>,
 }
@@ -85,7 +101,7 @@ impl<'a, 'u, 'e> UnitHost<'a, 'u, 'e> {
             reply,
             flat: Vec::new(),
             silent: false,
-            started: Instant::now(),
+            started: None,
             last_hand_over: None,
             running: None,
         }
@@ -237,13 +253,15 @@ impl Host for UnitHost<'_, '_, '_> {
     fn tick(&mut self) -> Verdict {
         let engine = self.cx.env.engine;
         let scripts = Scripts::of(engine);
+        let now = Instant::now();
+        let started = *self.started.get_or_insert(now);
         let running = match &self.running {
             Some(running) => running,
             None => self.running.insert(scripts.running.enter(Running {
-                name: self.call.name.to_vec(),
+                name: self.call.name.text(),
                 command: self.call.request.to_buf(),
-                function: self.call.function,
-                started: self.started,
+                function: matches!(self.call.name, Name::Function(_)),
+                started,
                 wrote: self.cx.wrote().into(),
                 killed: false.into(),
                 busy: false.into(),
@@ -256,8 +274,7 @@ impl Host for UnitHost<'_, '_, '_> {
             );
             return Verdict::Stop(KILLED);
         }
-        let now = Instant::now();
-        let elapsed = now - self.started;
+        let elapsed = now - started;
         let due = match self.last_hand_over {
             None => elapsed >= ALONE_AFTER,
             Some(last) => now - last >= ALONE_AGAIN,

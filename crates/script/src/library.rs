@@ -269,13 +269,14 @@ pub struct Libraries {
 }
 
 /// What a function called by a client is.
-pub(crate) struct Found {
-    pub(crate) library: Arc<Library>,
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'l> {
+    pub(crate) library: &'l Library,
     pub(crate) index: usize,
 }
 
-impl Found {
-    pub(crate) fn function(&self) -> &Function {
+impl<'l> Found<'l> {
+    pub(crate) fn function(self) -> &'l Function {
         &self.library.functions[self.index]
     }
 }
@@ -338,10 +339,11 @@ impl Libraries {
     }
 
     /// The function called `name`, in any case.
-    pub(crate) fn find(&self, name: &[u8]) -> Option<Found> {
-        let (library, index) = self.functions.get(&name.to_ascii_lowercase())?;
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Found<'_>> {
+        let found = self.functions.get(name);
+        let (library, index) = found.or_else(|| self.functions.get(&name.to_ascii_lowercase()))?;
         Some(Found {
-            library: library.clone(),
+            library,
             index: *index,
         })
     }

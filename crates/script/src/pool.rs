@@ -89,7 +89,8 @@ impl Pool {
 
     /// Changes the memory limit of the machines to come; idle ones go.
     pub fn set_limit(&self, bytes: usize) {
-        if self.limit.swap(bytes, Relaxed) != bytes {
+        // Read first: every run asks, and a write would take the line from the other workers.
+        if self.limit.load(Relaxed) != bytes && self.limit.swap(bytes, Relaxed) != bytes {
             self.clear();
         }
     }

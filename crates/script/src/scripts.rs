@@ -70,6 +70,7 @@ impl Scripts {
             lease.epoch = epoch;
             let libraries = self.libraries();
             lease.keep_libraries(&|id| libraries.iter().any(|library| library.id == id));
+            lease.libraries = Arc::new(libraries);
         }
         Ok(lease)
     }

@@ -5,9 +5,11 @@
 //! - After a run the stack is empty, KEYS and ARGV belong to nobody, and the machine is within its memory limit or gone.
 
 use crate::api::{Host, Run, Sha, hex};
-use crate::library::{Library, Loaded, Registration};
+use crate::cache::{Cache, Script};
+use crate::library::{Libraries, Library, Loaded, Registration};
 use crate::sandbox::{self, Purpose, Scene};
 use crate::{answer, header};
+use foldhash::fast::RandomState;
 use ochre_lua::{Failure, Fault, Kind, Raise, Ref, State};
 use ochre_resp::{Out, Protocol, RequestBuf};
 use std::collections::HashMap;
@@ -27,21 +29,32 @@ pub type ScriptError = Vec<u8>;
 
 /// How a script ended with an error.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The error, code included.
-    pub text: ScriptError,
+    pub(crate) text: ScriptError,
     /// It is that of a command, which was counted already.
-    pub counted: bool,
+    pub(crate) counted: bool,
+}
+
+/// A script that was compiled.
+struct Compiled {
+    function: Ref,
+    /// The script as the cache has it, or had it at [`Self::epoch`]. The outer count belongs to this machine, so that a
+    /// run writes nothing that other workers look at.
+    script: Arc<Arc<Script>>,
+    epoch: u64,
 }
 
 /// A machine.
 pub struct Vm {
     state: State,
     scene: Option<Scene>,
-    compiled: HashMap<Sha, Ref>,
+    compiled: HashMap<Sha, Compiled, RandomState>,
     loaded: HashMap<u64, Loaded>,
     /// The state of the libraries that `loaded` was compared with.
     pub(crate) epoch: u64,
+    /// The libraries at that time. The outer count belongs to this machine.
+    pub(crate) libraries: Arc<Arc<Libraries>>,
     /// Room for replies, kept from one run to the next.
     pub(crate) reply: ochre_engine::exec::Out,
     request: RequestBuf,
@@ -66,7 +79,8 @@ impl Vm {
         Ok(Vm {
             state,
             scene,
-            compiled: HashMap::new(),
+            compiled: HashMap::default(),
+            libraries: Arc::default(),
             loaded: HashMap::new(),
             epoch: 0,
             reply: ochre_engine::exec::Out::default(),
@@ -93,55 +107,92 @@ impl Vm {
         self.limit
     }
 
-    /// Compiles a script, to see whether it is one.
+    /// The script that can be called by `sha`; looks into `cache` only where something may have changed.
+    pub(crate) fn script(&mut self, sha: &Sha, cache: &Cache) -> Option<Arc<Arc<Script>>> {
+        let epoch = cache.epoch();
+        if let Some(compiled) = self.compiled.get(sha)
+            && compiled.epoch == epoch
+        {
+            return Some(compiled.script.clone());
+        }
+        let script = Arc::new(cache.get(sha)?);
+        if let Some(compiled) = self.compiled.get_mut(sha) {
+            compiled.script = script.clone();
+            compiled.epoch = epoch;
+        }
+        Some(script)
+    }
+
+    /// Compiles a script, to see whether it is one, and leaves it on the stack.
     ///
     /// # Errors
     /// The text for a script that is none.
-    pub fn check(&mut self, sha: &Sha, program: &[u8]) -> Result<(), ScriptError> {
-        if !self.compiled.contains_key(sha) {
-            if self.compiled.len() >= COMPILED_MAX {
-                self.forget_compiled();
-            }
-            self.state.compile(SCRIPT_NAME, program).map_err(|error| {
-                [
-                    b"ERR Error compiling script (new function): ".as_slice(),
-                    &error.0,
-                ]
-                .concat()
-            })?;
-            let function = self.state.keep();
-            self.compiled.insert(*sha, function);
-        }
+    fn compile(&mut self, program: &[u8]) -> Result<(), ScriptError> {
+        self.state.compile(SCRIPT_NAME, program).map_err(|error| {
+            [
+                b"ERR Error compiling script (new function): ".as_slice(),
+                &error.0,
+            ]
+            .concat()
+        })
+    }
+
+    /// Whether a text is a script.
+    ///
+    /// # Errors
+    /// The text for one that is none.
+    pub(crate) fn check(&mut self, program: &[u8]) -> Result<(), ScriptError> {
+        self.compile(program)?;
+        self.state.stack().truncate(0);
         Ok(())
     }
 
     /// Lets the compiled scripts go.
-    pub fn forget_compiled(&mut self) {
-        for (_, function) in self.compiled.drain() {
-            self.state.forget(function);
+    fn forget_compiled(&mut self) {
+        for (_, compiled) in self.compiled.drain() {
+            self.state.forget(compiled.function);
         }
         self.state.collect();
+    }
+
+    /// Pushes the function of a script.
+    fn push_script(&mut self, script: &Arc<Arc<Script>>) -> Result<(), ScriptError> {
+        if let Some(compiled) = self.compiled.get(&script.sha) {
+            self.state.push_ref(&compiled.function);
+            return Ok(());
+        }
+        if self.compiled.len() >= COMPILED_MAX {
+            self.forget_compiled();
+        }
+        self.compile(&script.program)?;
+        let function = self.state.keep();
+        self.state.push_ref(&function);
+        let compiled = Compiled {
+            function,
+            script: script.clone(),
+            // Compared with the cache when it is next asked for.
+            epoch: u64::MAX,
+        };
+        self.compiled.insert(script.sha, compiled);
+        Ok(())
     }
 
     /// Runs a script and writes its reply.
     ///
     /// # Errors
     /// The error that it ended with; nothing is written then.
-    pub fn eval<'a, S: AsRef<[u8]>>(
+    pub(crate) fn eval<'a, S: AsRef<[u8]>>(
         &mut self,
-        (sha, program): (&Sha, &[u8]),
+        script: &Arc<Arc<Script>>,
         (keys, args): (List<'a>, List<'a>),
         host: &mut dyn Host,
         out: &mut Out<S>,
     ) -> Result<(), Ended> {
-        self.check(sha, program)?;
-        if let Some(function) = self.compiled.get(sha) {
-            self.state.push_ref(function);
-        }
+        self.push_script(script)?;
         let prepared = self
             .set_list("KEYS", keys)
             .and_then(|()| self.set_list("ARGV", args));
-        let name = || hex(sha).to_vec();
+        let name = || hex(&script.sha).to_vec();
         match prepared {
             Ok(()) => self.run(0, name, host, out),
             Err(_) => Err(self.fail(Failure::Memory, name)),
@@ -152,7 +203,7 @@ impl Vm {
     ///
     /// # Errors
     /// The error that it ended with; nothing is written then.
-    pub fn call<'a, S: AsRef<[u8]>>(
+    pub(crate) fn call<'a, S: AsRef<[u8]>>(
         &mut self,
         (library, function): (&Library, &[u8]),
         (keys, args): (List<'a>, List<'a>),

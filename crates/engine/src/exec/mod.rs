@@ -63,7 +63,7 @@ pub use slowlog::{SlowLog, SlowLogEntry};
 pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
 pub use tracking::{Mode as TrackingMode, Tracker, Tracking, Tracks};
 pub use transaction::Transaction;
-pub use unit::{Missed, UnitCx};
+pub use unit::{Ids, Missed, UnitCx};
 
 use crate::acl::Acl;
 use crate::error::CommandError;

@@ -28,6 +28,10 @@ use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Locked, STRIPES};
 use crate::spec::{Flags, Outcome, Run};
 use ochre_resp::{Request, RequestBuf};
+use smallvec::SmallVec;
+
+/// The stripes of a unit; those of most scripts need no memory of their own.
+pub type Ids = SmallVec<[StripeId; 4]>;
 
 /// How often a unit that lacks a stripe waits for it.
 const REACHES: usize = 4;
@@ -35,7 +39,7 @@ const REACHES: usize = 4;
 /// The stripes of a unit and what its requests leave to be done at its end.
 pub(crate) struct Unit<'e> {
     /// The stripes held, in the order of `locked`; without meaning when everything is held.
-    ids: Vec<StripeId>,
+    ids: Ids,
     /// `None` while a request has them.
     locked: Option<Locked<'e>>,
     everything: bool,
@@ -60,7 +64,7 @@ pub enum Missed {
 }
 
 impl<'e> Unit<'e> {
-    fn new(ids: Vec<StripeId>, locked: Locked<'e>, everything: bool) -> Unit<'e> {
+    fn new(ids: Ids, locked: Locked<'e>, everything: bool) -> Unit<'e> {
         Unit {
             ids,
             locked: Some(locked),
@@ -170,7 +174,7 @@ impl<'e> UnitCx<'_, 'e> {
     /// # Errors
     /// When one of them stayed locked for longer than a request waits: the handler returns at once, having done
     /// nothing, and the request is tried again later.
-    pub fn hold(&mut self, mut ids: Vec<StripeId>) -> Outcome {
+    pub fn hold(&mut self, mut ids: Ids) -> Outcome {
         if self.nested {
             return Ok(());
         }
@@ -194,7 +198,7 @@ impl<'e> UnitCx<'_, 'e> {
         let Some(cut) = Cut::take(&self.env.engine.keyspace) else {
             return Err(self.env.engine.put_off(self.session));
         };
-        self.begin(Unit::new(Vec::new(), Locked::everything(cut), true));
+        self.begin(Unit::new(Ids::new(), Locked::everything(cut), true));
         Ok(())
     }
 
@@ -388,7 +392,7 @@ impl<'e> UnitCx<'_, 'e> {
             return;
         };
         if !unit.ready.is_empty() {
-            let mut ids = std::mem::take(&mut unit.ids);
+            let mut ids = std::mem::take(&mut unit.ids).into_vec();
             engine.serve(self.session, &mut locked, &mut ids, unit.ready);
         }
         drop(locked);

@@ -182,6 +182,24 @@ pub const fn unknown() -> KeySpec {
     }
 }
 
+/// The number that `text` begins with, as C's `atoi` reads it: Redis finds keys so behind a count that it will refuse.
+#[cold]
+fn leading(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, text),
+    };
+    let digits = digits.iter().take_while(|b| b.is_ascii_digit());
+    let number = digits.fold(0i64, |number, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'))
+    });
+    if negative { -number } else { number }
+}
+
 impl KeySpec {
     /// Finds the key by a function.
     pub const fn located(mut self, locate: fn(Request<'_>) -> Option<usize>) -> KeySpec {
@@ -292,10 +310,8 @@ impl KeySpec {
                 (begin..=last).step_by(step.max(1)).for_each(found);
             }
             Find::Count { at, first, step } => {
-                let count = args
-                    .get(begin + at)
-                    .and_then(ochre_ds::int::parse_i64)
-                    .ok_or(InvalidKeys)?;
+                let count = args.get(begin + at).ok_or(InvalidKeys)?;
+                let count = ochre_ds::int::parse_i64(count).unwrap_or_else(|| leading(count));
                 let count = usize::try_from(count).map_err(|_| InvalidKeys)?;
                 let first = begin + first;
                 let span = count.checked_mul(step.max(1)).ok_or(InvalidKeys)?;

@@ -1,11 +1,13 @@
 //! EVAL and EVALSHA, and their kin that must not write.
 
 use super::run::{Program, execute};
+use super::script::add;
 use super::{KEYS, KEYS_READ, RUNS, WRITES, args};
-use crate::api::{Sha, digest, hex, parse_sha};
+use crate::api::{digest, parse_sha};
 use crate::cache::Script;
 use crate::header;
 use crate::scripts::Scripts;
+use crate::vm::Vm;
 use ochre_engine::error::CommandError;
 use ochre_engine::exec::{Engine, UnitCx};
 use ochre_engine::spec::{Arg, Command, Flags, Outcome, Run};
@@ -67,19 +69,26 @@ pub(super) const EVALSHA_RO: Command = Command {
 
 fn eval(cx: &mut UnitCx<'_, '_>, request: Request<'_>, read_only: bool) -> Outcome {
     let keys = super::run::count(request, CommandError::NOT_INTEGER)?;
-    let scripts = Scripts::of(cx.env.engine);
+    let engine = cx.env.engine;
+    let scripts = Scripts::of(engine);
     let sha = digest(&request[1]);
-    let script = match scripts.cache.get(&sha) {
+    let mut vm = scripts.lend_eval(engine)?;
+    let script = match vm.script(&sha, &scripts.cache) {
         Some(script) => script,
-        None => add(cx, &sha, &request[1], false)?,
+        None => Arc::new(add(engine, &mut vm, cx.env.now_ms, &request[1], false)?),
     };
-    run(cx, request, &script, keys, read_only)
+    run(cx, &mut vm, request, &script, keys, read_only)
 }
 
 fn evalsha(cx: &mut UnitCx<'_, '_>, request: Request<'_>, read_only: bool) -> Outcome {
     let keys = super::run::count(request, CommandError::NOT_INTEGER)?;
-    let script = known(cx.env.engine, &request[1]).ok_or(CommandError::NO_SCRIPT)?;
-    run(cx, request, &script, keys, read_only)
+    let engine = cx.env.engine;
+    let scripts = Scripts::of(engine);
+    let sha = parse_sha(&request[1]).ok_or(CommandError::NO_SCRIPT)?;
+    let mut vm = scripts.lend_eval(engine)?;
+    let script = vm.script(&sha, &scripts.cache);
+    let script = script.ok_or(CommandError::NO_SCRIPT)?;
+    run(cx, &mut vm, request, &script, keys, read_only)
 }
 
 /// Whether a script may write, as far as its first line says.
@@ -92,20 +101,11 @@ fn known(engine: &Engine, digits: &[u8]) -> Option<Arc<Script>> {
     Scripts::of(engine).cache.get(&parse_sha(digits)?)
 }
 
-/// Enters a script into the cache, if it is one.
-fn add(
-    cx: &UnitCx<'_, '_>,
-    sha: &Sha,
-    text: &[u8],
-    kept: bool,
-) -> Result<Arc<Script>, CommandError> {
-    super::script::add(cx.env.engine, cx.env.now_ms, sha, text, kept)
-}
-
 fn run(
     cx: &mut UnitCx<'_, '_>,
+    vm: &mut Vm,
     request: Request<'_>,
-    script: &Arc<Script>,
+    script: &Arc<Arc<Script>>,
     keys: usize,
     read_only: bool,
 ) -> Outcome {
@@ -116,7 +116,5 @@ fn run(
     {
         return Err(CommandError::SCRIPT_WRITES);
     }
-    let name = hex(&script.sha);
-    let program = Program::Script(script);
-    execute(cx, request, &name, &program, keys, read_only)
+    execute(cx, vm, request, &Program::Script(script), keys, read_only)
 }

@@ -21,7 +21,8 @@ pub(super) const FCALL: Command = Command {
     ],
     args: ARGS,
     writes: Some(|engine, request| {
-        let found = Scripts::of(engine).libraries().find(&request[1]);
+        let libraries = Scripts::of(engine).libraries();
+        let found = libraries.find(&request[1]);
         found.is_none_or(|found| !found.function().flags.has(header::Flags::NO_WRITES))
     }),
     run: Run::Unit(|cx, request| fcall(cx, request, false)),
@@ -42,21 +43,16 @@ pub(super) const FCALL_RO: Command = Command {
 };
 
 fn fcall(cx: &mut UnitCx<'_, '_>, request: Request<'_>, read_only: bool) -> Outcome {
-    let libraries = Scripts::of(cx.env.engine).libraries();
+    let engine = cx.env.engine;
+    let mut vm = Scripts::of(engine).lend_functions(engine)?;
+    let libraries = vm.libraries.clone();
     let found = libraries
         .find(&request[1])
         .ok_or(CommandError::NO_FUNCTION)?;
     let keys = count(request, CommandError::NUMKEYS_BAD)?;
-    let function = found.function();
-    if read_only && !function.flags.has(header::Flags::NO_WRITES) {
+    if read_only && !found.function().flags.has(header::Flags::NO_WRITES) {
         return Err(CommandError::SCRIPT_WRITES);
     }
-    execute(
-        cx,
-        request,
-        &function.name,
-        &Program::Function(&found),
-        keys,
-        read_only,
-    )
+    let program = Program::Function(found);
+    execute(cx, &mut vm, request, &program, keys, read_only)
 }

@@ -5,13 +5,12 @@
 
 use crate::cache::{Learnt, Reach, Script};
 use crate::header::Flags;
-use crate::host::{Call, UnitHost};
+use crate::host::{Call, Name, UnitHost};
 use crate::library::Found;
-use crate::scripts::Scripts;
-use crate::vm::{Ended, ScriptError};
+use crate::vm::{Ended, ScriptError, Vm};
 use ochre_ds::int::parse_i64;
 use ochre_engine::error::CommandError;
-use ochre_engine::exec::UnitCx;
+use ochre_engine::exec::{Ids, UnitCx};
 use ochre_engine::keyspace::StripeId;
 use ochre_engine::spec::Outcome;
 use ochre_resp::Request;
@@ -19,8 +18,8 @@ use std::sync::Arc;
 
 /// What is to be run.
 pub(super) enum Program<'a> {
-    Script(&'a Arc<Script>),
-    Function(&'a Found),
+    Script(&'a Arc<Arc<Script>>),
+    Function(Found<'a>),
 }
 
 impl Program<'_> {
@@ -28,6 +27,13 @@ impl Program<'_> {
         match self {
             Program::Script(script) => script.flags,
             Program::Function(found) => found.function().flags,
+        }
+    }
+
+    fn name(&self) -> Name<'_> {
+        match self {
+            Program::Script(script) => Name::Script(&script.sha),
+            Program::Function(found) => Name::Function(&found.function().name),
         }
     }
 
@@ -51,8 +57,8 @@ pub(super) fn count(request: Request<'_>, malformed: CommandError) -> Result<usi
 /// Runs `program` with the first `keys` arguments after the count as its keys.
 pub(super) fn execute(
     cx: &mut UnitCx<'_, '_>,
+    vm: &mut Vm,
     request: Request<'_>,
-    name: &[u8],
     program: &Program<'_>,
     keys: usize,
     read_only: bool,
@@ -66,14 +72,13 @@ pub(super) fn execute(
         return Err(CommandError::OOM);
     }
     let call = Call {
-        name,
+        name: program.name(),
         request,
-        function: matches!(program, Program::Function(_)),
         flags,
         read_only: read_only || flags.has(Flags::NO_WRITES),
         oom,
     };
-    let mut declared: Vec<StripeId> = request
+    let mut declared: Ids = request
         .iter()
         .skip(3)
         .take(keys)
@@ -90,7 +95,8 @@ pub(super) fn execute(
         } else {
             cx.hold(declared.clone())?;
         }
-        let (again, outcome) = once(cx, call, program, keys, everything.then_some(&declared[..]));
+        let learning = everything.then_some(&declared[..]);
+        let (again, outcome) = once(cx, vm, call, program, keys, learning);
         cx.select(db);
         if !again {
             return outcome;
@@ -103,21 +109,12 @@ pub(super) fn execute(
 /// Runs the program once. Whether it has to run again, and what came of it otherwise.
 fn once(
     cx: &mut UnitCx<'_, '_>,
+    vm: &mut Vm,
     call: Call<'_>,
     program: &Program<'_>,
     keys: usize,
     learning: Option<&[StripeId]>,
 ) -> (bool, Outcome) {
-    let engine = cx.env.engine;
-    let scripts = Scripts::of(engine);
-    let lease = match program {
-        Program::Script(_) => scripts.lend_eval(engine),
-        Program::Function(_) => scripts.lend_functions(engine),
-    };
-    let mut vm = match lease {
-        Ok(vm) => vm,
-        Err(error) => return (false, Err(error)),
-    };
     let mut out = std::mem::take(cx.out);
     let reply = std::mem::take(&mut vm.reply);
     let request = call.request;
@@ -126,12 +123,10 @@ fn once(
     let mut args_list = request.tail(3 + keys).iter();
     let lists: (crate::vm::List<'_>, crate::vm::List<'_>) = (&mut keys_list, &mut args_list);
     let ended = match program {
-        Program::Script(script) => {
-            vm.eval((&script.sha, &script.program), lists, &mut host, &mut out)
-        }
+        Program::Script(script) => vm.eval(script, lists, &mut host, &mut out),
         Program::Function(found) => {
             let function = &found.function().name;
-            vm.call((&found.library, function), lists, &mut host, &mut out)
+            vm.call((found.library, function), lists, &mut host, &mut out)
         }
     };
     let again = host.again;

@@ -1,10 +1,11 @@
 //! SCRIPT and its subcommands.
 
 use super::COMMON;
-use crate::api::{Sha, digest, hex, parse_sha};
+use crate::api::{digest, hex, parse_sha};
 use crate::cache::Script;
 use crate::header;
 use crate::scripts::Scripts;
+use crate::vm::Vm;
 use ochre_engine::error::CommandError;
 use ochre_engine::exec::{Engine, SessionCx};
 use ochre_engine::settings::id;
@@ -149,32 +150,29 @@ const LOAD: Command = Command {
 };
 
 fn load(cx: &mut SessionCx<'_>, request: Request<'_>) -> Outcome {
-    let sha = digest(&request[2]);
-    add(cx.env.engine, cx.env.now_ms, &sha, &request[2], true)?;
-    cx.out.bulk(&hex(&sha));
+    let engine = cx.env.engine;
+    let mut vm = Scripts::of(engine).lend_eval(engine)?;
+    let script = add(engine, &mut vm, cx.env.now_ms, &request[2], true)?;
+    cx.out.bulk(&hex(&script.sha));
     Ok(())
 }
 
 /// Enters a script into the cache, if it is one; `kept`: it stays until SCRIPT FLUSH.
 pub(super) fn add(
     engine: &Engine,
+    vm: &mut Vm,
     now_ms: i64,
-    sha: &Sha,
     text: &[u8],
     kept: bool,
 ) -> Result<Arc<Script>, CommandError> {
     let scripts = Scripts::of(engine);
-    if !scripts.knows(sha) {
-        let (_, at) = header::script(text)?;
-        scripts
-            .lend_eval(engine)?
-            .check(sha, &text[at..])
-            .map_err(CommandError::new)?;
-    }
+    let sha = digest(text);
     let (flags, at) = header::script(text)?;
-    Ok(scripts
-        .cache
-        .add(Script::new(*sha, &text[at..], flags), kept, now_ms))
+    if !scripts.knows(&sha) {
+        vm.check(&text[at..]).map_err(CommandError::new)?;
+    }
+    let script = Script::new(sha, &text[at..], flags);
+    Ok(scripts.cache.add(script, kept, now_ms))
 }
 
 /// Whether `lazyfree-lazy-user-flush` asks for the background.

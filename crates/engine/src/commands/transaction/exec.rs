@@ -82,7 +82,7 @@ fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
         }
         plan.stripes_of(entry.command, request, db, &engine.keyspace, &mut ids);
     }
-    cx.hold(ids)
+    cx.hold(ids.into())
 }
 
 fn run(cx: &mut UnitCx<'_, '_>, transaction: &Transaction) {
