@@ -207,3 +207,55 @@ fn secrets_are_never_shown() {
     let secret = lines.replace("\"SETNAME\" \"hush\"", "");
     assert!(!secret.contains("hush"), "{lines}");
 }
+
+#[test]
+fn evicted_keys_are_told() {
+    let server = Server::start(&["--maxmemory-policy", "allkeys-random"]);
+    let (mut tracker, mut other) = (connect(&server), connect(&server));
+    call(&mut tracker, "HELLO 3");
+    call(&mut tracker, "CLIENT TRACKING ON");
+    let value = "v".repeat(2000);
+    for n in 0..2000 {
+        call(&mut other, &format!("SET key:{n} {value}"));
+        call(&mut tracker, &format!("GET key:{n}"));
+    }
+    let limit = figure(&mut other, "used_memory") - 1_000_000;
+    call(&mut other, &format!("CONFIG SET maxmemory {limit}"));
+    let mut gone = BTreeSet::new();
+    wait_until("as many messages as keys were evicted", || {
+        let frames = received(&mut tracker);
+        gone.extend(frames.iter().filter_map(|frame| told(frame)));
+        let evicted = figure(&mut other, "evicted_keys");
+        evicted > 0 && gone.len() as u64 == evicted
+    });
+    for key in &gone {
+        assert_eq!(call(&mut other, &format!("EXISTS {key}")), ":0\r\n");
+    }
+}
+
+#[test]
+fn databases_are_told_apart() {
+    let server = Server::start(&[]);
+    let (mut tracker, mut other) = (connect(&server), connect(&server));
+    call(&mut tracker, "HELLO 3");
+    call(&mut tracker, "CLIENT TRACKING ON");
+    call(&mut other, "SET k 0");
+    for request in ["GET k", "GET absent", "SELECT 3", "GET l", "GET absent"] {
+        call(&mut tracker, request);
+    }
+    call(&mut other, "SELECT 5");
+    for key in ["k", "l", "absent"] {
+        call(&mut other, &format!("SET {key} 5"));
+    }
+    assert_eq!(received(&mut tracker), Vec::<String>::new());
+    // What is exchanged is told where it is remembered: the keys that are in either database.
+    call(&mut other, "SWAPDB 0 5");
+    let first: BTreeSet<_> = received(&mut tracker)
+        .iter()
+        .filter_map(|f| told(f))
+        .collect();
+    assert_eq!(first, ["absent", "k"].map(str::to_owned).into());
+    call(&mut other, "SWAPDB 3 7");
+    assert_eq!(received(&mut tracker), Vec::<String>::new());
+    assert_eq!(figure(&mut other, "tracking_total_keys"), 2);
+}
