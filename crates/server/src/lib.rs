@@ -1,11 +1,13 @@
 //! The Tokio rim of Ochre: listeners, connections, signals and wiring.
 //!
 //! It moves bytes and decides nothing about commands: everything behind a decoded request is the
-//! engine's. [`main`] is the whole of the server program but for its allocator.
+//! engine's. [`main`] is the whole of the server program but for its allocator; [`Server`] is the server inside
+//! another program.
 
 mod apply;
 mod conn;
 mod deferred;
+mod embed;
 mod files;
 mod listen;
 mod log;
@@ -17,4 +19,5 @@ mod tls;
 mod window;
 mod workers;
 
+pub use embed::{Builder, Server, ServerHandle};
 pub use start::main;

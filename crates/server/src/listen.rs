@@ -287,7 +287,7 @@ fn is_refused(engine: &Engine, peer: IpAddr) -> bool {
 
 /// Makes a client of an accepted socket, if `maxclients` allows. One that is `refused` learns the
 /// reason after its handshake.
-fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint, refused: bool) {
+pub(crate) fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint, refused: bool) {
     let waker = Arc::new(TaskWaker::default());
     let Some(mut session) = shared.engine.connect(endpoint, Some(waker.clone())) else {
         // compat: over TLS the connection just ends, as a word would need a handshake first.

@@ -1,6 +1,7 @@
 //! The start-up sequence, and the orderly stop.
 
 use crate::apply::{Applier, configure_tls, raise_fd_limit};
+use crate::embed::Host;
 use crate::files::{DiskSource, StartFile, UserFile};
 use crate::listen::{Bound, Front, ListenError, accept_unix, bind_tcp, bind_unix};
 use crate::log::Log;
@@ -115,6 +116,7 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
         StartFile(start_file),
         &threads,
         memory,
+        None,
     ));
     threads.stop();
     code
@@ -135,12 +137,14 @@ fn announce(log: &Log, settings: &Settings) {
     }
 }
 
-async fn serve(
+/// Runs the server until it is told to stop; `host` is set when it runs inside another program.
+pub(crate) async fn serve(
     settings: Arc<Settings>,
     log: Arc<Log>,
     file: StartFile,
     threads: &Workers,
     memory: Arc<dyn Memory>,
+    host: Option<Host>,
 ) -> ExitCode {
     let workers = threads.count();
     let fit = raise_fd_limit(settings.size(id::MAXCLIENTS));
@@ -157,6 +161,13 @@ async fn serve(
     let Some((bound, unix)) = bind_all(&settings, &log, &tls) else {
         return ExitCode::FAILURE;
     };
+    if bound.iter().all(Bound::is_empty) && unix.is_none() && host.is_none() {
+        log.write(
+            LogLevel::Warning,
+            "Configured to not listen anywhere, exiting.",
+        );
+        return ExitCode::FAILURE;
+    }
     let port = Front::ALL
         .map(|front| front.port(&settings))
         .into_iter()
@@ -223,7 +234,10 @@ async fn serve(
     };
     let cron = start_cron(engine.clone());
     log.write(LogLevel::Notice, "Ready to accept connections");
-    wait_for_stop(&runtime, &log).await;
+    match host {
+        Some(host) => host.run(&shared).await,
+        None => wait_for_stop(&runtime, &log).await,
+    }
     applier
         .accepting
         .lock()
@@ -285,10 +299,6 @@ fn bind_all(
             return None;
         }
     };
-    if bound.iter().all(Bound::is_empty) && unix.is_none() {
-        warn("Configured to not listen anywhere, exiting.");
-        return None;
-    }
     Some((bound, unix))
 }
 

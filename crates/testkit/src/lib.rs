@@ -3,6 +3,7 @@
 //!
 //! Nothing here is part of the product.
 
+pub mod client_commands;
 pub mod data;
 pub mod differential;
 pub mod grammar;

@@ -56,6 +56,15 @@ pub struct Reference {
     pub version: String,
     /// Where it listens.
     pub address: SocketAddr,
+    _running: Running,
+}
+
+/// A server process; killed and waited for on drop.
+pub struct Running {
+    /// What it says of its version.
+    pub version: String,
+    /// Where it listens.
+    pub address: SocketAddr,
     process: Child,
 }
 
@@ -68,18 +77,42 @@ impl Reference {
         let Some(binary) = release.binary() else {
             return Ok(None);
         };
+        let running = Running::start(&binary, options)?;
+        Ok(Some(Reference {
+            release,
+            version: running.version.clone(),
+            address: running.address,
+            _running: running,
+        }))
+    }
+
+    /// A connection in RESP2.
+    ///
+    /// # Errors
+    /// As TCP gives them.
+    pub fn connect(&self) -> io::Result<Wire> {
+        Wire::connect(&self.address.to_string())
+    }
+}
+
+impl Running {
+    /// Starts a server program that takes Redis's options with `options` (`--name value` pairs) on a free port.
+    ///
+    /// # Errors
+    /// When it does not start or does not answer within [`PATIENCE`].
+    pub fn start(binary: &str, options: &[&str]) -> io::Result<Running> {
         // Somebody else may take the port between its choice and the start; then another is chosen.
         let mut last = io::Error::other("not tried");
         for _ in 0..5 {
-            match Self::start_once(release, &binary, options) {
-                Ok(reference) => return Ok(Some(reference)),
+            match Self::start_once(binary, options) {
+                Ok(running) => return Ok(running),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    fn start_once(release: Release, binary: &str, options: &[&str]) -> io::Result<Reference> {
+    fn start_once(binary: &str, options: &[&str]) -> io::Result<Running> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let port = address.port().to_string();
         let dir = std::env::temp_dir();
@@ -93,25 +126,24 @@ impl Reference {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut reference = Reference {
-            release,
+        let mut running = Running {
             version: String::new(),
             address,
             process,
         };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Ok(mut wire) = reference.connect() {
+            if let Ok(mut wire) = Wire::connect(&running.address.to_string()) {
                 let info = wire.call(&["INFO", "server"])?;
                 let info = String::from_utf8_lossy(&info).into_owned();
                 let of = |field: &str| info.lines().find_map(|l| l.strip_prefix(field));
-                if of("process_id:").map(str::trim) == Some(&reference.process.id().to_string()) {
+                if of("process_id:").map(str::trim) == Some(&running.process.id().to_string()) {
                     let version = of("redis_version:").unwrap_or_default();
-                    reference.version = version.trim().to_owned();
-                    return Ok(reference);
+                    running.version = version.trim().to_owned();
+                    return Ok(running);
                 }
             }
-            if let Some(status) = reference.process.try_wait()? {
+            if let Some(status) = running.process.try_wait()? {
                 return Err(io::Error::other(format!("{binary} ended with {status}")));
             }
             if Instant::now() > deadline {
@@ -120,17 +152,9 @@ impl Reference {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-
-    /// A connection in RESP2.
-    ///
-    /// # Errors
-    /// As TCP gives them.
-    pub fn connect(&self) -> io::Result<Wire> {
-        Wire::connect(&self.address.to_string())
-    }
 }
 
-impl Drop for Reference {
+impl Drop for Running {
     fn drop(&mut self) {
         // It keeps nothing, so there is nothing to save; an error means that it has ended by itself.
         if self.process.kill().is_ok() {
