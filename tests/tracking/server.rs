@@ -67,7 +67,9 @@ impl Drop for Server {
         let _ = self.child.wait();
         let complaints = std::fs::read_to_string(&self.complaints).unwrap_or_default();
         let _ = std::fs::remove_file(&self.complaints);
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            eprintln!("the server's complaints: {complaints}");
+        } else {
             assert_eq!(complaints, "", "the server complains");
         }
     }

@@ -396,48 +396,9 @@ impl Engine {
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Flow {
-        if self.attention.any(Reason::REQUESTS) {
-            return self.execute_attended(session, request, ahead, out, held);
-        }
-        self.execute_plain(session, request, ahead, out, held)
-    }
-
-    /// Executes a request while there is something to look out for.
-    #[cold]
-    #[inline(never)]
-    fn execute_attended<'e>(
-        &'e self,
-        session: &mut Session,
-        request: Request<'_>,
-        ahead: Ahead,
-        out: &mut Out,
-        held: &mut Held<'e>,
-    ) -> Flow {
-        if self.attention.any(Reason::PAUSED) && self.stops(session, request) {
+        if self.attention.any(Reason::REQUESTS) && self.look_out(session, request) {
             return Flow::Paused;
         }
-        let before = session.commands;
-        let flow = self.execute_plain(session, request, ahead, out, held);
-        let executed = session.commands != before && flow != Flow::PutOff;
-        if executed
-            && self.attention.any(Reason::MONITORED)
-            && let Some(entry) = ahead.entry
-        {
-            self.show(session, entry.command, request);
-            self.take_own_messages(session, out);
-        }
-        flow
-    }
-
-    #[inline]
-    fn execute_plain<'e>(
-        &'e self,
-        session: &mut Session,
-        request: Request<'_>,
-        ahead: Ahead,
-        out: &mut Out,
-        held: &mut Held<'e>,
-    ) -> Flow {
         let mark = out.mark();
         if let Err(error) = self.dispatch(session, request, ahead, out, held) {
             // What was refused before it ran may have left the stripe.
@@ -450,7 +411,7 @@ impl Engine {
             self.fail(session, &error, out);
         }
         if session.unusual {
-            self.attend(session, request, mark, out, held);
+            self.attend(session, request, ahead, mark, out, held);
         }
         if session.closing {
             Flow::Close
@@ -459,12 +420,26 @@ impl Engine {
         }
     }
 
-    /// Does after a command what the modes of its connection ask for.
+    /// Sees to what concerns every request before it runs. Whether it may not run yet.
+    #[cold]
+    fn look_out(&self, session: &mut Session, request: Request<'_>) -> bool {
+        if self.attention.any(Reason::PAUSED) && self.stops(session, request) {
+            return true;
+        }
+        if self.attention.any(Reason::MONITORED) {
+            session.shown_from = Some(session.commands);
+            session.settle();
+        }
+        false
+    }
+
+    /// Does after a command what the modes of its connection ask for, and shows it to those who monitor.
     #[cold]
     fn attend(
         &self,
         session: &mut Session,
         request: Request<'_>,
+        ahead: Ahead,
         mark: ochre_resp::Mark,
         out: &mut Out,
         held: &mut Held<'_>,
@@ -472,6 +447,15 @@ impl Engine {
         // The reply of who waits is yet to come; see `poll_wait`.
         if session.reply_mode != ReplyMode::On && session.blocked.is_none() {
             withhold(session, mark, out);
+        }
+        if let Some(before) = session.shown_from.take() {
+            session.settle();
+            // What was refused or queued did not run.
+            if session.commands != before
+                && let Some(entry) = ahead.entry
+            {
+                self.show(session, entry.command, request);
+            }
         }
         let in_transaction = session.transaction.is_some();
         if let Some(tracks) = &mut session.tracks {
@@ -483,8 +467,8 @@ impl Engine {
                 *held = Held::default();
                 self.trim_tracking();
             }
-            self.take_own_messages(session, out);
         }
+        self.take_own_messages(session, out);
     }
 
     /// Sends what a command told its own connection, behind its reply.

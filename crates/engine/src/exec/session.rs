@@ -305,6 +305,8 @@ pub struct Session {
     pub(crate) in_unit: bool,
     /// The present request found a stripe busy and did nothing.
     pub(crate) put_off: bool,
+    /// Somebody monitors: the commands executed before the present request, which is to be shown if it is executed.
+    pub(crate) shown_from: Option<u64>,
     /// The present request is a script's.
     pub(crate) in_script: bool,
     /// The request that was put off has been shown to those who monitor.
@@ -325,7 +327,7 @@ pub struct Session {
     pub(crate) monitors: bool,
     /// What the present command reads is to be remembered.
     pub(crate) remembers: bool,
-    /// Replies are withheld, or it listens, tracks keys or monitors: to be looked at around every command.
+    /// Replies are withheld, or it listens, tracks keys or monitors, or somebody does: to be looked at around every command.
     pub(crate) unusual: bool,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
@@ -371,6 +373,7 @@ impl Session {
             in_unit: false,
             put_off: false,
             in_script: false,
+            shown_from: None,
             shown: false,
             transaction: None,
             watches: None,
@@ -414,6 +417,7 @@ impl Session {
         self.remembers = self.is_remembered();
         self.unusual = self.reply_mode != ReplyMode::On
             || self.monitors
+            || self.shown_from.is_some()
             || self.tracks.is_some()
             || !self.subscriptions.is_empty();
     }

@@ -80,7 +80,7 @@ fn hello_secret(args: Request<'_>) -> Range<usize> {
     let is_auth = |at: &usize| args[*at].eq_ignore_ascii_case(b"AUTH");
     let mut places = (2..args.len()).filter(is_auth);
     let first = places.next();
-    first.map_or(0..0, |at| at + 1..places.last().unwrap_or(at) + 3)
+    first.map_or(0..0, |at| at + 1..places.next_back().unwrap_or(at) + 3)
 }
 
 /// What HELLO asks for.
