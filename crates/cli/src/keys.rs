@@ -7,7 +7,9 @@ use crate::format::{Style, quoted};
 use crate::link::LinkError;
 use crate::reply::Reply;
 use crate::session::{Session, write_out};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Batches between two pauses of `-i`.
 const BATCHES_PER_PAUSE: u64 = 100;
@@ -22,6 +24,36 @@ pub(crate) enum Measure {
     Elements,
     /// By so many sampled elements, if said.
     Memory(Option<u64>),
+}
+
+/// How often a long walk says how far it is.
+const PROGRESS: Duration = Duration::from_millis(250);
+
+/// A line at the terminal that says how far a walk is; nothing where the standard error stream is none.
+struct Progress {
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress {
+            shown: std::io::stderr().is_terminal().then(Instant::now),
+        }
+    }
+
+    /// The next line is written over it.
+    fn tell(&mut self, percent: f64, sampled: u64) {
+        if self.shown.is_some_and(|shown| shown.elapsed() > PROGRESS) {
+            self.shown = Some(Instant::now());
+            eprint!("\r\x1b[K[{percent:05.2}%] {sampled} keys\r");
+        }
+    }
+
+    fn end(&self) {
+        if self.shown.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
 }
 
 /// What is known of a type of keys.
@@ -213,9 +245,10 @@ async fn try_survey(session: &mut Session, measure: Measure) -> Result<(), Strin
     introduce("biggest");
     let mut types = Type::all();
     let (mut sampled, mut name_bytes) = (0_u64, 0_u64);
-    let mut walk = Walk::new();
+    let (mut walk, mut progress) = (Walk::new(), Progress::new());
     while let Some(keys) = walk.next(session).await? {
         let percent = 100.0 * ratio(sampled, total);
+        progress.tell(percent, sampled);
         let found = sizes(session, &mut types, &keys, measure).await?;
         for (key, (index, size)) in keys.into_iter().zip(found) {
             // A key that went between the two exchanges has no type.
@@ -245,6 +278,7 @@ async fn try_survey(session: &mut Session, measure: Measure) -> Result<(), Strin
             }
         }
     }
+    progress.end();
     summarize(&types, measure, sampled, name_bytes);
     Ok(())
 }
@@ -351,9 +385,10 @@ async fn try_hot(session: &mut Session) -> Result<(), String> {
     introduce("hot");
     let mut hottest: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut sampled = 0_u64;
-    let mut walk = Walk::new();
+    let (mut walk, mut progress) = (Walk::new(), Progress::new());
     while let Some(keys) = walk.next(session).await? {
         let percent = 100.0 * ratio(sampled, total);
+        progress.tell(percent, sampled);
         let freq = |key: &Vec<u8>| vec![b"OBJECT".to_vec(), b"FREQ".to_vec(), key.clone()];
         let requests: Vec<_> = keys.iter().map(freq).collect();
         let replies = pipeline(session, &requests).await?;
@@ -383,6 +418,7 @@ async fn try_hot(session: &mut Session) -> Result<(), String> {
             hottest.truncate(HOTTEST);
         }
     }
+    progress.end();
     say(&format!(
         "\n-------- summary -------\n\nSampled {sampled} keys in the keyspace!\n"
     ));

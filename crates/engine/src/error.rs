@@ -149,13 +149,58 @@ fixed! {
     TIMEOUT_NOT_FLOAT = "ERR timeout is not a float or out of range";
     /// CLIENT UNBLOCK with an unknown way.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    /// MONITOR in a transaction.
+    MONITOR_DENIED = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+    /// A connection that monitors asks for keys.
+    REPLICA_CONTEXT = "ERR Replica can't interact with the keyspace";
     /// A timeout lies in the past.
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     /// A timeout ends beyond what the clock can show.
     TIMEOUT_RANGE = "ERR timeout is out of range";
 }
 
+// Client-side caching.
+fixed! {
+    /// CLIENT TRACKING with two clients to be told instead.
+    REDIRECT_TWICE = "ERR A client can only redirect to a single other client";
+    /// CLIENT TRACKING with a client to be told instead that is not there.
+    REDIRECT_NOBODY = "ERR The client ID you want redirect to does not exist";
+    /// CLIENT TRACKING with prefixes, of reads.
+    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    /// CLIENT TRACKING of prefixes while it tracks reads, or the other way round.
+    BCAST_SWITCH = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    /// CLIENT TRACKING with modes that exclude each other.
+    BCAST_WITH_OPT = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    /// CLIENT TRACKING with both modes.
+    OPTIN_WITH_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    /// CLIENT TRACKING with the other mode than before.
+    OPT_SWITCH = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    /// CLIENT CACHING where nothing is opted into or out of.
+    CACHING_WITHOUT_OPT = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    /// CLIENT CACHING YES without OPTIN.
+    CACHING_YES = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+    /// CLIENT CACHING NO without OPTOUT.
+    CACHING_NO = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+}
+
 impl CommandError {
+    /// CLIENT TRACKING with prefixes of which one contains the other.
+    pub fn prefixes_overlap(prefix: &[u8], which: &str, other: &[u8]) -> CommandError {
+        let end = "'. Prefixes for a single client must not overlap.";
+        CommandError::new(
+            [
+                b"ERR Prefix '",
+                printed(prefix),
+                b"' overlaps with ",
+                which.as_bytes(),
+                b" prefix '",
+                printed(other),
+                end.as_bytes(),
+            ]
+            .concat(),
+        )
+    }
+
     /// HELLO with an option that is unknown or incomplete.
     pub fn hello_option(word: &[u8]) -> CommandError {
         CommandError::quoting("ERR Syntax error in HELLO option '", word, "'")
@@ -190,6 +235,11 @@ impl CommandError {
         CommandError::new(format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         ))
+    }
+
+    /// A command that the user who runs a script may not use; `reason` is a sentence without a code.
+    pub fn acl_in_script(reason: &[u8]) -> CommandError {
+        CommandError::new([b"ERR ACL failure in script: ", reason].concat())
     }
 
     /// A subcommand with too many arguments, found by its handler.
@@ -308,6 +358,54 @@ fixed! {
     NO_LFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     /// OBJECT IDLETIME with an LFU policy.
     IS_LFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+}
+
+// Scripts.
+fixed! {
+    /// A script calls a command that does not exist.
+    SCRIPT_UNKNOWN_COMMAND = "ERR Unknown Redis command called from script";
+    /// A script calls a command with a wrong number of arguments.
+    SCRIPT_ARITY = "ERR Wrong number of args calling Redis command from script";
+    /// A script calls a command that scripts must not call.
+    SCRIPT_DENIED = "ERR This Redis command is not allowed from script";
+    /// A script that must not write does.
+    SCRIPT_READ_ONLY = "ERR Write commands are not allowed from read-only scripts.";
+    /// A script that may write is called by a command that must not.
+    SCRIPT_WRITES = "ERR Can not execute a script with write flag using *_ro command.";
+    /// A SHA-1 that no script has.
+    NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    /// A number of keys below zero.
+    NUMKEYS_NEGATIVE = "ERR Number of keys can't be negative";
+    /// FCALL with a number of keys that is none.
+    NUMKEYS_BAD = "ERR Bad number of keys provided";
+    /// FCALL of a function that does not exist.
+    NO_FUNCTION = "ERR Function not found";
+    /// A library that does not exist.
+    NO_LIBRARY = "ERR Library not found";
+    /// A script has been running for long.
+    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// A function has been running for long.
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    /// Nothing to kill.
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    /// What runs has changed keys already.
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    /// SCRIPT FLUSH with an unknown mode.
+    SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
+    /// FUNCTION FLUSH with an unknown mode.
+    FUNCTION_FLUSH_MODE = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
+    /// SCRIPT DEBUG with an unknown mode.
+    SCRIPT_DEBUG_MODE = "ERR Use SCRIPT DEBUG YES/SYNC/NO";
+    /// There is no debugger.
+    SCRIPT_DEBUG_ABSENT = "ERR the script debugger is not supported by this version of Ochre";
+    /// FUNCTION LIST LIBRARYNAME without a name.
+    LIBRARY_NAME_MISSING = "ERR library name argument was not given";
+    /// FUNCTION RESTORE with an unknown policy.
+    RESTORE_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
+    /// A payload of functions holds something else.
+    FUNCTION_PAYLOAD_TYPE = "ERR given type is not a function";
+    /// A payload of functions cannot be read.
+    FUNCTION_PAYLOAD = "ERR Failed loading library data";
 }
 
 // Keys of any type.

@@ -2,7 +2,10 @@
 //!
 //! The engine calls these while it holds stripe locks only where a contract says so.
 
+use crate::error::CommandError;
+use crate::spec::Command;
 use ochre_resp::{Request, RequestBuf};
+use std::any::Any;
 
 /// Time. Called once per batch of requests, not per command.
 pub trait Clock: Send + Sync {
@@ -112,6 +115,68 @@ pub trait Journal: Send + Sync {
 pub trait Waker: Send + Sync {
     /// Wakes the task; harmless when it is awake or gone.
     fn wake(&self);
+}
+
+/// What scripts and their machines take, for INFO and MEMORY STATS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScriptFigures {
+    /// Scripts that can be called by their SHA-1.
+    pub scripts: u64,
+    /// Bytes of their texts.
+    pub scripts_bytes: u64,
+    /// Libraries of functions.
+    pub libraries: u64,
+    /// Functions in them.
+    pub functions: u64,
+    /// Bytes of their texts.
+    pub functions_bytes: u64,
+    /// Bytes of the virtual machines that run scripts.
+    pub eval_machines: u64,
+    /// Bytes of those that run functions.
+    pub function_machines: u64,
+    /// Scripts dropped because there were too many.
+    pub evicted: u64,
+}
+
+impl ScriptFigures {
+    /// Bytes of all machines.
+    pub fn machines(&self) -> u64 {
+        self.eval_machines + self.function_machines
+    }
+
+    /// Bytes of all texts.
+    pub fn texts(&self) -> u64 {
+        self.scripts_bytes + self.functions_bytes
+    }
+}
+
+/// Scripts and functions, which another crate brings: commands, and what belongs to them in an engine.
+///
+/// The commands of [`Scripting::families`] find their own part again by its type.
+pub trait Scripting: Any + Send + Sync {
+    /// The commands.
+    fn families(&self) -> &'static [&'static [Command]];
+    /// What there is.
+    fn figures(&self) -> ScriptFigures;
+    /// What a request is answered that found a stripe held for long, if a script has been running for longer than
+    /// `busy-reply-threshold`.
+    fn busy(&self) -> Option<CommandError>;
+}
+
+/// An engine without scripts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoScripts;
+
+impl Scripting for NoScripts {
+    fn families(&self) -> &'static [&'static [Command]] {
+        &[]
+    }
+    fn figures(&self) -> ScriptFigures {
+        ScriptFigures::default()
+    }
+    fn busy(&self) -> Option<CommandError> {
+        None
+    }
 }
 
 /// Where settings are kept between starts: the file named on the command line.

@@ -119,6 +119,7 @@ fn engine(outside: &Arc<Outside>, settings: &[(&str, &str)]) -> Engine {
         settings_file: outside.clone(),
         acl_file: Arc::new(ochre_testkit::in_process::TestAclFile::default()),
         apply: outside.clone(),
+        scripts: Arc::new(ochre_engine::ports::NoScripts),
         seed: 1,
     };
     Engine::new(Arc::new(values), ports, About::default())

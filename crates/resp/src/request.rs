@@ -232,6 +232,12 @@ impl RequestBuf {
         self.bytes.extend_from_slice(arg);
     }
 
+    /// Drops the arguments and keeps the memory, for the next request.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+    }
+
     /// The request as handlers take it.
     #[inline]
     #[must_use]

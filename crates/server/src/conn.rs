@@ -16,7 +16,7 @@ use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
 use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session, Waited};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
-use ochre_engine::settings::{ClientClass, id};
+use ochre_engine::settings::id;
 use ochre_resp::{Decoder, Limits, Protocol, Request};
 use parking_lot::Mutex;
 use std::cell::RefCell;
@@ -607,8 +607,7 @@ impl Connection {
         if self.session.client.outbox.is_pending() {
             self.session
                 .client
-                .outbox
-                .drain(&mut out, OUTPUT_HIGH_WATER);
+                .take_messages(&mut out, OUTPUT_HIGH_WATER);
         }
         if out.is_empty() {
             give_back(&self.shared.engine, out, spare);
@@ -626,8 +625,7 @@ impl Connection {
         let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
         self.session
             .client
-            .outbox
-            .drain(&mut out, OUTPUT_HIGH_WATER);
+            .take_messages(&mut out, OUTPUT_HIGH_WATER);
         self.output = Some(out);
     }
 
@@ -659,15 +657,8 @@ impl Connection {
 
     /// Whether unsent replies exceed `client-output-buffer-limit` of the connection's class.
     fn over_limit(&mut self, out: &Out) -> bool {
-        let limit =
-            self.shared
-                .engine
-                .settings
-                .buffer_limit(if self.session.client.is_subscriber() {
-                    ClientClass::PubSub
-                } else {
-                    ClientClass::Normal
-                });
+        let class = self.session.client.class();
+        let limit = self.shared.engine.settings.buffer_limit(class);
         let len = out.len() as u64;
         let hard = limit.hard_bytes > 0 && len >= limit.hard_bytes;
         let soft = limit.soft_bytes > 0 && len >= limit.soft_bytes;
@@ -683,14 +674,7 @@ impl Connection {
             i64::try_from(limit.soft_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
         let over = hard || since.is_some_and(|s| now_ms - s > patience_ms);
         if over {
-            self.shared.runtime.log(
-                LogLevel::Warning,
-                &format!("Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.", self.session.client.id),
-            );
-            self.shared
-                .engine
-                .stats
-                .add(Counter::ClientOutputBufferLimitDisconnections, 1);
+            self.session.client.overflow();
         }
         over
     }
@@ -787,8 +771,7 @@ impl Connection {
             let waited = engine.poll_wait(&mut self.session, &mut out);
             self.session
                 .client
-                .outbox
-                .drain(&mut out, OUTPUT_HIGH_WATER);
+                .take_messages(&mut out, OUTPUT_HIGH_WATER);
             let messages = !out.is_empty();
             self.output = Some(out);
             let until_ms = match waited {

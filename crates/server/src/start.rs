@@ -188,6 +188,7 @@ pub(crate) async fn serve(
         settings_file: Arc::new(file),
         acl_file: Arc::new(UserFile::new(&settings.text(id::ACLFILE))),
         apply: applier.clone(),
+        scripts: Arc::new(ochre_script::Scripts::default()),
         seed: random_seed(),
     };
     let about = about(port, workers);

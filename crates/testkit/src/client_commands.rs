@@ -86,8 +86,10 @@ fn file(
         body.push('\n');
         one(name, command, words, &mut body);
     }
+    if body.contains("impl Arg") || body.contains(".add_to(") {
+        let _ = writeln!(text, "use crate::arg::Arg;");
+    }
     for (used, import) in [
-        ("impl Arg", "use crate::arg::Arg;"),
         ("Call<", "use crate::call::Call;"),
         ("declare!", "use crate::commands::declare;"),
         ("Value", "use crate::value::Value;"),

@@ -227,6 +227,7 @@ impl InProcess {
             settings_file: Arc::new(NoFile),
             acl_file: acl_file.clone(),
             apply: Arc::new(Nothing),
+            scripts: Arc::new(ochre_script::Scripts::default()),
             seed: 1,
         };
         let about = About {
@@ -313,7 +314,7 @@ impl Connection {
 
     /// The messages that wait for it, encoded one after the other.
     pub fn messages(&mut self) -> Vec<u8> {
-        self.session.client.outbox.drain(&mut self.out, usize::MAX);
+        self.session.client.take_messages(&mut self.out, usize::MAX);
         let bytes: Vec<u8> = self.out.segments().flatten().copied().collect();
         self.out.clear();
         bytes

@@ -325,6 +325,7 @@ impl Engine {
         };
         let how = How {
             touch: Some(session.rule),
+            by: waiter.id,
             ..How::default()
         };
         let applied = self.apply(

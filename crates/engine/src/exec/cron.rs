@@ -40,6 +40,8 @@ impl Engine {
         if self.active_expire.load(Relaxed) && !self.expiry_is_paused() {
             self.expire_cycle(&mut cron, period);
         }
+        self.send_broadcasts();
+        self.trim_tracking();
         self.compact_cycle(&mut cron);
         self.poll_memory(&Stripes::free(&self.keyspace, &*self.runtime));
         if self.memory.is_over() {
@@ -73,7 +75,7 @@ impl Engine {
                 cron.expire_at,
                 now_ms,
                 &mut done,
-                |stripe, key| self.expired(stripe, db, key, None),
+                |stripe, key| self.expired(stripe, db, key, 0, None),
             );
             self.discard(std::mem::take(&mut done.garbage));
             if cron.expire_at == Cursor::START {
@@ -110,7 +112,7 @@ impl Engine {
     }
 
     /// Evicts keys until memory is within the limit. Whether it is.
-    pub(crate) fn make_room(&self) -> bool {
+    pub fn make_room(&self) -> bool {
         if !self.memory.is_over() {
             return true;
         }
@@ -130,7 +132,7 @@ impl Engine {
                 start,
                 |stripe, db, e| {
                     self.raise(EventClasses::EVICTED, "evicted", db, &e.key);
-                    self.removed(stripe, db, &e.key, None);
+                    self.removed(stripe, db, &e.key, 0, None);
                 },
             );
             let Some(evicted) = evicted else {

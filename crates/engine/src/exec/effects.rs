@@ -30,7 +30,8 @@ impl Journals {
         self.any.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn append(&self, db: usize, effect: Request<'_>) {
+    /// Appends one effect; the stripes that it touched are locked.
+    pub fn append(&self, db: usize, effect: Request<'_>) {
         for reader in self.readers.read().iter() {
             reader.append(db, effect);
         }

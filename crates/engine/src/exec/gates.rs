@@ -87,18 +87,34 @@ fn memory(
     }
 }
 
-/// In RESP2 a connection that listens cannot tell a reply from a message.
+/// In RESP2 a connection that listens cannot tell a reply from a message; one that monitors counts as a replica, which
+/// reads no keys.
+#[inline]
 fn context(
     _: &Engine,
     session: &Session,
     entry: &Entry,
     _: Request<'_>,
 ) -> Result<(), CommandError> {
-    if session.subscriptions.is_empty()
-        || session.client.protocol.load(Relaxed) != 2
-        || entry.command.flags.has(Flags::SUBSCRIBED)
-    {
-        return Ok(());
+    if session.unusual {
+        unusual_context(session, entry)
+    } else {
+        Ok(())
     }
-    Err(CommandError::subscribed(&entry.full_name()))
+}
+
+#[cold]
+fn unusual_context(session: &Session, entry: &Entry) -> Result<(), CommandError> {
+    let listens = !session.subscriptions.is_empty();
+    let flags = entry.command.all_flags();
+    if listens && session.client.protocol.load(Relaxed) == 2 && !flags.has(Flags::SUBSCRIBED) {
+        return Err(CommandError::subscribed(&entry.full_name()));
+    }
+    let keyspace = Flags::WRITE
+        .with(Flags::READONLY)
+        .with(Flags::MAY_REPLICATE);
+    if session.monitors && flags.any(keyspace) {
+        return Err(CommandError::REPLICA_CONTEXT);
+    }
+    Ok(())
 }

@@ -58,15 +58,17 @@ impl Session {
 }
 
 impl Engine {
-    /// Tells those who are interested in a key that it changed.
+    /// Tells those who are interested in a key that the request of client `by` changed it.
     #[cold]
     pub(crate) fn key_changed(
         &self,
-        stripe: &Stripe,
+        stripe: &mut Stripe,
         key: &PlannedKey,
         name: &[u8],
+        by: u64,
         rest: &mut Option<Box<Rest>>,
     ) {
+        self.tell_trackers(stripe, name, by, by);
         let Some(interest) = &stripe.interest else {
             return;
         };
@@ -77,6 +79,16 @@ impl Engine {
                 hash: key.hash,
                 name: name.into(),
             });
+        }
+    }
+
+    /// Tells those who are interested in a key that it is gone, which the request of client `by` found, 0 for none.
+    #[cold]
+    pub(crate) fn key_removed(&self, stripe: &mut Stripe, key: &[u8], by: u64) {
+        // compat: nobody is taken for the cause towards those who track prefixes.
+        self.tell_trackers(stripe, key, by, 0);
+        if let Some(interest) = &stripe.interest {
+            interest.touch(key);
         }
     }
 
@@ -98,7 +110,7 @@ impl Engine {
                 expires_at = None;
                 if !self.expiry_is_paused() {
                     let garbage = stripe.remove(hash, found);
-                    self.expired(&stripe, db, name, None);
+                    self.expired(&mut stripe, db, name, id, None);
                     self.discard(vec![garbage]);
                 }
             }

@@ -13,6 +13,7 @@
 //! through `ports`.
 
 mod ahead;
+mod attention;
 mod blocking;
 mod collections;
 pub mod context;
@@ -24,6 +25,7 @@ mod interest;
 mod latency;
 mod lookup;
 mod memory;
+mod monitor;
 mod notify;
 mod outbox;
 mod plan;
@@ -34,6 +36,7 @@ mod run;
 mod session;
 mod slowlog;
 mod stats;
+mod tracking;
 mod transaction;
 mod unit;
 
@@ -49,6 +52,7 @@ pub use held::Held;
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
+pub use monitor::{Monitors, Source};
 pub use outbox::{Outbox, Push};
 pub use plan::{Plan, PlannedKey};
 pub use pubsub::{Kind, PubSub, Subscriptions};
@@ -57,6 +61,7 @@ pub use reclaim::Reclaimer;
 pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
 pub use slowlog::{SlowLog, SlowLogEntry};
 pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
+pub use tracking::{Mode as TrackingMode, Tracker, Tracking, Tracks};
 pub use transaction::Transaction;
 pub use unit::{Missed, UnitCx};
 
@@ -64,8 +69,9 @@ use crate::acl::Acl;
 use crate::error::CommandError;
 use crate::keyspace::access::{AccessRule, CLOCK_MASK};
 use crate::keyspace::{Keyspace, Stripes};
-use crate::ports::{AclFile, Clock, Memory, Runtime, SettingsFile, Waker};
+use crate::ports::{AclFile, Clock, LogLevel, Memory, Runtime, Scripting, SettingsFile, Waker};
 use crate::settings::{Apply, Settings, id};
+use attention::{Attention, Reason};
 use ochre_ds::ticks;
 use ochre_resp::Request;
 use parking_lot::Mutex;
@@ -86,6 +92,8 @@ pub struct Ports {
     pub acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Scripts and functions.
+    pub scripts: Arc<dyn Scripting>,
     /// Seed of the key hash and of random choices; random in production.
     pub seed: u64,
 }
@@ -117,6 +125,10 @@ pub struct Engine {
     pub acl: Acl,
     /// Who listens to which channel.
     pub pubsub: PubSub,
+    /// Who is told of changed keys.
+    pub tracking: Tracking,
+    /// Who is shown the commands.
+    pub monitors: Monitors,
     /// Readers of the effects stream.
     pub journals: Journals,
     /// SLOWLOG.
@@ -137,9 +149,11 @@ pub struct Engine {
     pub(crate) acl_file: Arc<dyn AclFile>,
     /// Carries changed settings out.
     pub apply: Arc<dyn Apply + Send + Sync>,
+    /// Scripts and functions.
+    pub scripts: Arc<dyn Scripting>,
     /// Facts about the process, for INFO.
     pub about: About,
-    paused: AtomicBool,
+    pub(crate) attention: Attention,
     pause: Mutex<Option<Pause>>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
@@ -199,7 +213,8 @@ pub enum Flow {
 impl Engine {
     /// An engine with empty databases.
     pub fn new(settings: Arc<Settings>, ports: Ports, about: About) -> Engine {
-        let lookup = Lookup::new(crate::commands::FAMILIES);
+        let families = [crate::commands::FAMILIES, ports.scripts.families()].concat();
+        let lookup = Lookup::new(&families);
         let databases = usize::try_from(settings.int(id::DATABASES))
             .unwrap_or(16)
             .max(1);
@@ -216,6 +231,8 @@ impl Engine {
             rates: Rates::default(),
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            tracking: Tracking::default(),
+            monitors: Monitors::default(),
             journals: Journals::default(),
             slowlog: SlowLog::default(),
             latency: LatencyMonitor::default(),
@@ -226,8 +243,9 @@ impl Engine {
             settings_file: ports.settings_file,
             acl_file: ports.acl_file,
             apply: ports.apply,
+            scripts: ports.scripts,
             about,
-            paused: AtomicBool::new(false),
+            attention: Attention::default(),
             pause: Mutex::new(None),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
@@ -299,6 +317,17 @@ impl Engine {
     pub fn disconnect(&self, session: &mut Session) {
         self.stop_waiting(session);
         self.unwatch(session);
+        self.stop_tracking(session);
+        self.stop_monitoring(session);
+        if session.client.has_overflowed() {
+            self.stats
+                .add(Counter::ClientOutputBufferLimitDisconnections, 1);
+            let text = format!(
+                "Client id={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                session.id
+            );
+            self.runtime.log(LogLevel::Warning, &text);
+        }
         session.tally.flush(&self.stats);
         session.unsubscribe_all(self);
         session.client.outbox.clear();
@@ -331,6 +360,7 @@ impl Engine {
         );
         session.tally.flush(&self.stats);
         session.plan.shrink();
+        self.send_broadcasts();
     }
 
     /// Executes one request and writes its whole reply; an empty one is skipped.
@@ -366,9 +396,48 @@ impl Engine {
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Flow {
-        if self.paused.load(Relaxed) && self.stops(session, request) {
+        if self.attention.any(Reason::REQUESTS) {
+            return self.execute_attended(session, request, ahead, out, held);
+        }
+        self.execute_plain(session, request, ahead, out, held)
+    }
+
+    /// Executes a request while there is something to look out for.
+    #[cold]
+    #[inline(never)]
+    fn execute_attended<'e>(
+        &'e self,
+        session: &mut Session,
+        request: Request<'_>,
+        ahead: Ahead,
+        out: &mut Out,
+        held: &mut Held<'e>,
+    ) -> Flow {
+        if self.attention.any(Reason::PAUSED) && self.stops(session, request) {
             return Flow::Paused;
         }
+        let before = session.commands;
+        let flow = self.execute_plain(session, request, ahead, out, held);
+        let executed = session.commands != before && flow != Flow::PutOff;
+        if executed
+            && self.attention.any(Reason::MONITORED)
+            && let Some(entry) = ahead.entry
+        {
+            self.show(session, entry.command, request, Source::Client);
+            self.take_own_messages(session, out);
+        }
+        flow
+    }
+
+    #[inline]
+    fn execute_plain<'e>(
+        &'e self,
+        session: &mut Session,
+        request: Request<'_>,
+        ahead: Ahead,
+        out: &mut Out,
+        held: &mut Held<'e>,
+    ) -> Flow {
         let mark = out.mark();
         if let Err(error) = self.dispatch(session, request, ahead, out, held) {
             // What was refused before it ran may have left the stripe.
@@ -380,14 +449,54 @@ impl Engine {
             }
             self.fail(session, &error, out);
         }
-        // The reply of who waits is yet to come; see `poll_wait`.
-        if session.reply_mode != ReplyMode::On && session.blocked.is_none() {
-            withhold(session, mark, out);
+        if session.unusual {
+            self.attend(session, request, mark, out, held);
         }
         if session.closing {
             Flow::Close
         } else {
             Flow::Next
+        }
+    }
+
+    /// Does after a command what the modes of its connection ask for.
+    #[cold]
+    fn attend(
+        &self,
+        session: &mut Session,
+        request: Request<'_>,
+        mark: ochre_resp::Mark,
+        out: &mut Out,
+        held: &mut Held<'_>,
+    ) {
+        // The reply of who waits is yet to come; see `poll_wait`.
+        if session.reply_mode != ReplyMode::On && session.blocked.is_none() {
+            withhold(session, mark, out);
+        }
+        let in_transaction = session.transaction.is_some();
+        if let Some(tracks) = &mut session.tracks {
+            if tracks.caching && !in_transaction && !self.lookup.keeps_caching(request) {
+                tracks.caching = false;
+                session.settle();
+            }
+            if self.tracking.is_over(&self.settings) {
+                *held = Held::default();
+                self.trim_tracking();
+            }
+            self.take_own_messages(session, out);
+        }
+    }
+
+    /// Sends what a command told its own connection, behind its reply.
+    fn take_own_messages(&self, session: &Session, out: &mut Out) {
+        /// Beyond it, messages wait as those of other connections do.
+        const ROOM: usize = 1 << 20;
+        let client = &session.client;
+        if (session.tracks.is_some() || session.monitors)
+            && session.stream.is_none()
+            && client.outbox.is_pending()
+        {
+            client.take_messages(out, ROOM);
         }
     }
 
@@ -483,13 +592,13 @@ impl Engine {
                 writes_only: c.writes_only && pause.writes_only,
             });
         *current = Some(both);
-        self.paused.store(true, Relaxed);
+        self.attention.set(Reason::PAUSED, true);
     }
 
     /// Ends a pause.
     pub fn unpause(&self) {
         *self.pause.lock() = None;
-        self.paused.store(false, Relaxed);
+        self.attention.set(Reason::PAUSED, false);
         self.clients
             .list()
             .iter()
@@ -499,7 +608,7 @@ impl Engine {
 
     /// The pause in force.
     pub fn pause_in_force(&self) -> Option<Pause> {
-        if !self.paused.load(Relaxed) {
+        if !self.attention.any(Reason::PAUSED) {
             return None;
         }
         let pause = *self.pause.lock();
@@ -512,7 +621,7 @@ impl Engine {
 
     /// Whether expired keys are only hidden, because writes are paused.
     pub(crate) fn expiry_is_paused(&self) -> bool {
-        self.paused.load(Relaxed) && self.pause_in_force().is_some()
+        self.attention.any(Reason::PAUSED) && self.pause_in_force().is_some()
     }
 
     #[cold]
@@ -537,6 +646,7 @@ impl Engine {
             || command
                 .flags
                 .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES))
+                && command.writes.is_none_or(|writes| writes(self, request))
             || matches!(command.run, crate::spec::Run::Unit(_))
                 && session.transaction.as_ref().is_some_and(|t| {
                     t.has(
@@ -562,11 +672,11 @@ pub(crate) fn withhold(session: &mut Session, mark: ochre_resp::Mark, out: &mut 
             session.stream = None;
             out.truncate(mark);
         }
-        ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
+        ReplyMode::SkipNext => session.set_reply_mode(ReplyMode::Skip),
         ReplyMode::Skip => {
             session.stream = None;
             out.truncate(mark);
-            session.reply_mode = ReplyMode::On;
+            session.set_reply_mode(ReplyMode::On);
         }
     }
 }

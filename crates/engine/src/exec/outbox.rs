@@ -6,12 +6,16 @@
 //!   up is closed, and nobody waits for it.
 //! - A message is shared by all its receivers; each connection encodes it in its own protocol, on its own worker.
 
+use super::Engine;
 use super::context::Out;
+use super::session::Client;
 use crate::settings::BufferLimit;
+use ochre_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{self, Relaxed};
 
 /// One message.
 #[derive(Debug)]
@@ -32,11 +36,26 @@ pub enum Push {
         /// The message itself.
         message: Arc<Push>,
     },
+    /// Cached keys to be forgotten.
+    Invalidate(Vec<Vec<u8>>),
+    /// Everything cached is to be forgotten.
+    InvalidateAll {
+        /// The client that tracks speaks RESP3, whatever the one that is told does.
+        resp3: bool,
+    },
+    /// The client that should have been told of changed keys is gone.
+    RedirectBroken(u64),
+    /// A line as it is.
+    Line(Vec<u8>),
 }
 
+/// The channel that changed keys are told by to a connection in RESP2.
+const INVALIDATE: &[u8] = b"__redis__:invalidate";
+
 impl Push {
-    /// Writes it in the connection's protocol.
-    pub fn write(&self, out: &mut Out) {
+    /// Writes it in the connection's protocol, and nothing where that has no words for it: in RESP2 only a
+    /// connection that is `subscribed` to something can be told of changed keys.
+    pub fn write(&self, subscribed: bool, out: &mut Out) {
         match self {
             Push::Message {
                 channel,
@@ -61,6 +80,25 @@ impl Push {
                 out.bulk(channel);
                 out.bulk(payload);
             }
+            Push::Invalidate(keys) => {
+                if begin_invalidation(subscribed, out) {
+                    out.array(keys.len());
+                    keys.iter().for_each(|key| out.bulk(key));
+                }
+            }
+            Push::InvalidateAll { resp3 } => {
+                if begin_invalidation(subscribed, out) {
+                    out.raw(if *resp3 { b"_\r\n" } else { b"$-1\r\n" });
+                }
+            }
+            Push::RedirectBroken(id) => {
+                if out.protocol() == Protocol::Resp3 {
+                    out.push(2);
+                    out.bulk(b"tracking-redir-broken");
+                    out.integer(i64::try_from(*id).unwrap_or(i64::MAX));
+                }
+            }
+            Push::Line(line) => out.raw(line),
         }
     }
 
@@ -74,8 +112,31 @@ impl Push {
                     channel, payload, ..
                 } => channel.len() + payload.len(),
                 Push::PatternMessage { pattern, message } => pattern.len() + message.bytes(),
+                Push::Invalidate(keys) => keys
+                    .iter()
+                    .map(|key| size_of::<Vec<u8>>() + key.len())
+                    .sum(),
+                Push::InvalidateAll { .. } | Push::RedirectBroken(_) => 0,
+                Push::Line(line) => line.len(),
             }
     }
+}
+
+/// Writes the beginning of a message of changed keys, which its list follows. Whether the connection can be told.
+fn begin_invalidation(subscribed: bool, out: &mut Out) -> bool {
+    match out.protocol() {
+        Protocol::Resp3 => {
+            out.push(2);
+            out.bulk(b"invalidate");
+        }
+        Protocol::Resp2 if subscribed => {
+            out.array(3);
+            out.bulk(b"message");
+            out.bulk(INVALIDATE);
+        }
+        Protocol::Resp2 => return false,
+    }
+    true
 }
 
 #[derive(Default)]
@@ -133,14 +194,14 @@ impl Outbox {
                 .is_some_and(|since| now_ms - since > patience_ms))
     }
 
-    /// Writes waiting messages until `out` has `room` bytes.
-    pub fn drain(&self, out: &mut Out, room: usize) {
+    /// Writes waiting messages until `out` has `room` bytes, to a connection that is `subscribed` to something or not.
+    pub fn drain(&self, subscribed: bool, out: &mut Out, room: usize) {
         let mut waiting = self.waiting.lock();
         while out.len() < room
             && let Some(message) = waiting.messages.pop_front()
         {
             waiting.bytes -= message.bytes();
-            message.write(out);
+            message.write(subscribed, out);
         }
         if waiting.messages.is_empty() {
             waiting.messages.shrink_to(16);
@@ -155,10 +216,26 @@ impl Outbox {
     }
 }
 
+impl Engine {
+    /// Puts a message into a client's outbox and wakes its task. Who does not keep up is closed; see
+    /// [`Client::class`].
+    pub(super) fn deliver(&self, client: &Client, message: &Arc<Push>, now_ms: i64) {
+        if client.is_killed() {
+            return;
+        }
+        let limit = self.settings.buffer_limit(client.class());
+        let unsent = client.output_len.load(Relaxed);
+        if client.outbox.put(message.clone(), unsent, limit, now_ms) {
+            client.wake();
+        } else {
+            client.overflow();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ochre_resp::Protocol;
 
     fn message(text: &str) -> Arc<Push> {
         Arc::new(Push::Message {
@@ -180,9 +257,9 @@ mod tests {
         assert!(outbox.put(message("1"), 0, LIMIT, 0) && outbox.put(message("2"), 0, LIMIT, 0));
         assert!(outbox.is_pending());
         let mut out = Out::new(Protocol::Resp2);
-        outbox.drain(&mut out, 1);
+        outbox.drain(true, &mut out, 1);
         assert!(outbox.is_pending(), "there was room for one only");
-        outbox.drain(&mut out, usize::MAX);
+        outbox.drain(true, &mut out, usize::MAX);
         let frame = |n| format!("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n{n}\r\n");
         assert_eq!(out.as_slice(), Some((frame(1) + &frame(2)).as_bytes()));
         assert!(!outbox.is_pending() && outbox.bytes() == 0);
@@ -201,7 +278,7 @@ mod tests {
         assert!(put(0), "over the soft limit, for no time yet");
         assert!(put(1900));
         assert!(!put(2100), "for longer than it may");
-        outbox.drain(&mut Out::new(Protocol::Resp3), usize::MAX);
+        outbox.drain(true, &mut Out::new(Protocol::Resp3), usize::MAX);
         assert!(put(2200), "the time begins anew");
     }
 }

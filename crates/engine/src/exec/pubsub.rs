@@ -12,7 +12,6 @@
 use super::Engine;
 use super::outbox::Push;
 use super::session::{Client, Session};
-use crate::settings::ClientClass;
 use ochre_ds::glob::glob_match;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -257,12 +256,13 @@ impl Session {
         self.show_subscriptions();
     }
 
-    fn show_subscriptions(&self) {
+    fn show_subscriptions(&mut self) {
         let s = &self.subscriptions;
         let shown = &self.client.subscriptions;
         for (count, shown) in [&s.channels, &s.patterns, &s.shards].iter().zip(shown) {
             shown.store(count.len(), Relaxed);
         }
+        self.settle();
     }
 }
 
@@ -310,14 +310,8 @@ impl Engine {
     }
 
     fn send(&self, listeners: &Listeners, message: &Arc<Push>, now_ms: i64) -> usize {
-        let limit = self.settings.buffer_limit(ClientClass::PubSub);
         for client in listeners.values() {
-            let unsent = client.output_len.load(Relaxed);
-            if client.outbox.put(message.clone(), unsent, limit, now_ms) {
-                client.wake();
-            } else {
-                client.kill();
-            }
+            self.deliver(client, message, now_ms);
         }
         listeners.len()
     }

@@ -8,6 +8,7 @@
 
 use super::Engine;
 use super::ahead::Ahead;
+use super::attention::Reason;
 use super::blocking::Block;
 use super::collections::{Outside, Producer};
 use super::context::{
@@ -16,6 +17,7 @@ use super::context::{
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
+use super::monitor::Source;
 use super::plan::{Plan, PlannedKey};
 use super::session::Session;
 use super::stats::Counter;
@@ -47,6 +49,8 @@ pub(crate) struct How {
     pub(crate) attempt: u32,
     /// Effects are kept for the end of the unit.
     pub(crate) in_unit: bool,
+    /// The client whose request it is.
+    pub(crate) by: u64,
 }
 
 /// What a `Write` handler did.
@@ -75,6 +79,28 @@ pub(crate) struct Rest {
     pub(crate) ready: Vec<Ready>,
     /// What is to be replayed, if it is not in the journal yet.
     effects: Vec<(usize, RequestBuf)>,
+}
+
+/// What became of the keys of a request whose time had come.
+struct Lapsed {
+    garbage: Vec<Garbage>,
+    /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
+    effects: Vec<(usize, RequestBuf)>,
+    /// The client whose request it is, 0 for none.
+    by: u64,
+    in_unit: bool,
+}
+
+impl Lapsed {
+    #[inline]
+    fn new(by: u64, in_unit: bool) -> Lapsed {
+        Lapsed {
+            garbage: Vec::new(),
+            effects: Vec::new(),
+            by,
+            in_unit,
+        }
+    }
 }
 
 impl Engine {
@@ -161,6 +187,7 @@ impl Engine {
                     env,
                     held,
                     nested,
+                    source: Source::Client,
                 };
                 let outcome = handler(&mut cx, request);
                 cx.release();
@@ -211,7 +238,7 @@ impl Engine {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
         };
-        let mut garbage = Vec::new();
+        let mut lapsed = Lapsed::new(session.id, held.unit.is_some());
         let found = self.resolve(
             &mut locked,
             &mut session.plan.keys,
@@ -220,9 +247,13 @@ impl Engine {
             rule.as_ref(),
             true,
             last,
-            &mut garbage,
-            held.unit.as_mut().map(|unit| &mut unit.effects),
+            &mut lapsed,
         );
+        if !lapsed.effects.is_empty()
+            && let Some(unit) = &mut held.unit
+        {
+            unit.effects.append(&mut lapsed.effects);
+        }
         if !command.flags.has(Flags::NO_STATS) {
             session.tally.hits += found;
             session.tally.misses += session.plan.keys.len() as u64 - found;
@@ -243,11 +274,14 @@ impl Engine {
         };
         let outcome = handler(&mut cx, request);
         let (later, stream) = (cx.later.take(), cx.stream.take());
+        if session.remembers {
+            self.remember(session, &mut locked, request);
+        }
         held.give(&mut session.plan, locked, later.is_none());
         if stream.is_some() {
             session.stream = stream;
         }
-        self.discard(garbage);
+        self.discard(lapsed.garbage);
         match later {
             Some(work) if outcome.is_ok() => self.run_later(session, out, work),
             _ => outcome,
@@ -392,6 +426,7 @@ impl Engine {
                 last,
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
+                by: session.id,
             },
             handle,
         );
@@ -470,7 +505,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let (mut garbage, mut kept) = (Vec::new(), Vec::new());
+        let mut lapsed = Lapsed::new(how.by, how.in_unit);
         self.resolve(
             locked,
             &mut plan.keys,
@@ -479,8 +514,7 @@ impl Engine {
             how.touch.as_ref(),
             false,
             how.last,
-            &mut garbage,
-            how.in_unit.then_some(&mut kept),
+            &mut lapsed,
         );
         let wide = self.wide(plan, env);
         let keys = WriteKeys {
@@ -491,7 +525,7 @@ impl Engine {
             args: request,
             rule,
             changes: 0,
-            garbage,
+            garbage: lapsed.garbage,
         };
         let mut cx = WriteCx {
             keys,
@@ -503,8 +537,8 @@ impl Engine {
         };
         let outcome = handle(&mut cx);
         let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
-        if !kept.is_empty() {
-            rest.get_or_insert_default().effects = kept;
+        if !lapsed.effects.is_empty() {
+            rest.get_or_insert_default().effects = lapsed.effects;
         }
         if cx.effects.on && changes > 0 {
             if how.in_unit {
@@ -515,11 +549,12 @@ impl Engine {
             }
         }
         for key in plan.keys.iter().filter(|key| key.changed) {
-            let stripe = locked.stripe(key.guard);
-            if stripe.interest.is_some()
+            let stripe = locked.stripe_mut(key.guard);
+            // One branch for both.
+            if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
                 && let Some(name) = request.get(key.arg)
             {
-                self.key_changed(stripe, key, name, &mut rest);
+                self.key_changed(stripe, key, name, how.by, &mut rest);
             }
         }
         Applied {
@@ -612,9 +647,7 @@ impl Engine {
     ///
     /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
     /// hidden, even if the pause began after it was let in: it would store the key a second time.
-    ///
-    /// In a unit, what it removes is told to `kept`, behind what the unit did to the key before.
-    #[inline]
+    #[inline(always)] // on the way of every request with a key
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     fn resolve(
         &self,
@@ -625,8 +658,7 @@ impl Engine {
         touch: Option<&AccessRule>,
         may_hide: bool,
         last: Option<(u64, u64, Found)>,
-        garbage: &mut Vec<Garbage>,
-        mut kept: Option<&mut Vec<(usize, RequestBuf)>>,
+        lapsed: &mut Lapsed,
     ) -> u64 {
         let mut existing = 0;
         if keys.len() > 1 {
@@ -657,8 +689,7 @@ impl Engine {
                     .and_then(|v| v.expires_at())
                     .is_some_and(|at| at <= now_ms);
                 if expired && !(may_hide && self.expiry_is_paused()) {
-                    garbage.push(stripe.remove(key.hash, entry));
-                    self.expired(stripe, key.id.database(), name, kept.as_deref_mut());
+                    self.lapse(stripe, key, entry, name, lapsed);
                     found = None;
                 } else if expired {
                     found = None;
@@ -675,30 +706,48 @@ impl Engine {
         existing
     }
 
-    /// Counts, publishes and journals that a key was removed because its time had come. The stripe is locked.
+    /// Removes a key whose time has come.
+    #[cold]
+    fn lapse(
+        &self,
+        stripe: &mut Stripe,
+        key: &PlannedKey,
+        entry: Found,
+        name: &[u8],
+        lapsed: &mut Lapsed,
+    ) {
+        lapsed.garbage.push(stripe.remove(key.hash, entry));
+        let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
+        self.expired(stripe, key.id.database(), name, lapsed.by, kept);
+    }
+
+    /// Counts, publishes and journals that a key was removed because its time had come, which the request of client
+    /// `by` found, 0 for none. The stripe is locked.
     pub(crate) fn expired(
         &self,
-        stripe: &Stripe,
+        stripe: &mut Stripe,
         db: usize,
         key: &[u8],
+        by: u64,
         kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) {
         self.stats.add(Counter::ExpiredKeys, 1);
         self.raise(EventClasses::EXPIRED, "expired", db, key);
-        self.removed(stripe, db, key, kept);
+        self.removed(stripe, db, key, by, kept);
     }
 
     /// Journals that a key was removed though no request asked for it, or keeps that for the end of the unit, and
     /// tells who is interested. The stripe is locked.
     pub(crate) fn removed(
         &self,
-        stripe: &Stripe,
+        stripe: &mut Stripe,
         db: usize,
         key: &[u8],
+        by: u64,
         kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) {
-        if let Some(interest) = &stripe.interest {
-            interest.touch(key);
+        if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST) {
+            self.key_removed(stripe, key, by);
         }
         if self.journals.is_on() {
             let effect = RequestBuf::new([b"DEL".as_slice(), key]);

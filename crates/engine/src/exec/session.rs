@@ -7,15 +7,19 @@
 
 use super::blocking::Waiter;
 use super::collections::Producer;
+use super::context::Out;
 use super::interest::Watches;
 use super::outbox::Outbox;
 use super::plan::Plan;
 use super::pubsub::Subscriptions;
 use super::stats::Tally;
+use super::tracking::Tracker;
+use super::tracking::Tracks;
 use super::transaction::Transaction;
 use crate::acl::{Rules, User};
 use crate::keyspace::access::AccessRule;
 use crate::ports::Waker;
+use crate::settings::ClientClass;
 use crate::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,9 +101,14 @@ pub struct Client {
     pub waiter: Mutex<Option<Arc<Waiter>>>,
     /// Channels, patterns and shard channels that it listens to.
     pub subscriptions: [AtomicUsize; 3],
+    /// What it asked to be told of changed keys.
+    pub tracker: Mutex<Option<Arc<Tracker>>>,
+    /// MONITOR.
+    pub monitors: AtomicBool,
     /// Messages that answer none of its requests.
     pub outbox: Outbox,
     killed: AtomicBool,
+    overflowed: AtomicBool,
     waker: Mutex<Option<Arc<dyn Waker>>>,
 }
 
@@ -110,9 +119,35 @@ impl Client {
         self.wake();
     }
 
+    /// Asks the connection to close because it does not keep up with what it is sent; its end will say so.
+    pub fn overflow(&self) {
+        self.overflowed.store(true, Relaxed);
+        self.kill();
+    }
+
+    /// Whether it did not keep up with what it was sent.
+    pub(super) fn has_overflowed(&self) -> bool {
+        self.overflowed.load(Relaxed)
+    }
+
     /// Whether it listens to anything.
     pub fn is_subscriber(&self) -> bool {
         self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
+    }
+
+    /// The class whose `client-output-buffer-limit` holds for it. Who monitors or tracks keys is a normal client, as in
+    /// Redis.
+    pub fn class(&self) -> ClientClass {
+        if self.is_subscriber() {
+            ClientClass::PubSub
+        } else {
+            ClientClass::Normal
+        }
+    }
+
+    /// Writes waiting messages until `out` has `room` bytes. For its own task only: messages follow the replies there.
+    pub fn take_messages(&self, out: &mut Out, room: usize) {
+        self.outbox.drain(self.is_subscriber(), out, room);
     }
 
     pub(crate) fn show_queue(&self, requests: u32, bytes: u64) {
@@ -179,8 +214,11 @@ impl Clients {
             queued_bytes: AtomicU64::new(0),
             waiter: Mutex::default(),
             subscriptions: Default::default(),
+            tracker: Mutex::default(),
+            monitors: AtomicBool::new(false),
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
+            overflowed: AtomicBool::new(false),
             waker: Mutex::new(waker),
         });
         all.insert(client.id, client.clone());
@@ -231,6 +269,8 @@ pub enum ReplyMode {
 pub struct Session {
     /// The public record.
     pub client: Arc<Client>,
+    /// Its client's id.
+    pub(crate) id: u64,
     /// Selected database.
     pub db: usize,
     /// May execute commands that need authentication.
@@ -244,7 +284,7 @@ pub struct Session {
     /// The version of all rules when the user's were looked at.
     pub(crate) acl_version: u64,
     /// CLIENT REPLY.
-    pub reply_mode: ReplyMode,
+    pub(crate) reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// The reply of the last command is to be sent at this time, Unix milliseconds, and nothing be read
@@ -272,6 +312,14 @@ pub struct Session {
     pub blocked: Option<Arc<Waiter>>,
     /// What it listens to.
     pub subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub tracks: Option<Box<Tracks>>,
+    /// MONITOR.
+    pub(crate) monitors: bool,
+    /// What the present command reads is to be remembered.
+    pub(crate) remembers: bool,
+    /// Replies are withheld, or it listens, tracks keys or monitors: to be looked at around every command.
+    pub(crate) unusual: bool,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -298,6 +346,7 @@ impl Session {
         let rules = user.rules();
         Session {
             now_ms: client.created_ms,
+            id: client.id,
             client,
             db: 0,
             authenticated,
@@ -318,6 +367,10 @@ impl Session {
             watches: None,
             blocked: None,
             subscriptions: Subscriptions::default(),
+            tracks: None,
+            monitors: false,
+            remembers: false,
+            unusual: false,
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),
@@ -331,6 +384,28 @@ impl Session {
         self.db = db;
         let shown = u32::try_from(db).unwrap_or(u32::MAX);
         self.client.db.store(shown, Relaxed);
+    }
+
+    /// CLIENT REPLY.
+    pub(crate) fn set_reply_mode(&mut self, mode: ReplyMode) {
+        self.reply_mode = mode;
+        self.settle();
+    }
+
+    /// MONITOR, and its end.
+    pub(super) fn set_monitors(&mut self, on: bool) {
+        self.monitors = on;
+        self.client.monitors.store(on, Relaxed);
+        self.settle();
+    }
+
+    /// Takes up what changed of the connection's modes: to be called after each change.
+    pub(super) fn settle(&mut self) {
+        self.remembers = self.is_remembered();
+        self.unusual = self.reply_mode != ReplyMode::On
+            || self.monitors
+            || self.tracks.is_some()
+            || !self.subscriptions.is_empty();
     }
 
     /// CLIENT NO-TOUCH.

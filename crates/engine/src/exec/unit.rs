@@ -15,10 +15,12 @@
 //! [`PATIENCE`]: crate::keyspace::lock::PATIENCE
 
 use super::Engine;
+use super::attention::Reason;
 use super::context::{Env, Out};
 use super::held::{Held, Refused};
 use super::interest::Ready;
 use super::lookup::Entry;
+use super::monitor::Source;
 use super::plan::Plan;
 use super::session::Session;
 use crate::acl::Context;
@@ -160,6 +162,8 @@ pub struct UnitCx<'a, 'e> {
     pub(crate) held: &'a mut Held<'e>,
     /// The unit is part of another one (a script in a transaction), which holds the stripes and goes on after it.
     pub(crate) nested: bool,
+    /// Who its requests are shown to come from.
+    pub source: Source,
 }
 
 impl<'e> UnitCx<'_, 'e> {
@@ -268,6 +272,9 @@ impl<'e> UnitCx<'_, 'e> {
             self.session.stream = None;
             out.truncate(mark);
         }
+        if engine.attention.any(Reason::MONITORED) {
+            engine.show(self.session, entry.command, request, self.source);
+        }
         engine.measure_one(self.session, entry, request, from, outcome.is_err());
         outcome
     }
@@ -298,6 +305,59 @@ impl<'e> UnitCx<'_, 'e> {
                 Some(_) => return Err(CommandError::UNIT_CONFLICT),
             }
         }
+    }
+
+    /// Whether the user may make a request.
+    pub fn may(&self, entry: &Entry, request: Request<'_>) -> bool {
+        !self.session.restricted || self.session.rules.check(entry, request).is_ok()
+    }
+
+    /// Checks a request of a script as the gates check those of connections; what is refused is counted and logged.
+    ///
+    /// # Errors
+    /// What the script is told when the user may not make it.
+    pub fn permit_in_script(&self, entry: &Entry, request: Request<'_>) -> Outcome {
+        if !self.session.restricted {
+            return Ok(());
+        }
+        self.session.rules.check(entry, request).map_err(|denied| {
+            let engine = self.env.engine;
+            engine.refused(self.session, denied, Context::Lua, entry, request);
+            CommandError::acl_in_script(&denied.reason(&self.session.user, entry))
+        })
+    }
+
+    /// The stripe that `key` lies in, in the session's database.
+    pub fn stripe_of(&self, key: &[u8]) -> StripeId {
+        let hash = self.env.engine.keyspace.hasher().hash(key);
+        StripeId::new(self.session.db, crate::keyspace::stripe_of(hash))
+    }
+
+    /// The stripes of the keys of the last request.
+    pub fn last_stripes(&self) -> &[StripeId] {
+        &self.session.plan.stripes
+    }
+
+    /// Whether a unit around this one holds the stripes.
+    pub fn nested(&self) -> bool {
+        self.nested
+    }
+
+    /// How many effects the unit has gathered.
+    pub fn effects(&self) -> usize {
+        self.held.unit.as_ref().map_or(0, |unit| unit.effects.len())
+    }
+
+    /// Drops all but the first `kept` effects: they will be in no journal.
+    pub fn forget_effects(&mut self, kept: usize) {
+        if let Some(unit) = &mut self.held.unit {
+            unit.effects.truncate(kept);
+        }
+    }
+
+    /// Selects a database for the requests that follow; it exists.
+    pub fn select(&mut self, db: usize) {
+        self.session.select(db);
     }
 
     /// Writes an error as one of the replies of the unit, and counts it.
@@ -345,6 +405,9 @@ impl Engine {
     /// Marks the session's present request as one to be tried again. The error that the handler returns is not sent.
     #[cold]
     pub(crate) fn put_off(&self, session: &mut Session) -> CommandError {
+        if let Some(error) = self.scripts.busy() {
+            return error;
+        }
         session.put_off = true;
         CommandError::UNDECLARED_KEY
     }

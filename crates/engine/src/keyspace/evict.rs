@@ -108,7 +108,7 @@ pub(crate) fn evict_one(
     samples: usize,
     rule: &AccessRule,
     start: usize,
-    mut removed: impl FnMut(&Stripe, usize, &Evicted),
+    mut removed: impl FnMut(&mut Stripe, usize, &Evicted),
 ) -> Option<Evicted> {
     let databases: Vec<(usize, &Database)> = (0..keyspace.count())
         .filter_map(|i| keyspace.used(i).map(|d| (i, d)))
@@ -139,7 +139,7 @@ pub(crate) fn evict_one(
                     garbage,
                     bytes,
                 };
-                removed(&stripe, index, &evicted);
+                removed(&mut stripe, index, &evicted);
                 return Some(evicted);
             }
         }

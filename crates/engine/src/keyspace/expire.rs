@@ -25,7 +25,7 @@ pub(crate) fn slice(
     cursor: Cursor,
     now_ms: i64,
     done: &mut Slice,
-    mut removed: impl FnMut(&super::Stripe, &[u8]),
+    mut removed: impl FnMut(&mut super::Stripe, &[u8]),
 ) -> Cursor {
     database.step(cursor, |stripe, mut position: Position| {
         if stripe.volatile_len() == 0 {

@@ -3,10 +3,13 @@
 //! Invariants
 //! - It is kept by key name, and stays with the place when the stripe's contents go or are exchanged.
 //! - A stripe that nobody is interested in has none: a change then costs one branch.
+//! - Who remembers a key is told of its next change once, and has to read it again to be told of another.
 //!
-//! It knows no client: watchers are flags to raise, those who wait are opaque tokens.
+//! It knows no client: watchers are flags to raise, those who wait are opaque tokens, those who remember are numbers,
+//! which stay until the key changes even if nobody has that number any more.
 
 use crate::sync::AtomicBool;
+use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,6 +17,9 @@ use std::sync::atomic::Ordering::Release;
 
 /// Somebody who waits for a key, as their owner knows them.
 pub(crate) type Token = Arc<dyn Any + Send + Sync>;
+
+/// Who remembers a key, in ascending order.
+pub(crate) type Readers = SmallVec<[u64; 2]>;
 
 /// Who watches, by a number, and the flag to raise.
 type Watcher = (u64, Arc<AtomicBool>);
@@ -24,6 +30,7 @@ pub(crate) struct Interest {
     watched: HashMap<Box<[u8]>, Vec<Watcher>>,
     /// First come, first served.
     waiting: HashMap<Box<[u8]>, VecDeque<(u64, Token)>>,
+    remembered: HashMap<Box<[u8]>, Readers>,
 }
 
 impl Interest {
@@ -89,13 +96,52 @@ impl Interest {
         self.waiting.keys().map(|key| &**key)
     }
 
+    /// Notes that somebody remembers what `key` holds. How many keys and how many pairs of key and reader that adds.
+    pub(crate) fn remember(&mut self, key: &[u8], reader: u64) -> (usize, usize) {
+        let Some(readers) = self.remembered.get_mut(key) else {
+            self.remembered
+                .insert(key.into(), SmallVec::from_slice(&[reader]));
+            return (1, 1);
+        };
+        match readers.binary_search(&reader) {
+            Ok(_) => (0, 0),
+            Err(at) => {
+                readers.insert(at, reader);
+                (0, 1)
+            }
+        }
+    }
+
+    /// Takes those out who remember `key`.
+    pub(crate) fn readers_of(&mut self, key: &[u8]) -> Option<Readers> {
+        self.remembered.remove(key)
+    }
+
+    /// The keys for which `chosen` holds that somebody remembers.
+    pub(crate) fn remembered_where(&self, chosen: impl Fn(&[u8]) -> bool) -> Vec<Box<[u8]>> {
+        let keys = self.remembered.keys().filter(|key| chosen(key));
+        keys.cloned().collect()
+    }
+
+    /// Any key that somebody remembers.
+    pub(crate) fn any_remembered(&self) -> Option<Box<[u8]>> {
+        self.remembered.keys().next().cloned()
+    }
+
+    /// Forgets who remembers which key: so many keys, and pairs of key and reader.
+    pub(crate) fn forget_readers(&mut self) -> (usize, usize) {
+        let forgotten = std::mem::take(&mut self.remembered);
+        let items = forgotten.values().map(SmallVec::len).sum();
+        (forgotten.len(), items)
+    }
+
     /// Numbers of keys that are watched, and that somebody waits for.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.watched.len(), self.waiting.len())
     }
 
     fn is_empty(&self) -> bool {
-        self.watched.is_empty() && self.waiting.is_empty()
+        self.watched.is_empty() && self.waiting.is_empty() && self.remembered.is_empty()
     }
 }
 

@@ -331,8 +331,7 @@ trait Everything {
 
 impl Everything for Cut<'_> {
     fn get(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe> {
-        let (_, stripes) = self.databases.iter_mut().find(|(i, _)| *i == database)?;
-        stripes.get_mut(stripe).map(|guard| &mut **guard)
+        self.stripe_mut(database, stripe)
     }
 
     fn hold(&mut self, database: usize, stripe: usize) -> &mut Stripe {
@@ -493,6 +492,18 @@ impl<'a> Cut<'a> {
             .iter_mut()
             .filter(move |(i, _)| *i == database)
             .flat_map(|(_, s)| s.iter_mut().map(|g| &mut **g))
+    }
+
+    /// A stripe of a database that is held.
+    pub(crate) fn stripe(&self, database: usize, stripe: usize) -> Option<&Stripe> {
+        let (_, stripes) = self.databases.iter().find(|(i, _)| *i == database)?;
+        stripes.get(stripe).map(|guard| &**guard)
+    }
+
+    /// As [`Self::stripe`], to change it.
+    pub(crate) fn stripe_mut(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe> {
+        let (_, stripes) = self.databases.iter_mut().find(|(i, _)| *i == database)?;
+        stripes.get_mut(stripe).map(|guard| &mut **guard)
     }
 
     /// Exchanges the contents of two databases, which both must be held (see [`Cut::hold`]).

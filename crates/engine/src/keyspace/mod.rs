@@ -19,7 +19,7 @@ mod stripe;
 mod value;
 
 pub use guard::StripeGuard;
-pub use lock::{Cut, Lent, Locked, Stripes};
+pub use lock::{Cut, Lent, Locked, StripeId, Stripes};
 pub use object::{Collection, Object};
 pub use stripe::{Found, Full, Stripe};
 pub use value::{Detached, Garbage, KeyHasher, Str, Value};

@@ -103,6 +103,7 @@ handles! {
         ACLLOG_MAX_LEN = "acllog-max-len",
         ACTIVE_EXPIRE_EFFORT = "active-expire-effort",
         BUSY_REPLY_THRESHOLD = "busy-reply-threshold",
+        SCRIPT_MEMORY_LIMIT = "script-memory-limit",
         CLIENT_QUERY_BUFFER_LIMIT = "client-query-buffer-limit",
         DATABASES = "databases",
         HASH_MAX_LISTPACK_ENTRIES = "hash-max-listpack-entries",

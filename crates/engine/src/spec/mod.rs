@@ -24,8 +24,9 @@ pub use help::help;
 pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys, unknown};
 
 use crate::error::CommandError;
-use crate::exec::{CutCx, ReadCx, SessionCx, SweepCx, UnitCx, WriteCx};
+use crate::exec::{CutCx, Engine, ReadCx, SessionCx, SweepCx, UnitCx, WriteCx};
 use ochre_resp::Request;
+use std::ops::Range;
 
 /// What every handler returns: the reply is written through the context, an error replaces it.
 pub type Outcome = Result<(), CommandError>;
@@ -150,6 +151,10 @@ pub struct Command {
     pub element: usize,
     /// The type (as TYPE names it) that a blocking command waits for: who changes one of its keys to it runs the request again.
     pub awaits: Option<&'static str>,
+    /// The arguments of a request that nobody else may see, by their positions: MONITOR hides them.
+    pub secret: Option<fn(Request<'_>) -> Range<usize>>,
+    /// Leaves what CLIENT CACHING said to the command after it.
+    pub keeps_caching: bool,
     /// The argument grammar: documentation, hints and the fuzz grammar.
     pub args: &'static [Arg],
     /// What changed since its introduction: (version, change).
@@ -158,6 +163,8 @@ pub struct Command {
     pub tips: &'static [&'static str],
     /// Set when the command is discouraged.
     pub deprecated: Option<Deprecation>,
+    /// Whether a request may write, where [`Flags::WITH_WRITES`] holds for some only (a script that says that it does not).
+    pub writes: Option<fn(&Engine, Request<'_>) -> bool>,
     /// Subcommands; each `name` is the second word.
     pub subcommands: &'static [Command],
     /// The handler.
@@ -184,10 +191,13 @@ impl Command {
         channels: Channels::None,
         element: 0,
         awaits: None,
+        secret: None,
+        keeps_caching: false,
         args: &[],
         history: &[],
         tips: &[],
         deprecated: None,
+        writes: None,
         subcommands: &[],
         run: Run::Container,
     };

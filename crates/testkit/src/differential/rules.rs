@@ -57,6 +57,7 @@ const ITSELF: &str = "describes the server itself";
 const ENDS: &str = "ends or silences the connection, or stops the server";
 const TABLE: &str = "in the order of a hash table, if it is one";
 const MESSAGES: &str = "answers with as many messages as it has names";
+const MESSAGES_TOO: &str = "what follows is answered with messages beside replies";
 const WAITS: &str = "waits for what nobody would send";
 const MEMORY: &str = "depends on the layout of memory";
 
@@ -105,6 +106,7 @@ pub const RULES: &[Rule] = &[
     rule("client|reply", Kind::Skip, ENDS),
     rule("client|kill", Kind::Skip, ENDS),
     rule("client|pause", Kind::Skip, ENDS),
+    rule("client|tracking", Kind::Skip, MESSAGES_TOO),
     rule("client|id", Kind::ShapeOnly, ITSELF),
     rule("client|info", Kind::ShapeOnly, ITSELF),
     rule("client|list", Kind::ShapeOnly, ITSELF),

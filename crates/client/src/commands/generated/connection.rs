@@ -5,7 +5,7 @@ use crate::arg::Arg;
 use crate::call::Call;
 use crate::commands::declare;
 use bytes::Bytes;
-use super::words::{ClientListClientType, ClientReplyAction, Switch};
+use super::words::{ClientCachingMode, ClientListClientType, ClientReplyAction, Switch};
 
 declare! {
     /// Authenticates the connection with a password, or a user name and a password.
@@ -28,6 +28,17 @@ impl<E, R> Call<E, Auth, R> {
 }
 
 declare! {
+    /// Says whether the keys that the next request reads are to be tracked.
+    ///
+    /// `CLIENT CACHING <YES | NO>`
+    ///
+    /// Since 6.0.0. O(1).
+    everywhere client_caching ClientCaching ["CLIENT", "CACHING"]
+    (mode: ClientCachingMode) -> ();
+    call => call.with(mode)
+}
+
+declare! {
     /// Returns the name of the connection.
     ///
     /// `CLIENT GETNAME`
@@ -35,6 +46,17 @@ declare! {
     /// Since 2.6.9. O(1).
     everywhere client_getname ClientGetname ["CLIENT", "GETNAME"]
     () -> Option<Bytes>;
+    call => call
+}
+
+declare! {
+    /// Returns the client that is told of changed keys in place of the connection: 0 for none, -1 without tracking.
+    ///
+    /// `CLIENT GETREDIR`
+    ///
+    /// Since 6.0.0. O(1).
+    everywhere client_getredir ClientGetredir ["CLIENT", "GETREDIR"]
+    () -> i64;
     call => call
 }
 
@@ -192,46 +214,52 @@ declare! {
 }
 
 declare! {
-    /// Ends another connection's wait in a blocking command.
+    /// Has the connection, or another one, be told of changes to keys that it may have cached.
     ///
-    /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
+    /// `CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]`
     ///
-    /// Since 5.0.0. O(log N) where N is the number of client connections.
-    everywhere client_unblock ClientUnblock ["CLIENT", "UNBLOCK"]
-    (client_id: i64) -> bool;
-    call => call.with(client_id).gap(0)
+    /// Since 6.0.0. O(1). Some options may introduce additional complexity.
+    everywhere client_tracking ClientTracking ["CLIENT", "TRACKING"]
+    (status: Switch) -> ();
+    call => call.with(status).gap(0)
 }
 
-impl<E, R> Call<E, ClientUnblock, R> {
-    /// `TIMEOUT`
-    pub fn timeout_option(self) -> Self {
-        self.option(0, |r| r.push(b"TIMEOUT"))
+impl<E, R> Call<E, ClientTracking, R> {
+    /// `REDIRECT client-id`
+    pub fn redirect(self, client_id: i64) -> Self {
+        self.option(0, |r| {
+            r.push(b"REDIRECT");
+            client_id.add_to(r);
+        })
     }
 
-    /// `ERROR`
-    pub fn error(self) -> Self {
-        self.option(0, |r| r.push(b"ERROR"))
+    /// `PREFIX prefix [PREFIX prefix ...]`
+    pub fn prefix(self, prefix: impl IntoIterator<Item = impl Arg>) -> Self {
+        self.option(0, |r| {
+            for one in prefix {
+                r.push(b"PREFIX");
+                one.add_to(r);
+            }
+        })
     }
-}
 
-declare! {
-    /// Ends what CLIENT PAUSE began.
-    ///
-    /// `CLIENT UNPAUSE`
-    ///
-    /// Since 6.2.0. O(N) Where N is the number of paused clients.
-    everywhere client_unpause ClientUnpause ["CLIENT", "UNPAUSE"]
-    () -> ();
-    call => call
-}
+    /// `BCAST`
+    pub fn bcast(self) -> Self {
+        self.option(0, |r| r.push(b"BCAST"))
+    }
 
-declare! {
-    /// Answers with its argument.
-    ///
-    /// `ECHO message`
-    ///
-    /// Since 1.0.0. O(1).
-    everywhere echo Echo ["ECHO"]
-    (message: impl Arg) -> Bytes;
-    call => call.with(message)
+    /// `OPTIN`
+    pub fn optin(self) -> Self {
+        self.option(0, |r| r.push(b"OPTIN"))
+    }
+
+    /// `OPTOUT`
+    pub fn optout(self) -> Self {
+        self.option(0, |r| r.push(b"OPTOUT"))
+    }
+
+    /// `NOLOOP`
+    pub fn noloop(self) -> Self {
+        self.option(0, |r| r.push(b"NOLOOP"))
+    }
 }

@@ -5,6 +5,63 @@ use crate::arg::Arg;
 use crate::call::Call;
 use crate::commands::declare;
 use crate::value::Value;
+use bytes::Bytes;
+
+declare! {
+    /// Describes how the connection tracks keys.
+    ///
+    /// `CLIENT TRACKINGINFO`
+    ///
+    /// Since 6.2.0. O(1).
+    everywhere client_trackinginfo ClientTrackinginfo ["CLIENT", "TRACKINGINFO"]
+    () -> Value;
+    call => call
+}
+
+declare! {
+    /// Ends another connection's wait in a blocking command.
+    ///
+    /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
+    ///
+    /// Since 5.0.0. O(log N) where N is the number of client connections.
+    everywhere client_unblock ClientUnblock ["CLIENT", "UNBLOCK"]
+    (client_id: i64) -> bool;
+    call => call.with(client_id).gap(0)
+}
+
+impl<E, R> Call<E, ClientUnblock, R> {
+    /// `TIMEOUT`
+    pub fn timeout_option(self) -> Self {
+        self.option(0, |r| r.push(b"TIMEOUT"))
+    }
+
+    /// `ERROR`
+    pub fn error(self) -> Self {
+        self.option(0, |r| r.push(b"ERROR"))
+    }
+}
+
+declare! {
+    /// Ends what CLIENT PAUSE began.
+    ///
+    /// `CLIENT UNPAUSE`
+    ///
+    /// Since 6.2.0. O(N) Where N is the number of paused clients.
+    everywhere client_unpause ClientUnpause ["CLIENT", "UNPAUSE"]
+    () -> ();
+    call => call
+}
+
+declare! {
+    /// Answers with its argument.
+    ///
+    /// `ECHO message`
+    ///
+    /// Since 1.0.0. O(1).
+    everywhere echo Echo ["ECHO"]
+    (message: impl Arg) -> Bytes;
+    call => call.with(message)
+}
 
 declare! {
     /// Chooses the protocol and may authenticate and name the connection; answers with facts about the server.

@@ -192,6 +192,17 @@ impl<E, R> Call<E, MemoryUsage, R> {
 }
 
 declare! {
+    /// Shows the connection every command that is executed, as it happens.
+    ///
+    /// `MONITOR`
+    ///
+    /// Since 1.0.0. 
+    nowhere monitor Monitor ["MONITOR"]
+    () -> Value;
+    call => call
+}
+
+declare! {
     /// Does what RESTORE does, for keys that migrate between nodes.
     ///
     /// `RESTORE-ASKING key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
@@ -265,25 +276,5 @@ impl<E, R> Call<E, Shutdown, R> {
     /// `ABORT`
     pub fn abort(self) -> Self {
         self.option(0, |r| r.push(b"ABORT"))
-    }
-}
-
-declare! {
-    /// Returns the newest entries: number, Unix seconds, microseconds, arguments, address and name of the client.
-    ///
-    /// `SLOWLOG GET [count]`
-    ///
-    /// Since 2.2.12. O(N) where N is the number of entries returned.
-    everywhere slowlog_get SlowlogGet ["SLOWLOG", "GET"]
-    () -> Value;
-    call => call.gap(0)
-}
-
-impl<E, R> Call<E, SlowlogGet, R> {
-    /// `count`
-    pub fn count(self, count: i64) -> Self {
-        self.option(0, |r| {
-            count.add_to(r);
-        })
     }
 }

@@ -1,7 +1,30 @@
 // Written from the command table; `OCHRE_BLESS=1 cargo test -p ochre-testkit --test client_commands` writes it anew.
 //! Commands of the group `server`.
 
+use crate::arg::Arg;
+use crate::call::Call;
 use crate::commands::declare;
+use crate::value::Value;
+
+declare! {
+    /// Returns the newest entries: number, Unix seconds, microseconds, arguments, address and name of the client.
+    ///
+    /// `SLOWLOG GET [count]`
+    ///
+    /// Since 2.2.12. O(N) where N is the number of entries returned.
+    everywhere slowlog_get SlowlogGet ["SLOWLOG", "GET"]
+    () -> Value;
+    call => call.gap(0)
+}
+
+impl<E, R> Call<E, SlowlogGet, R> {
+    /// `count`
+    pub fn count(self, count: i64) -> Self {
+        self.option(0, |r| {
+            count.add_to(r);
+        })
+    }
+}
 
 declare! {
     /// Explains the subcommands.

@@ -38,6 +38,13 @@ words! {
 }
 
 words! {
+    /// One of `YES`, `NO`.
+    ClientCachingMode
+    Yes = "YES"
+    No = "NO"
+}
+
+words! {
     /// One of `NORMAL`, `MASTER`, `REPLICA`, `PUBSUB`.
     ClientListClientType
     Normal = "NORMAL"

@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::exec::{Out, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_resp::{Protocol, Request};
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) const AUTH: Command = Command {
@@ -27,6 +28,7 @@ pub(super) const AUTH: Command = Command {
         Arg::string("password"),
     ],
     history: &[("6.0.0", "A user name may be given.")],
+    secret: Some(|args| 1..args.len()),
     run: Run::Session(auth),
     ..Command::NEW
 };
@@ -68,9 +70,17 @@ pub(super) const HELLO: Command = Command {
         "6.2.0",
         "Without arguments it only reports on the connection.",
     )],
+    secret: Some(hello_secret),
     run: Run::Session(hello),
     ..Command::NEW
 };
+
+/// Where the user name and the password stand.
+fn hello_secret(args: Request<'_>) -> Range<usize> {
+    let mut options = args.iter().enumerate().skip(2);
+    let auth = options.find(|(_, word)| word.eq_ignore_ascii_case(b"AUTH"));
+    auth.map_or(0..0, |(at, _)| at + 1..at + 3)
+}
 
 /// What HELLO asks for.
 #[derive(Default)]
@@ -128,6 +138,8 @@ fn hello(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         client.labels.lock().name = name.to_vec();
     }
     if let Some(protocol) = greeting.protocol {
+        // What came before is told in the words of before.
+        client.take_messages(cx.out, usize::MAX);
         cx.out.set_protocol(protocol);
         client.protocol.store(protocol.number(), Relaxed);
     }

@@ -93,13 +93,16 @@ pub(super) const RESET: Command = Command {
 fn reset(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     let session = &mut *cx.session;
     cx.env.engine.end_transaction(session);
+    let subscribed = session.client.is_subscriber();
     session.unsubscribe_all(cx.env.engine);
-    session.client.outbox.drain(cx.out, usize::MAX);
+    cx.env.engine.stop_tracking(session);
+    cx.env.engine.stop_monitoring(session);
+    session.client.outbox.drain(subscribed, cx.out, usize::MAX);
     session.become_default(cx.env.engine);
     session.select(0);
     session.set_no_touch(false);
     if session.reply_mode == ReplyMode::Off {
-        session.reply_mode = ReplyMode::On;
+        session.set_reply_mode(ReplyMode::On);
     }
     let client = &session.client;
     client.no_evict.store(false, Relaxed);

@@ -96,7 +96,7 @@ fn unsubscribe(cx: &mut SessionCx<'_>, args: Request<'_>, kind: Kind, word: &[u8
     for name in &names {
         cx.session.unsubscribe(cx.env.engine, kind, name);
         // What was published before comes before the confirmation.
-        cx.session.client.outbox.drain(cx.out, usize::MAX);
+        cx.session.client.outbox.drain(true, cx.out, usize::MAX);
         confirm(cx, kind, word, Some(name));
     }
     if names.is_empty() {

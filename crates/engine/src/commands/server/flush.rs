@@ -78,6 +78,7 @@ fn empty(cx: &mut CutCx<'_, '_>, args: Request<'_>, databases: &[usize]) -> Outc
         (Some(word), 2) if word.eq_ignore_ascii_case(b"sync") => false,
         _ => return Err(CommandError::SYNTAX),
     };
+    cx.env.engine.forget_everything(&mut cx.cut);
     let mut removed = 0;
     for database in databases {
         for stripe in cx.cut.stripes(*database) {
@@ -125,6 +126,10 @@ fn swapdb(cx: &mut CutCx<'_, '_>, args: Request<'_>) -> Outcome {
     cx.cut.hold(first);
     cx.cut.hold(second);
     cx.cut.swap(first, second);
+    let by = cx.session.id;
+    cx.env
+        .engine
+        .forget_exchanged(&mut cx.cut, first, second, by);
     cx.changes += 1;
     cx.out.ok();
     Ok(())

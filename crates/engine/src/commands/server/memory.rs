@@ -91,6 +91,7 @@ fn stats(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     use Figure::{Bytes, Ratio, Signed};
     let facts = MemoryFacts::gather(cx.env.engine, &cx.stripes);
     let (f, keys) = (facts.figures, facts.keys());
+    let scripts = cx.env.engine.scripts.figures();
     let data = facts.used.saturating_sub(facts.startup);
     let before: [(&str, Figure); 12] = [
         ("peak.allocated", Bytes(facts.peak)),
@@ -102,9 +103,9 @@ fn stats(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
         ("clients.normal", Bytes(facts.clients)),
         ("cluster.links", Bytes(0)),
         ("aof.buffer", Bytes(0)),
-        ("lua.caches", Bytes(0)),
-        ("functions.caches", Bytes(0)),
-        ("script.VMs", Bytes(0)),
+        ("lua.caches", Bytes(scripts.scripts_bytes)),
+        ("functions.caches", Bytes(scripts.functions_bytes)),
+        ("script.VMs", Bytes(scripts.machines())),
     ];
     let after = [
         ("overhead.db.hashtable.lut", Bytes(facts.tables())),

@@ -9,6 +9,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod monitor;
 mod shutdown;
 mod slowlog;
 mod time;
@@ -29,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
+    monitor::MONITOR,
     shutdown::SHUTDOWN,
     slowlog::SLOWLOG,
     time::TIME,

@@ -65,9 +65,10 @@ pub(super) const ROWS: &[Setting] = &[
     flag("latency-tracking", "yes", "Whether each command's distribution of latencies is kept.").live(),
     special("latency-tracking-info-percentiles", Kind::Percentiles, "50 99 99.9", "Percentiles of latency that INFO reports.").live(),
     special("notify-keyspace-events", Kind::EventClasses, "", "Classes of keyspace events that are published."),
-    long("tracking-table-max-keys", "1000000", "Keys that are remembered for client-side caching; 0 sets no limit."),
+    long("tracking-table-max-keys", "1000000", "Keys that are remembered for client-side caching; 0 sets no limit.").live(),
     long("acllog-max-len", "128", "How many refusals ACL LOG keeps.").live(),
     // Scripts.
-    long("busy-reply-threshold", "5000", "Milliseconds after which others are told that a script is running.").alias("lua-time-limit"),
+    long("busy-reply-threshold", "5000", "Milliseconds after which others are told that a script is running.").alias("lua-time-limit").live(),
+    special("script-memory-limit", Kind::Memory { min: 1 << 20, max: 1 << 30 }, "256mb", "Bytes that one Lua virtual machine may take; there is one for each thread that runs scripts.").live(),
     flag("lua-enable-deprecated-api", "no", "Whether scripts may use what Redis took away from them.").immutable().hidden(),
 ];

@@ -8,7 +8,7 @@
 
 use super::{ANY_STATE, Class, SUBCOMMAND};
 use crate::error::CommandError;
-use crate::exec::{Client, Engine, Session, SessionCx};
+use crate::exec::{Client, Engine, Session, SessionCx, TrackingMode};
 use crate::spec::{Arg, Command, Flags, Outcome, Run};
 use ochre_ds::int::{parse_i64, write_i64};
 use ochre_resp::Request;
@@ -193,7 +193,11 @@ impl<'a> Describer<'a> {
         f.text(" events", if unsent > 0 { b"rw" } else { b"r" });
         f.text(" cmd", self.command(client, asks).as_bytes());
         f.text(" user", client.user.lock().name());
-        f.number(" redir", -1);
+        let redirect = client.tracker.lock().as_ref().map(|t| t.redirect);
+        match redirect {
+            None => f.number(" redir", -1),
+            Some(id) => f.count(" redir", id),
+        }
         f.count(" resp", u64::from(client.protocol.load(Relaxed)));
         f.text(" lib-name", &labels.lib_name);
         f.text(" lib-ver", &labels.lib_ver);
@@ -222,12 +226,20 @@ impl<'a> Describer<'a> {
 
 /// The letters of the field `flags`.
 fn flags(client: &Client) -> Vec<u8> {
+    let tracker = client.tracker.lock().clone();
     let letters = [
+        (b'O', client.monitors.load(Relaxed)),
         (b'P', client.is_subscriber()),
         (b'x', client.queued.load(Relaxed) != u32::MAX),
         (
             b'b',
             client.paused.load(Relaxed) || client.waiter.lock().is_some(),
+        ),
+        (b't', tracker.is_some()),
+        (b'R', tracker.as_ref().is_some_and(|t| t.is_broken())),
+        (
+            b'B',
+            tracker.is_some_and(|t| t.mode == TrackingMode::Broadcast),
         ),
         (b'U', client.endpoint.unix),
         (b'e', client.no_evict.load(Relaxed)),

@@ -1,12 +1,11 @@
 //! CLIENT: what is known of connections, how they behave, and how to stop or end them.
-//!
-//! UNBLOCK, TRACKING, CACHING, GETREDIR and TRACKINGINFO come with the families they belong to.
 
 mod kill;
 mod label;
 mod list;
 mod mode;
 mod pause;
+mod tracking;
 mod unblock;
 
 pub(crate) use list::describe_client;
@@ -27,7 +26,9 @@ pub(super) const CLIENT: Command = Command {
     complexity: "Depends on subcommand.",
     arity: -2,
     subcommands: &[
+        tracking::CACHING,
         label::GETNAME,
+        tracking::GETREDIR,
         HELP,
         label::ID,
         list::INFO,
@@ -39,6 +40,8 @@ pub(super) const CLIENT: Command = Command {
         mode::REPLY,
         label::SETINFO,
         label::SETNAME,
+        tracking::TRACKING,
+        tracking::TRACKINGINFO,
         unblock::UNBLOCK,
         pause::UNPAUSE,
     ],
@@ -51,6 +54,7 @@ const SUBCOMMAND: Command = Command {
     group: Group::Connection,
     flags: ANY_STATE,
     categories: Categories::CONNECTION,
+    keeps_caching: true,
     ..Command::NEW
 };
 

@@ -61,16 +61,16 @@ pub(super) const REPLY: Command = Command {
 
 fn reply(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let action = &args[2];
-    let mode = &mut cx.session.reply_mode;
+    let session = &mut *cx.session;
     if action.eq_ignore_ascii_case(b"ON") {
-        *mode = ReplyMode::On;
+        session.set_reply_mode(ReplyMode::On);
         cx.out.ok();
     } else if action.eq_ignore_ascii_case(b"OFF") {
-        *mode = ReplyMode::Off;
+        session.set_reply_mode(ReplyMode::Off);
     } else if !action.eq_ignore_ascii_case(b"SKIP") {
         return Err(CommandError::SYNTAX);
-    } else if *mode != ReplyMode::Off {
-        *mode = ReplyMode::SkipNext;
+    } else if session.reply_mode != ReplyMode::Off {
+        session.set_reply_mode(ReplyMode::SkipNext);
     }
     Ok(())
 }

@@ -238,6 +238,11 @@ impl<'a, 's> Facts<'a, 's> {
             .get_or_init(|| MemoryFacts::gather(self.engine, self.stripes))
     }
 
+    /// What scripts take.
+    pub(super) fn scripts(&self) -> crate::ports::ScriptFigures {
+        self.engine.scripts.figures()
+    }
+
     pub(super) fn clients(&self) -> &ClientFacts {
         self.clients
             .get_or_init(|| ClientFacts::gather(self.engine))

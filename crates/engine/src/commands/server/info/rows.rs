@@ -1,6 +1,6 @@
 //! The fixed fields of INFO.
 //!
-//! A constant stands where the answer cannot differ yet: no persistence, no replication, no scripts,
+//! A constant stands where the answer cannot differ yet: no persistence, no replication,
 //! no pub/sub, no blocked clients. Whoever adds one of these replaces its constants.
 
 use super::Row;
@@ -69,7 +69,9 @@ pub(super) const CLIENTS: &[Row] = &[
     ("blocked_clients", |f| {
         Count(f.clients().paused + f.clients().blocked)
     }),
-    ("tracking_clients", NONE),
+    ("tracking_clients", |f| {
+        Count(f.engine.tracking.clients() as u64)
+    }),
     ("pubsub_clients", |f| Count(f.clients().subscribers)),
     ("watching_clients", |f| Count(f.clients().watching)),
     ("clients_in_timeout_table", |f| Count(f.clients().timed)),
@@ -111,19 +113,29 @@ pub(super) const MEMORY: &[Row] = &[
     ("total_system_memory_human", |f| {
         Human(f.engine.about.system_memory)
     }),
-    ("used_memory_lua", NONE),
-    ("used_memory_vm_eval", NONE),
-    ("used_memory_lua_human", |_| Human(0)),
-    ("used_memory_scripts_eval", NONE),
-    ("number_of_cached_scripts", NONE),
-    ("number_of_functions", NONE),
-    ("number_of_libraries", NONE),
-    ("used_memory_vm_functions", NONE),
-    ("used_memory_vm_total", NONE),
-    ("used_memory_vm_total_human", |_| Human(0)),
-    ("used_memory_functions", NONE),
-    ("used_memory_scripts", NONE),
-    ("used_memory_scripts_human", |_| Human(0)),
+    ("used_memory_lua", |f| Count(f.scripts().eval_machines)),
+    ("used_memory_vm_eval", |f| Count(f.scripts().eval_machines)),
+    ("used_memory_lua_human", |f| {
+        Human(f.scripts().eval_machines)
+    }),
+    ("used_memory_scripts_eval", |f| {
+        Count(f.scripts().scripts_bytes)
+    }),
+    ("number_of_cached_scripts", |f| Count(f.scripts().scripts)),
+    ("number_of_functions", |f| Count(f.scripts().functions)),
+    ("number_of_libraries", |f| Count(f.scripts().libraries)),
+    ("used_memory_vm_functions", |f| {
+        Count(f.scripts().function_machines)
+    }),
+    ("used_memory_vm_total", |f| Count(f.scripts().machines())),
+    ("used_memory_vm_total_human", |f| {
+        Human(f.scripts().machines())
+    }),
+    ("used_memory_functions", |f| {
+        Count(f.scripts().functions_bytes)
+    }),
+    ("used_memory_scripts", |f| Count(f.scripts().texts())),
+    ("used_memory_scripts_human", |f| Human(f.scripts().texts())),
     ("maxmemory", |f| Count(f.engine.memory.limit())),
     ("maxmemory_human", |f| Human(f.engine.memory.limit())),
     ("maxmemory_policy", |f| {
@@ -255,7 +267,7 @@ pub(super) const STATS: &[Row] = &[
     ("expire_cycle_cpu_milliseconds", NONE),
     ("evicted_keys", |f| f.counter(Counter::EvictedKeys)),
     ("evicted_clients", NONE),
-    ("evicted_scripts", NONE),
+    ("evicted_scripts", |f| Count(f.scripts().evicted)),
     ("total_eviction_exceeded_time", NONE),
     ("current_eviction_exceeded_time", NONE),
     ("keyspace_hits", |f| f.counter(Counter::KeyspaceHits)),
@@ -279,9 +291,15 @@ pub(super) const STATS: &[Row] = &[
     ("active_defrag_key_misses", NONE),
     ("total_active_defrag_time", NONE),
     ("current_active_defrag_time", NONE),
-    ("tracking_total_keys", NONE),
-    ("tracking_total_items", NONE),
-    ("tracking_total_prefixes", NONE),
+    ("tracking_total_keys", |f| {
+        Count(f.engine.tracking.remembered().0 as u64)
+    }),
+    ("tracking_total_items", |f| {
+        Count(f.engine.tracking.remembered().1 as u64)
+    }),
+    ("tracking_total_prefixes", |f| {
+        Count(f.engine.tracking.prefixes() as u64)
+    }),
     ("unexpected_error_replies", NONE),
     ("total_error_replies", |f| f.counter(Counter::ErrorReplies)),
     ("dump_payload_sanitizations", NONE),

@@ -1,0 +1,121 @@
+//! MONITOR: every command that was executed, as a line, to those who asked for it.
+//!
+//! Invariants
+//! - A line follows its command. Lines of commands that ran at the same time on different workers come in either order.
+//! - What is secret is never shown: neither commands for operators, nor the arguments that a declaration calls secret.
+//!
+//! Cost where nobody monitors: none beyond the branch that every request takes.
+
+use super::Engine;
+use super::attention::Reason;
+use super::outbox::Push;
+use super::session::{Client, Session};
+use crate::spec::{Command, Flags};
+use ochre_resp::{Request, quote_arg};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Those who monitor.
+#[derive(Default)]
+pub struct Monitors(RwLock<BTreeMap<u64, Arc<Client>>>);
+
+/// Who a command is shown to come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Source {
+    /// The client.
+    #[default]
+    Client,
+    /// A script.
+    Script,
+}
+
+impl Engine {
+    /// The session's client monitors from now on. False if it does already.
+    pub(crate) fn monitor(&self, session: &mut Session) -> bool {
+        let mut monitors = self.monitors.0.write();
+        if monitors
+            .insert(session.id, session.client.clone())
+            .is_some()
+        {
+            return false;
+        }
+        self.attention.set(Reason::MONITORED, true);
+        drop(monitors);
+        session.set_monitors(true);
+        true
+    }
+
+    /// The session's client monitors no more.
+    pub(crate) fn stop_monitoring(&self, session: &mut Session) {
+        if session.monitors {
+            let mut monitors = self.monitors.0.write();
+            monitors.remove(&session.id);
+            self.attention.set(Reason::MONITORED, !monitors.is_empty());
+            drop(monitors);
+            session.set_monitors(false);
+        }
+    }
+
+    /// Shows a command to those who monitor, if it is one to be shown.
+    #[cold]
+    pub(crate) fn show(
+        &self,
+        session: &Session,
+        command: &Command,
+        request: Request<'_>,
+        source: Source,
+    ) {
+        if command.flags.any(Flags::SKIP_MONITOR.with(Flags::ADMIN)) {
+            return;
+        }
+        let us = self.clock.unix_us();
+        let line = line(us, session, command, request, source);
+        let message = Arc::new(Push::Line(line));
+        for client in self.monitors.0.read().values() {
+            self.deliver(client, &message, us / 1000);
+        }
+    }
+}
+
+/// The line of a command that ended at `us`, in Unix microseconds.
+fn line(
+    us: i64,
+    session: &Session,
+    command: &Command,
+    request: Request<'_>,
+    source: Source,
+) -> Vec<u8> {
+    let endpoint = &session.client.endpoint;
+    let (before, address) = match source {
+        Source::Script => ("", "lua"),
+        Source::Client if endpoint.unix => {
+            let addr = endpoint.addr.as_str();
+            ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
+        }
+        Source::Client => ("", endpoint.addr.as_str()),
+    };
+    let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
+    let mut line = Vec::with_capacity(64 + request.args_bytes());
+    // Writing into a vector cannot fail.
+    let _ = write!(
+        line,
+        "+{seconds}.{rest:06} [{} {before}{address}]",
+        session.db
+    );
+    let secret = command
+        .secret
+        .map(|secret| secret(request))
+        .unwrap_or_default();
+    for (i, arg) in request.iter().enumerate() {
+        line.push(b' ');
+        if secret.contains(&i) {
+            quote_arg(&mut line, b"(redacted)");
+        } else {
+            quote_arg(&mut line, arg);
+        }
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}

@@ -1,0 +1,388 @@
+//! A virtual machine with the scripts and libraries it has compiled.
+//!
+//! Invariants
+//! - What was compiled is found by the SHA-1 of its text, so that it never goes out of date; forgetting is a matter of memory.
+//! - After a run the stack is empty, KEYS and ARGV belong to nobody, and the machine is within its memory limit or gone.
+
+use crate::api::{Host, Run, Sha, hex};
+use crate::library::{Library, Loaded, Registration};
+use crate::sandbox::{self, Purpose, Scene};
+use crate::{answer, header};
+use ochre_lua::{Failure, Fault, Kind, Raise, Ref, State};
+use ochre_resp::{Out, Protocol, RequestBuf};
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::sync::Arc;
+
+/// How scripts and functions are called in messages.
+const SCRIPT_NAME: &CStr = c"@user_script";
+const LIBRARY_NAME: &CStr = c"@user_function";
+/// Compiled scripts that one machine keeps; the text of each stays in the cache of all.
+const COMPILED_MAX: usize = 1000;
+/// An argument buffer above this is given back after a run, in bytes.
+const REQUEST_MAX: usize = 64 * 1024;
+
+/// Text of an error that the script ended with, code included.
+pub type ScriptError = Vec<u8>;
+
+/// How a script ended with an error.
+#[derive(Debug)]
+pub struct Ended {
+    /// The error, code included.
+    pub text: ScriptError,
+    /// It is that of a command, which was counted already.
+    pub counted: bool,
+}
+
+/// A machine.
+pub struct Vm {
+    state: State,
+    scene: Option<Scene>,
+    compiled: HashMap<Sha, Ref>,
+    loaded: HashMap<u64, Loaded>,
+    /// The state of the libraries that `loaded` was compared with.
+    pub(crate) epoch: u64,
+    /// Room for replies, kept from one run to the next.
+    pub(crate) reply: ochre_engine::exec::Out,
+    request: RequestBuf,
+    limit: usize,
+    spoilt: bool,
+}
+
+/// What is put on the stack as arguments.
+pub(crate) type List<'a> = &'a mut dyn ExactSizeIterator<Item = &'a [u8]>;
+
+impl Vm {
+    /// A machine with a memory limit in bytes.
+    ///
+    /// # Errors
+    /// When the limit is too small even for the libraries.
+    pub fn new(purpose: Purpose, limit: usize) -> Result<Vm, ScriptError> {
+        let built = sandbox::build(purpose);
+        let (mut state, scene) =
+            built.map_err(|_| b"ERR cannot prepare the script engine".to_vec())?;
+        state.collect();
+        state.set_limit(limit);
+        Ok(Vm {
+            state,
+            scene,
+            compiled: HashMap::new(),
+            loaded: HashMap::new(),
+            epoch: 0,
+            reply: ochre_engine::exec::Out::default(),
+            request: RequestBuf::default(),
+            limit,
+            spoilt: false,
+        })
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.state.used()
+    }
+
+    /// Whether it must not be used again: a run left it full, or in a state that nobody vouches for.
+    #[must_use]
+    pub fn is_spoilt(&self) -> bool {
+        self.spoilt
+    }
+
+    /// Its memory limit.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Compiles a script, to see whether it is one.
+    ///
+    /// # Errors
+    /// The text for a script that is none.
+    pub fn check(&mut self, sha: &Sha, program: &[u8]) -> Result<(), ScriptError> {
+        if !self.compiled.contains_key(sha) {
+            if self.compiled.len() >= COMPILED_MAX {
+                self.forget_compiled();
+            }
+            self.state.compile(SCRIPT_NAME, program).map_err(|error| {
+                [
+                    b"ERR Error compiling script (new function): ".as_slice(),
+                    &error.0,
+                ]
+                .concat()
+            })?;
+            let function = self.state.keep();
+            self.compiled.insert(*sha, function);
+        }
+        Ok(())
+    }
+
+    /// Lets the compiled scripts go.
+    pub fn forget_compiled(&mut self) {
+        for (_, function) in self.compiled.drain() {
+            self.state.forget(function);
+        }
+        self.state.collect();
+    }
+
+    /// Runs a script and writes its reply.
+    ///
+    /// # Errors
+    /// The error that it ended with; nothing is written then.
+    pub fn eval<'a, S: AsRef<[u8]>>(
+        &mut self,
+        (sha, program): (&Sha, &[u8]),
+        (keys, args): (List<'a>, List<'a>),
+        host: &mut dyn Host,
+        out: &mut Out<S>,
+    ) -> Result<(), Ended> {
+        self.check(sha, program)?;
+        if let Some(function) = self.compiled.get(sha) {
+            self.state.push_ref(function);
+        }
+        let prepared = self
+            .set_list("KEYS", keys)
+            .and_then(|()| self.set_list("ARGV", args));
+        let name = || hex(sha).to_vec();
+        match prepared {
+            Ok(()) => self.run(0, name, host, out),
+            Err(_) => Err(self.fail(Failure::Memory, name)),
+        }
+    }
+
+    /// Calls a function of a library, which is loaded first where this machine does not know it, and writes its reply.
+    ///
+    /// # Errors
+    /// The error that it ended with; nothing is written then.
+    pub fn call<'a, S: AsRef<[u8]>>(
+        &mut self,
+        (library, function): (&Library, &[u8]),
+        (keys, args): (List<'a>, List<'a>),
+        host: &mut dyn Host,
+        out: &mut Out<S>,
+    ) -> Result<(), Ended> {
+        if !self.loaded.contains_key(&library.id) {
+            self.load(library.id, &library.text, host)?;
+        }
+        let name = || function.to_vec();
+        let Some(callback) = self
+            .loaded
+            .get(&library.id)
+            .and_then(|loaded| loaded.get(function))
+        else {
+            return Err(b"ERR Function not found".to_vec().into());
+        };
+        self.state.push_ref(callback);
+        let prepared = self.push_list(keys).and_then(|()| self.push_list(args));
+        match prepared {
+            Ok(()) => self.run(2, name, host, out),
+            Err(_) => Err(self.fail(Failure::Memory, name)),
+        }
+    }
+
+    /// Loads a library, and tells what it registers.
+    ///
+    /// # Errors
+    /// Redis's texts for a library that is none.
+    pub fn load(
+        &mut self,
+        id: u64,
+        text: &Arc<[u8]>,
+        host: &mut dyn Host,
+    ) -> Result<Registration, ScriptError> {
+        let (name, at) = header::library(text).map_err(|error| error.text().to_vec())?;
+        self.state
+            .compile(LIBRARY_NAME, &text[at..])
+            .map_err(|error| [b"ERR Error compiling function: ".as_slice(), &error.0].concat())?;
+        let scene = self.scene.as_ref();
+        let shown = scene.map_or(Ok(()), |scene| scene.show(&mut self.state, true));
+        let mut registration = Registration::new(name);
+        let mut run = Run {
+            host,
+            request: &mut self.request,
+            protocol: Protocol::Resp2,
+            registration: Some(&mut registration),
+        };
+        let outcome = match shown {
+            Ok(()) => self.state.call(&mut run, 0, 0),
+            Err(_) => Err(Failure::Memory),
+        };
+        let shown = scene.map_or(Ok(()), |scene| scene.show(&mut self.state, false));
+        self.spoilt |= shown.is_err();
+        if let Err(failure) = outcome {
+            let message = self.message(&failure);
+            registration.abandon(&mut self.state);
+            self.settle(Some(&failure));
+            return Err([b"ERR Error registering functions: ".as_slice(), &message].concat());
+        }
+        self.settle(None);
+        if registration.functions.is_empty() {
+            return Err(b"ERR No functions registered".to_vec());
+        }
+        self.loaded.insert(id, registration.take_callbacks());
+        Ok(registration)
+    }
+
+    /// Lets the libraries go that `wanted` does not name.
+    pub(crate) fn keep_libraries(&mut self, wanted: &dyn Fn(u64) -> bool) {
+        let gone: Vec<u64> = self
+            .loaded
+            .keys()
+            .copied()
+            .filter(|id| !wanted(*id))
+            .collect();
+        for id in gone {
+            let callbacks = self.loaded.remove(&id).unwrap_or_default();
+            callbacks
+                .into_values()
+                .for_each(|callback| self.state.forget(callback));
+        }
+    }
+
+    fn push_list<'a>(&mut self, items: List<'a>) -> Result<(), Raise> {
+        let mut stack = self.state.stack();
+        stack.new_table(items.len(), 0)?;
+        let table = stack.top();
+        for (number, item) in (1..).zip(items) {
+            stack.push_bytes(item)?;
+            stack.fill(table, number)?;
+        }
+        Ok(())
+    }
+
+    fn set_list<'a>(&mut self, name: &str, items: List<'a>) -> Result<(), Raise> {
+        self.push_list(items)?;
+        let mut stack = self.state.stack();
+        let globals = stack.globals();
+        stack.force_field(globals, name)
+    }
+
+    /// Calls the function below the last `args` values, and writes what it returns.
+    fn run<S: AsRef<[u8]>>(
+        &mut self,
+        args: i32,
+        name: impl FnOnce() -> Vec<u8>,
+        host: &mut dyn Host,
+        out: &mut Out<S>,
+    ) -> Result<(), Ended> {
+        let mut run = Run {
+            host,
+            request: &mut self.request,
+            protocol: Protocol::Resp2,
+            registration: None,
+        };
+        let outcome = self.state.call(&mut run, args, 1);
+        let resp3 = run.protocol == Protocol::Resp3;
+        if let Err(failure) = outcome {
+            return Err(self.fail(failure, name));
+        }
+        let mark = out.mark();
+        if answer::write(&mut self.state.stack(), out, resp3).is_err() {
+            out.truncate(mark);
+            return Err(self.fail(Failure::Memory, name));
+        }
+        self.settle(None);
+        Ok(())
+    }
+
+    fn fail(&mut self, failure: Failure, name: impl FnOnce() -> Vec<u8>) -> Ended {
+        let counted = self.is_counted(&failure);
+        let text = self.error(&failure, &name());
+        self.settle(Some(&failure));
+        Ended { text, counted }
+    }
+
+    /// Whether the error on top is one of a command.
+    fn is_counted(&mut self, failure: &Failure) -> bool {
+        let mut stack = self.state.stack();
+        let value = stack.top();
+        if !matches!(failure, Failure::Error(_)) || stack.kind(value) != Kind::Table {
+            return false;
+        }
+        let known = stack.field(value, "ignore_error_stats_update");
+        let counted = matches!(known, Ok(Kind::Boolean)) && stack.boolean(value + 1);
+        stack.truncate(value);
+        counted
+    }
+
+    /// Cleans up after a run.
+    fn settle(&mut self, failure: Option<&Failure>) {
+        let mut stack = self.state.stack();
+        if stack.top() > 0 {
+            stack.truncate(0);
+        }
+        if self.request.heap_bytes() > REQUEST_MAX {
+            self.request = RequestBuf::default();
+        }
+        let tight = self.limit > 0 && self.state.used() > self.limit / 2;
+        if tight || matches!(failure, Some(Failure::Memory | Failure::Stopped(..))) {
+            self.clear_lists();
+            self.state.collect();
+            self.spoilt |= self.limit > 0 && self.state.used() > self.limit / 2;
+        }
+    }
+
+    /// Lets the last run's KEYS and ARGV go.
+    fn clear_lists(&mut self) {
+        if self.scene.is_some() {
+            return;
+        }
+        self.state.set_limit(0);
+        for name in ["KEYS", "ARGV"] {
+            let cleared = self.set_list(name, &mut std::iter::empty());
+            self.spoilt |= cleared.is_err();
+        }
+        self.state.set_limit(self.limit);
+    }
+
+    /// The reply for a run that failed: the error, who raised it and where.
+    fn error(&mut self, failure: &Failure, name: &[u8]) -> ScriptError {
+        let fault = match failure {
+            Failure::Memory => None,
+            Failure::Error(fault) | Failure::Stopped(_, fault) => fault.as_ref(),
+        };
+        let mut text = self.message(failure);
+        text.extend_from_slice(b" script: ");
+        text.extend_from_slice(name);
+        if let Some(Fault { source, line }) = fault {
+            text.extend_from_slice(format!(", on {source}:{line}").as_bytes());
+        }
+        text.push(b'.');
+        text
+    }
+
+    fn message(&mut self, failure: &Failure) -> Vec<u8> {
+        match failure {
+            Failure::Memory => return b"ERR not enough memory".to_vec(),
+            Failure::Stopped(text, _) => return format!("ERR {text}").into_bytes(),
+            Failure::Error(_) => {}
+        }
+        let mut stack = self.state.stack();
+        let value = stack.top();
+        let mut text = b"ERR ".to_vec();
+        match stack.kind(value) {
+            Kind::Table => {
+                let field = stack.field(value, "err").unwrap_or(Kind::Nil);
+                match field {
+                    Kind::String => return stack.bytes(value + 1).unwrap_or_default().to_vec(),
+                    Kind::Number => {
+                        text.clear();
+                        ochre_lua::general(
+                            &mut text,
+                            stack.number(value + 1).unwrap_or_default(),
+                            14,
+                        );
+                    }
+                    _ => text.extend_from_slice(b"unknown error"),
+                }
+            }
+            Kind::String => text.extend_from_slice(stack.bytes(value).unwrap_or_default()),
+            Kind::Number => {
+                ochre_lua::general(&mut text, stack.number(value).unwrap_or_default(), 14)
+            }
+            Kind::Boolean if stack.boolean(value) => text.extend_from_slice(b"true"),
+            Kind::Boolean => text.extend_from_slice(b"false"),
+            Kind::Light => text.extend_from_slice(b"userdata: (nil)"),
+            kind => text.extend_from_slice(kind.name().as_bytes()),
+        }
+        text
+    }
+}
