@@ -192,6 +192,26 @@ impl Wire {
         })
     }
 
+    /// The address that the server sees, `ip:port`; empty when the connection is gone.
+    #[must_use]
+    pub fn local(&self) -> String {
+        self.stream
+            .local_addr()
+            .map_or(String::new(), |address| address.to_string())
+    }
+
+    /// Sends requests in one write and waits for nothing.
+    ///
+    /// # Errors
+    /// As TCP gives them.
+    pub fn send(&mut self, requests: &[Vec<Vec<u8>>]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for request in requests {
+            write_request(&mut bytes, request.iter().map(Vec::as_slice));
+        }
+        self.stream.write_all(&bytes)
+    }
+
     /// Sends one request and returns the bytes of its reply.
     ///
     /// # Errors

@@ -535,6 +535,47 @@ async def tasks(host, port, t):
         await asyncio.gather(*[c.incr("shared") for _ in range(500)])
         t.judge("500 tasks of INCR", await c.get("shared") == b"500", "lost increments")
 
+def cached(host, port, t):
+    """redis-py's own cache: reads come from it until the server says that a key changed."""
+    from redis.cache import CacheConfig
+
+    with redis.Redis(host, port) as other:
+        version = tuple(int(n) for n in other.info("server")["redis_version"].split("."))
+        if version < (7, 4):
+            return t.skipped.add("client-side caching, which redis-py wants Redis 7.4 for")
+        with redis.Redis(host, port, protocol=3, cache_config=CacheConfig(max_size=100)) as c:
+            def asked():
+                return other.info("commandstats").get("cmdstat_get", {}).get("calls", 0)
+
+            def until(what, holds):
+                deadline = time.monotonic() + 30
+                while not holds() and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                t.judge(what, holds(), "never")
+
+            other.flushall()
+            other.mset({"one": "1", "two": "2"})
+            other.hset("hash", "field", "a")
+            t.judge("read", (c.get("one"), c.hgetall("hash"), c.mget("one", "two")) == (b"1", {b"field": b"a"}, [b"1", b"2"]), "other values")
+            before = asked()
+            t.judge("cached reads", all(c.get("one") == b"1" for _ in range(100)), "another value")
+            t.judge("cached reads are not asked for", asked() == before, f"{asked() - before} calls")
+            t.judge("cache", c.get_cache().size == 3, c.get_cache().size)
+            other.set("one", "changed")
+            until("a change is seen", lambda: c.get("one") == b"changed")
+            until("by all that has the key", lambda: c.mget("one", "two") == [b"changed", b"2"])
+            t.judge("the rest stays", c.hgetall("hash") == {b"field": b"a"}, "another value")
+            other.hset("hash", "field", "b")
+            until("a change within", lambda: c.hgetall("hash") == {b"field": b"b"})
+            other.pexpire("one", 20)
+            until("a key that expires", lambda: c.get("one") is None)
+            other.flushall()
+            until("everything", lambda: c.get("two") is None and c.hgetall("hash") == {})
+            pipe = other.pipeline()
+            pipe.set("two", "x").set("one", "y")
+            pipe.execute()
+            until("a transaction", lambda: (c.get("one"), c.get("two")) == (b"y", b"x"))
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("host")
@@ -560,6 +601,8 @@ def main():
     t.group = "concurrency"
     threads(a.host, a.port, t)
     asyncio.run(tasks(a.host, a.port, t))
+    t.group = "client-side caching"
+    cached(a.host, a.port, t)
     if t.skipped:
         print("not on this server:", ", ".join(sorted(t.skipped)))
         if a.all:

@@ -326,6 +326,7 @@ impl Engine {
         let how = How {
             touch: Some(session.rule),
             by: waiter.id,
+            source: waiter.id,
             ..How::default()
         };
         let applied = self.apply(

@@ -42,6 +42,7 @@ impl Engine {
         }
         self.send_broadcasts();
         self.trim_tracking();
+        self.sweep_tracking();
         self.compact_cycle(&mut cron);
         self.poll_memory(&Stripes::free(&self.keyspace, &*self.runtime));
         if self.memory.is_over() {

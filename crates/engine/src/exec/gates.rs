@@ -112,7 +112,8 @@ fn unusual_context(session: &Session, entry: &Entry) -> Result<(), CommandError>
     }
     let keyspace = Flags::WRITE
         .with(Flags::READONLY)
-        .with(Flags::MAY_REPLICATE);
+        .with(Flags::MAY_REPLICATE)
+        .with(Flags::WITH_WRITES);
     if session.monitors && flags.any(keyspace) {
         return Err(CommandError::REPLICA_CONTEXT);
     }

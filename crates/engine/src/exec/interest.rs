@@ -4,7 +4,7 @@
 
 use super::Engine;
 use super::plan::PlannedKey;
-use super::run::Rest;
+use super::run::{How, Rest};
 use super::session::Session;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Keyspace, Stripe, stripe_of};
@@ -58,17 +58,17 @@ impl Session {
 }
 
 impl Engine {
-    /// Tells those who are interested in a key that the request of client `by` changed it.
+    /// Tells those who are interested in a key that a request changed it.
     #[cold]
     pub(crate) fn key_changed(
         &self,
         stripe: &mut Stripe,
         key: &PlannedKey,
         name: &[u8],
-        by: u64,
+        how: &How,
         rest: &mut Option<Box<Rest>>,
     ) {
-        self.tell_trackers(stripe, name, by, by);
+        self.tell_trackers(stripe, name, how.by, how.source);
         let Some(interest) = &stripe.interest else {
             return;
         };

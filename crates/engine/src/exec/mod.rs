@@ -52,7 +52,7 @@ pub use held::Held;
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
-pub use monitor::{Monitors, Source};
+pub use monitor::Monitors;
 pub use outbox::{Outbox, Push};
 pub use plan::{Plan, PlannedKey};
 pub use pubsub::{Kind, PubSub, Subscriptions};
@@ -423,7 +423,7 @@ impl Engine {
             && self.attention.any(Reason::MONITORED)
             && let Some(entry) = ahead.entry
         {
-            self.show(session, entry.command, request, Source::Client);
+            self.show(session, entry.command, request);
             self.take_own_messages(session, out);
         }
         flow

@@ -1,7 +1,9 @@
 //! MONITOR: every command that was executed, as a line, to those who asked for it.
 //!
 //! Invariants
-//! - A line follows its command. Lines of commands that ran at the same time on different workers come in either order.
+//! - A line follows its command, but for those of scripts, which come before what they do. Lines of commands that ran at the same time on different workers come in either order.
+//! - A script that has to be run again, because it touched other keys than it declared, is shown once, what it read before
+//!   twice.
 //! - What is secret is never shown: neither commands for operators, nor the arguments that a declaration calls secret.
 //!
 //! Cost where nobody monitors: none beyond the branch that every request takes.
@@ -16,20 +18,11 @@ use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Those who monitor.
 #[derive(Default)]
 pub struct Monitors(RwLock<BTreeMap<u64, Arc<Client>>>);
-
-/// Who a command is shown to come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Source {
-    /// The client.
-    #[default]
-    Client,
-    /// A script.
-    Script,
-}
 
 impl Engine {
     /// The session's client monitors from now on. False if it does already.
@@ -60,41 +53,37 @@ impl Engine {
 
     /// Shows a command to those who monitor, if it is one to be shown.
     #[cold]
-    pub(crate) fn show(
-        &self,
-        session: &Session,
-        command: &Command,
-        request: Request<'_>,
-        source: Source,
-    ) {
+    pub(crate) fn show(&self, session: &Session, command: &Command, request: Request<'_>) {
         if command.flags.any(Flags::SKIP_MONITOR.with(Flags::ADMIN)) {
             return;
         }
+        self.show_now(session, command, request);
+    }
+
+    /// Shows a command to those who monitor.
+    #[cold]
+    pub(super) fn show_now(&self, session: &Session, command: &Command, request: Request<'_>) {
         let us = self.clock.unix_us();
-        let line = line(us, session, command, request, source);
+        let line = line(us, session, command, request);
         let message = Arc::new(Push::Line(line));
-        for client in self.monitors.0.read().values() {
+        // A line is a reply, as it were: who wants none gets none.
+        let monitors = self.monitors.0.read();
+        for client in monitors.values().filter(|c| !c.silent.load(Relaxed)) {
             self.deliver(client, &message, us / 1000);
         }
     }
 }
 
 /// The line of a command that ended at `us`, in Unix microseconds.
-fn line(
-    us: i64,
-    session: &Session,
-    command: &Command,
-    request: Request<'_>,
-    source: Source,
-) -> Vec<u8> {
+fn line(us: i64, session: &Session, command: &Command, request: Request<'_>) -> Vec<u8> {
     let endpoint = &session.client.endpoint;
-    let (before, address) = match source {
-        Source::Script => ("", "lua"),
-        Source::Client if endpoint.unix => {
-            let addr = endpoint.addr.as_str();
-            ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
-        }
-        Source::Client => ("", endpoint.addr.as_str()),
+    let (before, address) = if session.in_script {
+        ("", "lua")
+    } else if endpoint.unix {
+        let addr = endpoint.addr.as_str();
+        ("unix:", addr.strip_suffix(":0").unwrap_or(addr))
+    } else {
+        ("", endpoint.addr.as_str())
     };
     let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
     let mut line = Vec::with_capacity(64 + request.args_bytes());

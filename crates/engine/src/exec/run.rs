@@ -17,7 +17,6 @@ use super::context::{
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
-use super::monitor::Source;
 use super::plan::{Plan, PlannedKey};
 use super::session::Session;
 use super::stats::Counter;
@@ -51,6 +50,8 @@ pub(crate) struct How {
     pub(crate) in_unit: bool,
     /// The client whose request it is.
     pub(crate) by: u64,
+    /// As those see it who track prefixes: nobody, if it is a script's.
+    pub(crate) source: u64,
 }
 
 /// What a `Write` handler did.
@@ -86,19 +87,19 @@ struct Lapsed {
     garbage: Vec<Garbage>,
     /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
     effects: Vec<(usize, RequestBuf)>,
-    /// The client whose request it is, 0 for none.
-    by: u64,
     in_unit: bool,
+    /// The client whose request finds that.
+    by: u64,
 }
 
 impl Lapsed {
     #[inline]
-    fn new(by: u64, in_unit: bool) -> Lapsed {
+    fn new(in_unit: bool, by: u64) -> Lapsed {
         Lapsed {
             garbage: Vec::new(),
             effects: Vec::new(),
-            by,
             in_unit,
+            by,
         }
     }
 }
@@ -181,16 +182,25 @@ impl Engine {
                 if !nested {
                     *held = Held::default();
                 }
+                // Scripts: their requests follow, and are shown by themselves. Once, however often it is tried.
+                let shown = std::mem::take(&mut session.shown);
+                if self.attention.any(Reason::MONITORED)
+                    && command.flags.has(Flags::SKIP_MONITOR)
+                    && !shown
+                {
+                    self.show_now(session, command, request);
+                }
                 let mut cx = UnitCx {
                     session,
                     out,
                     env,
                     held,
                     nested,
-                    source: Source::Client,
                 };
                 let outcome = handler(&mut cx, request);
                 cx.release();
+                session.shown = session.put_off;
+                session.in_script = false;
                 outcome
             }
             Run::Container => Err(super::lookup::wrong_arity(command.name)),
@@ -238,7 +248,7 @@ impl Engine {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
         };
-        let mut lapsed = Lapsed::new(session.id, held.unit.is_some());
+        let mut lapsed = Lapsed::new(held.unit.is_some(), session.id);
         let found = self.resolve(
             &mut locked,
             &mut session.plan.keys,
@@ -427,6 +437,8 @@ impl Engine {
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
                 by: session.id,
+                // compat: whose script it is does not count there, while it does for who remembers the key.
+                source: if session.in_script { 0 } else { session.id },
             },
             handle,
         );
@@ -505,7 +517,7 @@ impl Engine {
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
         let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let mut lapsed = Lapsed::new(how.by, how.in_unit);
+        let mut lapsed = Lapsed::new(how.in_unit, how.by);
         self.resolve(
             locked,
             &mut plan.keys,
@@ -554,7 +566,7 @@ impl Engine {
             if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
                 && let Some(name) = request.get(key.arg)
             {
-                self.key_changed(stripe, key, name, how.by, &mut rest);
+                self.key_changed(stripe, key, name, &how, &mut rest);
             }
         }
         Applied {

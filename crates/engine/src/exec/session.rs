@@ -105,6 +105,8 @@ pub struct Client {
     pub tracker: Mutex<Option<Arc<Tracker>>>,
     /// MONITOR.
     pub monitors: AtomicBool,
+    /// CLIENT REPLY OFF.
+    pub(super) silent: AtomicBool,
     /// Messages that answer none of its requests.
     pub outbox: Outbox,
     killed: AtomicBool,
@@ -216,6 +218,7 @@ impl Clients {
             subscriptions: Default::default(),
             tracker: Mutex::default(),
             monitors: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
             overflowed: AtomicBool::new(false),
@@ -302,6 +305,10 @@ pub struct Session {
     pub(crate) in_unit: bool,
     /// The present request found a stripe busy and did nothing.
     pub(crate) put_off: bool,
+    /// The present request is a script's.
+    pub(crate) in_script: bool,
+    /// The request that was put off has been shown to those who monitor.
+    pub(crate) shown: bool,
     /// What was queued since MULTI.
     pub transaction: Option<Box<Transaction>>,
     /// Keys of WATCH.
@@ -363,6 +370,8 @@ impl Session {
             holds: false,
             in_unit: false,
             put_off: false,
+            in_script: false,
+            shown: false,
             transaction: None,
             watches: None,
             blocked: None,
@@ -389,6 +398,7 @@ impl Session {
     /// CLIENT REPLY.
     pub(crate) fn set_reply_mode(&mut self, mode: ReplyMode) {
         self.reply_mode = mode;
+        self.client.silent.store(mode == ReplyMode::Off, Relaxed);
         self.settle();
     }
 

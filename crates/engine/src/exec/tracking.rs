@@ -23,12 +23,14 @@ use crate::keyspace::{Cut, Locked, STRIPES, Stripe};
 use crate::settings::{Settings, id};
 use ochre_resp::Request;
 use parking_lot::{Mutex, RwLock};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// Keys forgotten at a time while there are too many of them.
 const FORGOTTEN_MAX: usize = 100;
+/// Stripes that are rid of clients that are gone, in one round of the background work.
+const SWEPT_MAX: usize = 256;
 
 /// What a client asked to be told of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -95,12 +97,14 @@ struct Prefix {
 /// Everybody who tracks.
 #[derive(Default)]
 pub struct Tracking {
-    trackers: RwLock<HashMap<u64, Arc<Tracker>>>,
+    trackers: RwLock<BTreeMap<u64, Arc<Tracker>>>,
     prefixes: Mutex<BTreeMap<Vec<u8>, Prefix>>,
     /// Keys that somebody remembers, in all stripes.
     keys: AtomicUsize,
     /// Pairs of such a key and a client.
     items: AtomicUsize,
+    /// Stripes yet to be rid of clients that track no more.
+    unswept: AtomicUsize,
 }
 
 impl Tracking {
@@ -184,7 +188,7 @@ impl Engine {
         session.settle();
     }
 
-    /// CLIENT TRACKING OFF. Keys go on being remembered until they change, and nobody is told then.
+    /// CLIENT TRACKING OFF. The keys are forgotten in the background, and nobody is told of a change meanwhile.
     pub(crate) fn stop_tracking(&self, session: &mut Session) {
         let Some(tracks) = session.tracks.take() else {
             return;
@@ -202,6 +206,10 @@ impl Engine {
                 }
             }
             self.attention.set(Reason::BROADCAST, !table.is_empty());
+        }
+        if tracks.tracker.mode != Mode::Broadcast {
+            let everywhere = self.keyspace.count() * STRIPES;
+            self.tracking.unswept.store(everywhere, Relaxed);
         }
         session.settle();
     }
@@ -363,6 +371,38 @@ impl Engine {
         if let Some(readers) = interest.and_then(|interest| interest.readers_of(key)) {
             stripe.lose_interest(|_| {});
             self.invalidate(key, &readers, by);
+        }
+    }
+
+    /// Forgets what clients that are gone remembered, some stripes at a time. No stripe may be held.
+    pub(crate) fn sweep_tracking(&self) {
+        let mut left = self.tracking.unswept.load(Relaxed);
+        if left == 0 {
+            return;
+        }
+        for _ in 0..SWEPT_MAX.min(left) {
+            // Who goes meanwhile has everything begin anew.
+            let next = self
+                .tracking
+                .unswept
+                .compare_exchange(left, left - 1, Relaxed, Relaxed);
+            left = match next {
+                Ok(_) => left - 1,
+                Err(now) => now,
+            };
+            let Some(database) = self.keyspace.used(left / STRIPES) else {
+                continue;
+            };
+            let mut stripe = database.stripe(left % STRIPES);
+            if stripe.interest.is_none() {
+                continue;
+            }
+            let trackers = self.tracking.trackers.read();
+            stripe.lose_interest(|interest| {
+                let (keys, items) = interest.forget_gone(|id| trackers.contains_key(&id));
+                self.tracking.keys.fetch_sub(keys, Relaxed);
+                self.tracking.items.fetch_sub(items, Relaxed);
+            });
         }
     }
 

@@ -20,7 +20,6 @@ use super::context::{Env, Out};
 use super::held::{Held, Refused};
 use super::interest::Ready;
 use super::lookup::Entry;
-use super::monitor::Source;
 use super::plan::Plan;
 use super::session::Session;
 use crate::acl::Context;
@@ -162,8 +161,6 @@ pub struct UnitCx<'a, 'e> {
     pub(crate) held: &'a mut Held<'e>,
     /// The unit is part of another one (a script in a transaction), which holds the stripes and goes on after it.
     pub(crate) nested: bool,
-    /// Who its requests are shown to come from.
-    pub source: Source,
 }
 
 impl<'e> UnitCx<'_, 'e> {
@@ -207,6 +204,11 @@ impl<'e> UnitCx<'_, 'e> {
         }
         self.session.in_unit = true;
         self.held.unit = Some(Box::new(unit));
+    }
+
+    /// What follows, until the handler returns, is the work of a script.
+    pub fn begin_script(&mut self) {
+        self.session.in_script = true;
     }
 
     /// Whether every stripe is held.
@@ -273,7 +275,7 @@ impl<'e> UnitCx<'_, 'e> {
             out.truncate(mark);
         }
         if engine.attention.any(Reason::MONITORED) {
-            engine.show(self.session, entry.command, request, self.source);
+            engine.show(self.session, entry.command, request);
         }
         engine.measure_one(self.session, entry, request, from, outcome.is_err());
         outcome

@@ -6,7 +6,7 @@
 //! - Who remembers a key is told of its next change once, and has to read it again to be told of another.
 //!
 //! It knows no client: watchers are flags to raise, those who wait are opaque tokens, those who remember are numbers,
-//! which stay until the key changes even if nobody has that number any more.
+//! which stay until the key changes or somebody sees that nobody has that number any more.
 
 use crate::sync::AtomicBool;
 use smallvec::SmallVec;
@@ -133,6 +133,18 @@ impl Interest {
         let forgotten = std::mem::take(&mut self.remembered);
         let items = forgotten.values().map(SmallVec::len).sum();
         (forgotten.len(), items)
+    }
+
+    /// Forgets readers for whom `stays` does not hold: so many keys, and pairs of key and reader.
+    pub(crate) fn forget_gone(&mut self, stays: impl Fn(u64) -> bool) -> (usize, usize) {
+        let (keys, mut items) = (self.remembered.len(), 0);
+        self.remembered.retain(|_, readers| {
+            let before = readers.len();
+            readers.retain(|reader| stays(*reader));
+            items += before - readers.len();
+            !readers.is_empty()
+        });
+        (keys - self.remembered.len(), items)
     }
 
     /// Numbers of keys that are watched, and that somebody waits for.

@@ -81,6 +81,7 @@ pub(super) fn execute(
         .collect();
     declared.sort_unstable();
     declared.dedup();
+    cx.begin_script();
     let db = cx.env.db;
     let mut everything = program.learnt().get() != Reach::Declared;
     loop {

@@ -75,11 +75,12 @@ pub(super) const HELLO: Command = Command {
     ..Command::NEW
 };
 
-/// Where the user name and the password stand.
+/// Where the user name and the password stand; if there are several, from the first to the last.
 fn hello_secret(args: Request<'_>) -> Range<usize> {
-    let mut options = args.iter().enumerate().skip(2);
-    let auth = options.find(|(_, word)| word.eq_ignore_ascii_case(b"AUTH"));
-    auth.map_or(0..0, |(at, _)| at + 1..at + 3)
+    let is_auth = |at: &usize| args[*at].eq_ignore_ascii_case(b"AUTH");
+    let mut places = (2..args.len()).filter(is_auth);
+    let first = places.next();
+    first.map_or(0..0, |at| at + 1..places.last().unwrap_or(at) + 3)
 }
 
 /// What HELLO asks for.

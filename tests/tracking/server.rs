@@ -1,0 +1,74 @@
+//! The server program under test. One that wrote to its standard error, as a panic does, fails its test.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take that a test waits for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; it goes away with this.
+pub(crate) struct Server {
+    child: Child,
+    complaints: PathBuf,
+    pub address: String,
+}
+
+/// Waits until `holds`.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
+impl Server {
+    pub(crate) fn start(options: &[&str]) -> Server {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let port = address.port().to_string();
+        let name = format!("ochre-tracking-{}-{port}", std::process::id());
+        let complaints = std::env::temp_dir().join(name);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ochre-server"))
+            .args(["--port", &port, "--bind", "127.0.0.1"])
+            .args(["--enable-debug-command", "yes", "--worker-threads", "4"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&complaints).expect("the folder can be written to"))
+            .spawn()
+            .expect("the server starts");
+        let mut log = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let ready = log.by_ref().map_while(Result::ok);
+        assert!(
+            ready
+                .into_iter()
+                .any(|line| line.contains("Ready to accept")),
+            "the server does not start: {}",
+            std::fs::read_to_string(&complaints).unwrap_or_default()
+        );
+        // What it logs later is of no interest, but must go somewhere.
+        std::thread::spawn(move || log.for_each(drop));
+        Server {
+            child,
+            complaints,
+            address: address.to_string(),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let complaints = std::fs::read_to_string(&self.complaints).unwrap_or_default();
+        let _ = std::fs::remove_file(&self.complaints);
+        if !std::thread::panicking() {
+            assert_eq!(complaints, "", "the server complains");
+        }
+    }
+}
