@@ -52,3 +52,12 @@ pub fn in_process(server: &Server) -> client::Config {
         async move { handle.connect() }
     }))
 }
+
+/// The examples of the guides, compiled with the tests.
+#[cfg(all(doctest, feature = "client", feature = "server"))]
+mod guides {
+    #[doc = include_str!("../docs/client.md")]
+    struct Client;
+    #[doc = include_str!("../docs/embedding.md")]
+    struct Embedding;
+}

@@ -1,7 +1,7 @@
 //! Where to connect, as whom, and the limits of a client.
 
 use crate::error::Error;
-use crate::stream::Connector;
+use crate::stream::{Connector, Stream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -330,6 +330,42 @@ impl Config {
     pub fn pool_size(mut self, connections: usize) -> Config {
         self.pool_size = connections.max(1);
         self
+    }
+
+    /// Where it leads: a host and its port, or nothing where it is no TCP address.
+    #[must_use]
+    pub fn host_and_port(&self) -> Option<(&str, u16)> {
+        match &self.address {
+            Address::Tcp(host, port) => Some((host, *port)),
+            Address::Unix(_) | Address::Other(_) => None,
+        }
+    }
+
+    /// The user and the password that it authenticates with.
+    #[must_use]
+    pub fn credentials(&self) -> (Option<&str>, Option<&str>) {
+        (self.username.as_deref(), self.password.as_deref())
+    }
+
+    /// The database that it selects.
+    #[must_use]
+    pub fn selected_database(&self) -> u32 {
+        self.database
+    }
+
+    /// Connects and hands the socket over, encrypted if that is configured, without a greeting: for programs that
+    /// speak the protocol themselves.
+    ///
+    /// # Errors
+    /// When connecting fails or takes longer than the connect timeout.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub async fn open(&self) -> Result<Box<dyn crate::stream::Transport>, Error> {
+        match tokio::time::timeout(self.connect_timeout, Stream::connect(self)).await {
+            Ok(stream) => Ok(Box::new(stream?)),
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
     }
 
     /// Encrypts the connection.

@@ -10,7 +10,7 @@
 use crate::arg::{Arg, cmd};
 use crate::config::{Config, IntoConfig};
 use crate::dedicated::Dedicated;
-use crate::error::{Error, Executed};
+use crate::error::{Error, ErrorKind, Executed};
 use crate::manager::Pause;
 use crate::multiplexed::MultiplexedClient;
 use crate::value::Value;
@@ -20,6 +20,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+/// Messages kept while a confirmation is waited for; a connection that brings more before it is given up.
+const EARLY_MAX: usize = 64 * 1024;
 
 /// What kind of name a subscription is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -356,6 +359,10 @@ async fn confirm(
                 if items.first().and_then(Value::as_bytes) == Some(kind.as_bytes()) =>
             {
                 left -= 1;
+            }
+            _ if early.len() >= EARLY_MAX => {
+                let text = "no confirmation among many messages".to_owned();
+                return Err(Error::new(ErrorKind::Protocol(text), Executed::Maybe));
             }
             other => early.extend(message(other)),
         }

@@ -97,6 +97,27 @@ impl TlsConfig {
         Ok(self)
     }
 
+    /// Trusts the certificates of the PEM files in a folder, and no others.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or holds no certificate.
+    pub fn ca_folder(mut self, path: impl AsRef<Path>) -> Result<TlsConfig, Error> {
+        let path = path.as_ref();
+        let mut roots = RootCertStore::empty();
+        for entry in std::fs::read_dir(path).map_err(|e| unusable(path, e))? {
+            let file = entry.map_err(|e| unusable(path, e))?.path();
+            // Such folders hold other things as well.
+            let all = certificates(&file).unwrap_or_default();
+            roots.add_parsable_certificates(all);
+        }
+        if roots.is_empty() {
+            return Err(unusable(path, "no certificate"));
+        }
+        self.roots = Roots::Given(Arc::new(roots));
+        self.ready = Arc::default();
+        Ok(self)
+    }
+
     /// Shows the server a certificate, from PEM files.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - A server is one of its own: several run in a process, each with its keyspace, settings and threads.
-//! - Nothing of the process is touched: no signal handlers, no working directory, no standard output.
+//! - Of the process only the soft limit of open files is touched: no signal handlers, no working directory, no standard
+//!   output.
 //! - [`Server::start`](Builder::start) returns when the server accepts; a drop returns when its threads have ended.
 
 use crate::files::StartFile;

@@ -1,0 +1,274 @@
+//! Commands, options and modes against Ochre and a real Redis; what they print is compared with redis-cli.
+
+use crate::{ochre_cli, redis_cli, run, told};
+use ochre::Server;
+use ochre_testkit::reference::{Release, Running};
+use std::net::TcpListener;
+
+/// Runs `test` with the port of each kind of server.
+fn with_each(test: impl Fn(u16)) {
+    let ochre = Server::builder()
+        .port(0)
+        .workers(1)
+        .start()
+        .expect("a server");
+    test(ochre.port().expect("a port"));
+    drop(ochre);
+    match Release::V70.binary() {
+        Some(binary) => {
+            let redis = Running::start(&binary, &[]).expect("a server that starts");
+            test(redis.address.port());
+        }
+        None => eprintln!("skipped for want of a redis-server"),
+    }
+}
+
+fn ask(port: u16, args: &[&str]) -> String {
+    let output = run(ochre_cli(), port, args, b"");
+    assert!(output.status.success(), "{args:?}: {}", told(&output));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn fill(port: u16) {
+    for words in [
+        &["set", "a", "1"][..],
+        &["set", "odd", "q\"u\\o\nte"],
+        &[
+            "rpush", "l", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k",
+        ],
+        &["sadd", "s", "1", "2"],
+        &["hset", "h", "f", "v", "a b", "c"],
+        &["zadd", "z", "1.5", "x", "2", "y"],
+    ] {
+        ask(port, words);
+    }
+}
+
+#[test]
+fn commands_print_and_end_as_with_redis_cli() {
+    let Some(theirs) = redis_cli() else { return };
+    with_each(|port| {
+        fill(port);
+        let table: &[(&[&str], &str)] = &[
+            (&["get", "a"], ""),
+            (&["--no-raw", "get", "odd"], ""),
+            (&["--no-raw", "lrange", "l", "0", "-1"], ""),
+            (&["--no-raw", "hgetall", "h"], ""),
+            (&["--no-raw", "-3", "hgetall", "h"], ""),
+            (&["--json", "hgetall", "h"], ""),
+            (&["--json", "zrange", "z", "0", "-1", "withscores"], ""),
+            (
+                &["-2", "--json", "zrange", "z", "0", "-1", "withscores"],
+                "",
+            ),
+            (&["--csv", "zrange", "z", "0", "-1", "withscores"], ""),
+            (&["get"], ""),
+            (&["-e", "get"], ""),
+            (&["--no-raw", "nonsense", "a"], ""),
+            (&["-a", "secret", "ping"], ""),
+            (&["-a", "secret", "--no-auth-warning", "ping"], ""),
+            (&["--user", "nobody", "--pass", "x", "ping"], ""),
+            (&["-n", "3", "dbsize"], ""),
+            (&["-n", "99", "ping"], ""),
+            (&["-n", "x", "get", "a"], ""),
+            (&["-r", "3", "get", "a"], ""),
+            (&["-r", "2", "-i", "0.01", "-D", ";", "get", "a"], ""),
+            (&["-d", ",", "lrange", "l", "0", "-1"], ""),
+            (&["-x", "set", "stdin"], "from stdin\n"),
+            (&["-X", "tag", "set", "tag", "x"], "input"),
+            (&["-X", "tag", "set", "input", "x"], "input"),
+            (&["--quoted-input", "get", "\"odd\""], ""),
+            (&["--bogus"], ""),
+            (&["-r"], ""),
+            (&["--eval", "/nonexistent"], ""),
+            (&["--no-raw", "debug", "protocol", "map"], ""),
+            (&[], "get a\n\nnonsense\nset \"x\nget a\nexit\nget l\n"),
+            (
+                &["--no-raw"],
+                "multi\nget a\nexec\nselect 3\nget a\n2 ping\nconnect 127.0.0.1 1\nping\n",
+            ),
+            (
+                &["--no-raw", "-3"],
+                "hgetall h\nclient setname me\nclient getname\n",
+            ),
+        ];
+        for (args, input) in table {
+            let wanted = told(&run(&theirs, port, args, input.as_bytes()));
+            let got = told(&run(ochre_cli(), port, args, input.as_bytes()));
+            assert_eq!(got, wanted, "{args:?} {input:?}");
+        }
+        assert_eq!(ask(port, &["get", "stdin"]), "from stdin\n\n");
+    });
+}
+
+#[test]
+fn no_server_is_an_error() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    };
+    for args in [&["ping"][..], &["--scan"], &["--stat"], &["--pipe"]] {
+        let output = run(ochre_cli(), port, args, b"");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            format!("Could not connect to Redis at 127.0.0.1:{port}: Connection refused\n")
+        );
+    }
+}
+
+#[test]
+fn urls_and_sockets() {
+    let path = std::env::temp_dir().join(format!("ochre-cli-{}.sock", std::process::id()));
+    let server = Server::builder()
+        .port(0)
+        .unix_socket(&path)
+        .setting("requirepass", "s cret")
+        .start()
+        .expect("a server");
+    let port = server.port().expect("a port");
+    let path = path.to_str().expect("UTF-8");
+    let url = format!("redis://default:s%20cret@127.0.0.1:{port}/2");
+    let socket_url = format!("unix://:s%20cret@{path}?db=2");
+    ask(port, &["-u", &url, "set", "k", "v"]);
+    assert_eq!(ask(0, &["-u", &socket_url, "get", "k"]), "v\n");
+    assert_eq!(
+        ask(0, &["-s", path, "-a", "s cret", "-n", "2", "get", "k"]),
+        "v\n"
+    );
+    let output = run(ochre_cli(), port, &["get", "k"], b"");
+    assert!(output.stdout.starts_with(b"NOAUTH"), "{}", told(&output));
+}
+
+#[test]
+fn surveys_of_the_keyspace() {
+    let Some(theirs) = redis_cli() else { return };
+    with_each(|port| {
+        fill(port);
+        let sorted = |text: String| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        for args in [
+            &["--scan"][..],
+            &["--scan", "--pattern", "?"],
+            &["--no-raw", "--scan"],
+        ] {
+            let wanted = run(&theirs, port, args, b"");
+            let wanted = String::from_utf8(wanted.stdout).expect("UTF-8");
+            assert_eq!(sorted(ask(port, args)), sorted(wanted), "{args:?}");
+        }
+        // Which of two equals is found first depends on the order of the walk, which is the server's.
+        for args in [
+            &["--bigkeys"][..],
+            &["--bigkeys", "--pattern", "[a-z]"],
+            &["--memkeys"],
+        ] {
+            let wanted = told(&run(&theirs, port, args, b""));
+            assert_eq!(told(&run(ochre_cli(), port, args, b"")), wanted, "{args:?}");
+        }
+        let output = run(ochre_cli(), port, &["--hotkeys"], b"");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("LFU"));
+        ask(port, &["config", "set", "maxmemory-policy", "allkeys-lfu"]);
+        (0..20).for_each(|_| drop(ask(port, &["get", "a"])));
+        let hot = ask(port, &["--hotkeys"]);
+        let first = hot
+            .lines()
+            .find(|l| l.starts_with("hot key found"))
+            .expect("a key");
+        assert!(first.ends_with("keyname: \"a\""), "{hot}");
+    });
+}
+
+#[test]
+fn pipes_of_any_size() {
+    let Some(theirs) = redis_cli() else { return };
+    with_each(|port| {
+        for input in [
+            &b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n"[..],
+            b"SET a 1\r\nNONSENSE\r\nGET a\r\n",
+            b"",
+            b"SET a 1",
+        ] {
+            let wanted = told(&run(&theirs, port, &["--pipe"], input));
+            assert_eq!(told(&run(ochre_cli(), port, &["--pipe"], input)), wanted);
+        }
+        let mut input = Vec::new();
+        let value = "v".repeat(10_000);
+        let mut requests = 0;
+        while input.len() < 20_000_000 {
+            input.extend_from_slice(format!("SET k {value}\r\nGET k\r\n").as_bytes());
+            requests += 2;
+        }
+        let output = run(ochre_cli(), port, &["--pipe"], &input);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            text.ends_with(&format!("errors: 0, replies: {requests}\n")),
+            "{}",
+            told(&output)
+        );
+    });
+}
+
+#[test]
+fn figures_of_the_server() {
+    with_each(|port| {
+        fill(port);
+        let stat = ask(port, &["--stat", "-r", "2", "-i", "0.01"]);
+        let lines: Vec<&str> = stat.lines().collect();
+        assert_eq!(lines.len(), 4, "{stat}");
+        assert!(lines[2].starts_with("6          "), "{stat}");
+        assert!(lines[3].contains("(+1)"), "{stat}");
+        let latency = ask(port, &["--latency", "--csv", "-i", "0.05"]);
+        assert_eq!(latency.trim().split(',').count(), 4, "{latency}");
+        let latency = ask(port, &["--latency", "-i", "0.05"]);
+        assert_eq!(latency.trim().split(' ').count(), 4, "{latency}");
+    });
+}
+
+#[test]
+fn scripts_from_files() {
+    let path = std::env::temp_dir().join(format!("ochre-cli-{}.lua", std::process::id()));
+    std::fs::write(&path, "return {KEYS[1], ARGV[1], ARGV[2]}").expect("a written file");
+    let path = path.to_str().expect("UTF-8");
+    with_each(|port| {
+        let output = run(
+            ochre_cli(),
+            port,
+            &["--eval", path, "k", ",", "a", "b"],
+            b"",
+        );
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.starts_with("ERR unknown command") {
+            eprintln!("skipped where the server has no scripts");
+            return;
+        }
+        assert_eq!(text, "k\na\nb\n");
+    });
+    std::fs::remove_file(path).expect("it was written");
+}
+
+#[test]
+fn a_snapshot_where_the_server_sends_one() {
+    let path = std::env::temp_dir().join(format!("ochre-cli-{}.rdb", std::process::id()));
+    let path = path.to_str().expect("UTF-8");
+    with_each(|port| {
+        fill(port);
+        let output = run(ochre_cli(), port, &["--rdb", path], b"");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        if errors.contains("SYNC with master failed: -ERR unknown command") {
+            assert_eq!(output.status.code(), Some(1));
+            return;
+        }
+        assert!(output.status.success(), "{errors}");
+        let bytes = std::fs::read(path).expect("a file");
+        assert!(bytes.starts_with(b"REDIS"));
+        assert!(
+            errors.ends_with(&format!("success after {} bytes\n", bytes.len())),
+            "{errors}"
+        );
+        std::fs::remove_file(path).expect("it is there");
+    });
+}

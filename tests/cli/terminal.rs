@@ -1,0 +1,262 @@
+//! The program at a pseudo-terminal, which `script` of util-linux makes: what is typed goes in as keys.
+
+use crate::ochre_cli;
+use ochre::Server;
+use ochre_testkit::reference::{Release, Running};
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything on the screen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program at a terminal.
+struct Terminal {
+    child: Child,
+    output: Receiver<Vec<u8>>,
+    /// What came and was not waited for yet.
+    screen: String,
+}
+
+impl Terminal {
+    /// `None` where there is no `script`.
+    fn start(port: u16, history: &str) -> Option<Terminal> {
+        let command = format!("{} -p {port}", ochre_cli());
+        let child = Command::new("script")
+            .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
+            .env("TERM", "xterm")
+            .env("REDISCLI_HISTFILE", history)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) => {
+                let ci = std::env::var("CI").is_ok_and(|v| v == "true");
+                assert!(!ci, "CI=true allows no skipping: script: {error}");
+                eprintln!("skipped for want of script: {error}");
+                return None;
+            }
+        };
+        let mut stdout = child.stdout.take().expect("its output");
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut some = [0; 4096];
+            while let Ok(n) = stdout.read(&mut some) {
+                if n == 0 || sender.send(some[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Some(Terminal {
+            child,
+            output,
+            screen: String::new(),
+        })
+    }
+
+    fn keys(&mut self, keys: &str) {
+        let input = self.child.stdin.as_mut().expect("its input");
+        input.write_all(keys.as_bytes()).expect("it takes keys");
+        input.flush().expect("it takes keys");
+    }
+
+    /// Waits for `text`; what came before it and itself are done with.
+    fn wait(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.screen.find(text) {
+                self.screen.drain(..at + text.len());
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.output.recv_timeout(left) else {
+                panic!("no {text:?} on the screen: {:?}", self.screen);
+            };
+            self.screen.push_str(&plain(&bytes));
+        }
+    }
+
+    /// Waits for the end; gives the exit status.
+    fn end(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "it does not end: {:?}",
+                self.screen
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Text without the terminal's control sequences.
+fn plain(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c != '\x1b' {
+            out.push(c);
+            continue;
+        }
+        if rest.next_if_eq(&'[').is_some() {
+            while rest.next_if(|c| !c.is_ascii_alphabetic()).is_some() {}
+            rest.next();
+        }
+    }
+    out
+}
+
+fn server() -> (Server, u16) {
+    let server = Server::builder()
+        .port(0)
+        .workers(1)
+        .start()
+        .expect("a server");
+    let port = server.port().expect("a port");
+    (server, port)
+}
+
+#[test]
+fn the_prompt_shows_place_database_and_transaction() {
+    let (server, port) = server();
+    let Some(mut terminal) = Terminal::start(port, "/dev/null") else {
+        return;
+    };
+    let place = format!("127.0.0.1:{port}");
+    terminal.wait(&format!("{place}> "));
+    terminal.keys("set k v\r");
+    terminal.wait("OK\r\n");
+    terminal.keys("get k\r");
+    terminal.wait("\"v\"\r\n");
+    terminal.keys("select 3\r");
+    terminal.wait(&format!("{place}[3]> "));
+    terminal.keys("multi\r");
+    terminal.wait(&format!("{place}[3](TX)> "));
+    terminal.keys("incr k\r");
+    terminal.wait("QUEUED");
+    terminal.keys("exec\r");
+    terminal.wait("1) (integer) 1\r\n");
+    terminal.wait(&format!("{place}[3]> "));
+    drop(server);
+    terminal.keys("get k\r");
+    terminal.wait("Could not connect to Redis at");
+    terminal.wait("not connected> ");
+    terminal.keys("quit\r");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn hints_completion_and_help_come_from_the_server() {
+    let (_server, port) = server();
+    let Some(mut terminal) = Terminal::start(port, "/dev/null") else {
+        return;
+    };
+    terminal.wait("> ");
+    terminal.keys("getrange ");
+    terminal.wait("key start end");
+    terminal.keys("mykey ");
+    terminal.wait("start end");
+    terminal.keys("1 ");
+    terminal.wait("end");
+    terminal.keys("\x15hgeta\t");
+    terminal.wait("hgetall");
+    terminal.keys("\x15help getrange\r");
+    terminal.wait("GETRANGE key start end");
+    terminal.wait("summary:");
+    terminal.wait("since: 2.4.0");
+    terminal.wait("group: string");
+    terminal.keys("help @pubsub\r");
+    terminal.wait("PSUBSCRIBE pattern [pattern ...]");
+    terminal.keys("\x04");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn ctrl_c_leaves_what_waits_and_the_prompt_comes_back() {
+    let (_server, port) = server();
+    leave_what_waits(port);
+    match Release::V70.binary() {
+        Some(binary) => {
+            let redis = Running::start(&binary, &[]).expect("a server that starts");
+            leave_what_waits(redis.address.port());
+        }
+        None => eprintln!("skipped for want of a redis-server"),
+    }
+}
+
+fn leave_what_waits(port: u16) {
+    let Some(mut terminal) = Terminal::start(port, "/dev/null") else {
+        return;
+    };
+    let publish = |text: &str| {
+        let output = crate::run(ochre_cli(), port, &["publish", "c", text], b"");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    terminal.wait("> ");
+    terminal.keys("subscribe c\r");
+    terminal.wait("Reading messages... (press Ctrl-C to quit)");
+    terminal.wait("3) (integer) 1");
+    assert_eq!(publish("hello"), "1\n");
+    terminal.wait("1) \"message\"\r\n2) \"c\"\r\n3) \"hello\"");
+    terminal.keys("\x03");
+    terminal.wait("> ");
+    let known = crate::run(ochre_cli(), port, &["command", "info", "monitor"], b"");
+    if known.stdout.starts_with(b"monitor") {
+        terminal.keys("monitor\r");
+        terminal.wait("OK");
+        publish("seen");
+        terminal.wait("\"publish\" \"c\" \"seen\"");
+        terminal.keys("\x03");
+        terminal.wait("> ");
+    } else {
+        eprintln!("skipped where the server has no MONITOR");
+    }
+    terminal.keys("blpop nothing 0\r");
+    terminal.wait("blpop nothing 0\r\r\n");
+    terminal.keys("\x03");
+    terminal.wait("> ");
+    terminal.keys("get k\r");
+    terminal.wait("(nil)");
+    terminal.wait("> ");
+    terminal.keys("\x03");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn passwords_are_not_kept_and_history_is() {
+    let (_server, port) = server();
+    let history = std::env::temp_dir().join(format!("ochre-cli-history-{}", std::process::id()));
+    let path = history.to_str().expect("UTF-8");
+    for keys in ["set first line\r", "auth secret\r"] {
+        let Some(mut terminal) = Terminal::start(port, path) else {
+            return;
+        };
+        terminal.wait("> ");
+        terminal.keys(keys);
+        terminal.wait("\r\n");
+        terminal.wait("> ");
+        terminal.keys("\x1b[A");
+        terminal.wait("set first line");
+        terminal.keys("\x15\x04");
+        assert_eq!(terminal.end(), Some(0));
+    }
+    let kept = std::fs::read_to_string(path).expect("a history");
+    assert!(!kept.contains("secret"), "{kept}");
+    std::fs::remove_file(path).expect("it is there");
+}
