@@ -10,6 +10,7 @@
 //! | `workload` | draws and runs operations, and records what was answered |
 //! | `peer` | a connection to run them on: in process, or a socket |
 //! | `transfers` | another workload: transfers between accounts, whose sum never changes |
+//! | `simulated` | a store that breaks a rule on purpose, to check the checker |
 //! | `chains` | another one: blocking moves that carry elements along lists, none lost or doubled |
 //!
 //! Invariants
@@ -19,6 +20,7 @@
 pub mod chains;
 pub mod check;
 pub mod peer;
+pub mod simulated;
 pub mod transfers;
 pub mod workload;
 
@@ -84,6 +86,8 @@ pub type Rest = [Vec<u64>; 3];
 pub struct History {
     /// What was answered, in any order.
     pub operations: Vec<Operation>,
+    /// Elements whose push was refused or discarded, so that nobody may ever see them.
+    pub refused: Vec<u64>,
     /// What is there in the end, by queue.
     pub rest: Vec<Rest>,
 }

@@ -5,6 +5,7 @@ use ochre_resp::Frame;
 use ochre_resp::Protocol;
 use ochre_testkit::history::check::check;
 use ochre_testkit::history::peer::Server;
+use ochre_testkit::history::simulated::{Fault, Simulated};
 use ochre_testkit::history::workload::{Config, run};
 use ochre_testkit::history::{chains, transfers};
 use ochre_testkit::reference::{Reference, Release};
@@ -25,6 +26,7 @@ fn the_engine_is_strictly_serializable() {
                 seed: seed(),
                 clients,
                 disturbed,
+                scripts: true,
                 ..Config::default()
             };
             let history = run(&Server::InProcess(&engine), config).expect("a history");
@@ -51,6 +53,32 @@ fn a_planted_violation_is_found() {
         error.starts_with("a circle") || error.starts_with("torn"),
         "{error}"
     );
+}
+
+/// A store that keeps the rules passes, and each that breaks one does not: the plan of a transaction that leaves a stripe
+/// out or is let go in the middle, a move in two parts, WATCH that is blind, and so on.
+#[test]
+fn a_broken_store_is_found() {
+    let config = Config {
+        seed: seed(),
+        clients: 4,
+        ..Config::default()
+    };
+    let checked = |fault, seed| {
+        let store = Simulated::new(fault);
+        let config = Config { seed, ..config };
+        let history = run(&Server::Simulated(&store), config).expect("a history");
+        check(&history)
+    };
+    let right = checked(Fault::None, config.seed).expect("an order");
+    assert!(right.operations > 1000, "{right:?}");
+    for fault in Fault::ALL {
+        // A race may be won by chance; not again and again.
+        let found = (0..5).find_map(|n| checked(fault, config.seed + n).err());
+        let found = found.unwrap_or_else(|| panic!("{fault:?} was not found"));
+        let line = found.lines().next().unwrap_or_default();
+        eprintln!("{fault:?}: {}", &line[..line.len().min(80)]);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Connections that operations run on.
 
+use super::simulated::{Session, Simulated};
 use crate::reference::Wire;
 use crate::{Connection, InProcess};
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol};
@@ -10,17 +11,21 @@ pub enum Server<'s> {
     InProcess(&'s InProcess),
     /// `host:port` of a server.
     At(String),
+    /// A store that may break the rules.
+    Simulated(&'s Simulated),
 }
 
 /// A connection.
-pub enum Peer {
+pub enum Peer<'s> {
     /// To an engine in this process.
     InProcess(Box<Connection>),
     /// To a server.
     Wire(Box<Wire>),
+    /// To a simulated store.
+    Simulated(Session<'s>),
 }
 
-impl Server<'_> {
+impl<'s> Server<'s> {
     /// Another connection.
     ///
     /// # Errors
@@ -28,7 +33,7 @@ impl Server<'_> {
     ///
     /// # Panics
     /// When `maxclients` are connected in process.
-    pub fn connect(&self) -> Result<Peer, String> {
+    pub fn connect(&self) -> Result<Peer<'s>, String> {
         match self {
             Server::InProcess(server) => {
                 let connection = server.connect(Protocol::Resp2);
@@ -38,6 +43,7 @@ impl Server<'_> {
                 let wire = Wire::connect(address).map_err(|e| format!("{address}: {e}"))?;
                 Ok(Peer::Wire(Box::new(wire)))
             }
+            Server::Simulated(store) => Ok(Peer::Simulated(store.connect())),
         }
     }
 }
@@ -48,7 +54,7 @@ fn decode(bytes: &[u8]) -> Result<Frame, String> {
     frame.ok_or_else(|| "half a reply".to_owned())
 }
 
-impl Peer {
+impl Peer<'_> {
     /// Sends requests together and waits for their replies.
     ///
     /// # Errors
@@ -65,6 +71,7 @@ impl Peer {
                 exchanged.map_err(|e| e.to_string())?;
                 replies.iter().map(|reply| decode(reply)).collect()
             }
+            Peer::Simulated(session) => Ok(session.exchange(requests)),
         }
     }
 

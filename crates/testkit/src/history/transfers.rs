@@ -44,7 +44,7 @@ fn requests(lines: &[String]) -> Vec<Vec<Vec<u8>>> {
 }
 
 /// Looks at all accounts, in one of the ways that show them at one time.
-fn look(peer: &mut Peer, rng: &mut Rng) -> Result<(), String> {
+fn look(peer: &mut Peer<'_>, rng: &mut Rng) -> Result<(), String> {
     let all: Vec<String> = (0..ACCOUNTS).map(account).collect();
     let seen = if rng.chance(50) {
         let replies = peer.exchange(&requests(&[format!("MGET {}", all.join(" "))]))?;
@@ -65,7 +65,7 @@ fn look(peer: &mut Peer, rng: &mut Rng) -> Result<(), String> {
 }
 
 /// Whether it happened.
-fn transfer(peer: &mut Peer, rng: &mut Rng) -> Result<bool, String> {
+fn transfer(peer: &mut Peer<'_>, rng: &mut Rng) -> Result<bool, String> {
     let (from, to) = (account(rng.index(ACCOUNTS)), account(rng.index(ACCOUNTS)));
     let amount = rng.range(1, 9);
     if from == to {

@@ -42,6 +42,8 @@ pub struct Config {
     pub queues: u64,
     /// Whether others unblock and kill clients and put strings into the way of lists.
     pub disturbed: bool,
+    /// Whether scripts are a part of it.
+    pub scripts: bool,
     /// Plants violations: transactions are sent request by request.
     pub torn: bool,
 }
@@ -54,6 +56,7 @@ impl Default for Config {
             clients: 8,
             queues: 3,
             disturbed: false,
+            scripts: false,
             torn: false,
         }
     }
@@ -64,7 +67,6 @@ struct Shared<'s> {
     config: Config,
     server: &'s Server<'s>,
     started: Instant,
-    scripts: bool,
     left: AtomicI64,
     /// Pushes by place of a queue.
     pushes: Vec<AtomicU64>,
@@ -164,10 +166,12 @@ impl Wanted {
 struct Client<'s> {
     shared: &'s Shared<'s>,
     number: usize,
-    peer: Peer,
+    peer: Peer<'s>,
     rng: Rng,
     next_element: u64,
     operations: Vec<Operation>,
+    /// Elements whose push was refused.
+    refused: Vec<u64>,
 }
 
 impl<'s> Client<'s> {
@@ -184,6 +188,7 @@ impl<'s> Client<'s> {
             rng: Rng::seeded(seed),
             next_element: (number as u64) << ELEMENTS_BITS,
             operations: Vec::new(),
+            refused: Vec::new(),
         };
         client.introduce()?;
         Ok(client)
@@ -231,6 +236,27 @@ impl<'s> Client<'s> {
         (0..several).map(|_| self.wanted(60)).collect()
     }
 
+    /// Notes that nothing of this happened.
+    fn refuse(&mut self, wanted: &[Wanted]) {
+        let pushed = wanted.iter().filter_map(|wanted| match wanted.kind {
+            Kind::Push(element) => Some(element),
+            _ => None,
+        });
+        self.refused.extend(pushed);
+    }
+
+    /// What the replies of a transaction tell.
+    fn acts(&mut self, wanted: &[Wanted], replies: &[Frame]) -> Vec<Act> {
+        for (wanted, reply) in wanted.iter().zip(replies) {
+            if let Frame::Error(_) = reply {
+                self.refuse(std::slice::from_ref(wanted));
+            }
+        }
+        let acts = wanted.iter().zip(replies);
+        acts.filter_map(|(wanted, reply)| wanted.act(reply))
+            .collect()
+    }
+
     fn record(&mut self, began: u64, acts: Vec<Act>) {
         let ended = self.now();
         if !acts.is_empty() {
@@ -248,8 +274,9 @@ impl<'s> Client<'s> {
             }
             let done = match kind {
                 0..60 => self.single(),
-                60..80 => self.transaction(),
-                80..90 if self.shared.scripts => self.script(),
+                60..62 => self.discarded(),
+                62..80 => self.transaction(),
+                80..90 if self.shared.config.scripts => self.script(),
                 _ => self.watched(),
             };
             match done {
@@ -267,9 +294,22 @@ impl<'s> Client<'s> {
         let wanted = self.wanted(60);
         let began = self.now();
         let replies = self.peer.exchange(&[wanted.request()])?;
+        if let Some(Frame::Error(_)) = replies.first() {
+            self.refuse(&[wanted]);
+        }
         let acts = replies.first().and_then(|reply| wanted.act(reply));
         self.record(began, acts.into_iter().collect());
         Ok(())
+    }
+
+    /// Queues requests that never run.
+    fn discarded(&mut self) -> Result<(), String> {
+        let wanted = self.several();
+        let mut requests: Vec<_> = wanted.iter().map(Wanted::request).collect();
+        requests.insert(0, words(&["MULTI"]));
+        requests.push(words(&["DISCARD"]));
+        self.refuse(&wanted);
+        self.peer.exchange(&requests).map(drop)
     }
 
     /// Sends requests as one transaction. What they tell, if it was not refused.
@@ -288,10 +328,12 @@ impl<'s> Client<'s> {
         let replies = self.peer.exchange(&requests)?;
         match replies.last() {
             Some(Frame::Array(replies)) if replies.len() == wanted.len() => {
-                let acts = wanted.iter().zip(replies).filter_map(|(w, r)| w.act(r));
-                Ok(Some(acts.collect()))
+                Ok(Some(self.acts(wanted, replies)))
             }
-            Some(Frame::NullArray | Frame::Null) => Ok(None),
+            Some(Frame::NullArray | Frame::Null) => {
+                self.refuse(wanted);
+                Ok(None)
+            }
             other => Err(format!("EXEC gave {other:?}")),
         }
     }
@@ -349,8 +391,8 @@ impl<'s> Client<'s> {
         let replies = self.peer.exchange(&[request])?;
         match replies.first() {
             Some(Frame::Array(replies)) if replies.len() == wanted.len() => {
-                let acts = wanted.iter().zip(replies).filter_map(|(w, r)| w.act(r));
-                self.record(began, acts.collect());
+                let acts = self.acts(&wanted, replies);
+                self.record(began, acts);
                 Ok(())
             }
             other => Err(format!("EVAL gave {other:?}")),
@@ -385,7 +427,7 @@ fn disturb(shared: &Shared<'_>) -> Result<(), String> {
 }
 
 /// Removes a string, and nothing else.
-fn unset(peer: &mut Peer, key: &[u8]) -> Result<(), String> {
+fn unset(peer: &mut Peer<'_>, key: &[u8]) -> Result<(), String> {
     peer.call(&[b"WATCH", key])?;
     if peer.call(&[b"TYPE", key])?.as_bytes() != Some(b"string") {
         peer.call(&["UNWATCH"])?;
@@ -396,7 +438,7 @@ fn unset(peer: &mut Peer, key: &[u8]) -> Result<(), String> {
     peer.exchange(&requests).map(drop)
 }
 
-fn rest(peer: &mut Peer, queues: u64) -> Result<Vec<Rest>, String> {
+fn rest(peer: &mut Peer<'_>, queues: u64) -> Result<Vec<Rest>, String> {
     let mut rest = Vec::new();
     for queue in 0..queues {
         let queue = Queue::try_from(queue).map_err(|e| e.to_string())?;
@@ -415,7 +457,7 @@ fn rest(peer: &mut Peer, queues: u64) -> Result<Vec<Rest>, String> {
 }
 
 /// Whether the server runs scripts.
-fn has_scripts(peer: &mut Peer) -> Result<bool, String> {
+fn has_scripts(peer: &mut Peer<'_>) -> Result<bool, String> {
     Ok(peer.call(&["EVAL", "return 7", "0"])? == Frame::Integer(7))
 }
 
@@ -429,17 +471,19 @@ fn has_scripts(peer: &mut Peer) -> Result<bool, String> {
 pub fn run(server: &Server<'_>, config: Config) -> Result<History, String> {
     let mut peer = server.connect()?;
     peer.call(&["FLUSHALL"])?;
+    if config.scripts && !has_scripts(&mut peer)? {
+        return Err("the server runs no scripts".to_owned());
+    }
     let shared = Shared {
         config,
         server,
         started: Instant::now(),
-        scripts: has_scripts(&mut peer)?,
         left: AtomicI64::new(i64::try_from(config.requests).unwrap_or(i64::MAX)),
         pushes: (0..config.queues).map(|_| AtomicU64::new(0)).collect(),
         ids: (0..config.clients).map(|_| AtomicU64::new(0)).collect(),
         over: AtomicBool::new(false),
     };
-    let mut operations = Vec::new();
+    let (mut operations, mut refused) = (Vec::new(), Vec::new());
     std::thread::scope(|scope| {
         let disturber = config.disturbed.then(|| scope.spawn(|| disturb(&shared)));
         let clients = (0..config.clients).map(|number| {
@@ -447,7 +491,7 @@ pub fn run(server: &Server<'_>, config: Config) -> Result<History, String> {
             scope.spawn(move || {
                 let mut client = Client::new(shared, number)?;
                 client.work()?;
-                Ok::<_, String>(client.operations)
+                Ok::<_, String>((client.operations, client.refused))
             })
         });
         let clients: Vec<_> = clients.collect();
@@ -460,12 +504,18 @@ pub fn run(server: &Server<'_>, config: Config) -> Result<History, String> {
             disturber.join().expect("no panic")?;
         }
         for of_client in done {
-            operations.append(&mut of_client?);
+            let (mut done, mut not_done) = of_client?;
+            operations.append(&mut done);
+            refused.append(&mut not_done);
         }
         Ok::<_, String>(())
     })?;
     let pushes = shared.pushes.iter().map(|p| p.load(Relaxed)).max();
     let generations = pushes.unwrap_or(0) / RETIRED_AFTER + 1;
     let rest = rest(&mut peer, generations * config.queues)?;
-    Ok(History { operations, rest })
+    Ok(History {
+        operations,
+        refused,
+        rest,
+    })
 }
