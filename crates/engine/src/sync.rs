@@ -12,7 +12,7 @@ pub(crate) use parking_lot::{Mutex, MutexGuard};
 pub(crate) use std::sync::atomic::AtomicBool;
 
 #[cfg(feature = "shuttle")]
-pub use scheduled::{Mutex, MutexGuard};
+pub(crate) use scheduled::{Mutex, MutexGuard};
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::sync::atomic::AtomicBool;
 

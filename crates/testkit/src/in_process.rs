@@ -27,6 +27,13 @@ pub struct TestClock {
     real: bool,
 }
 
+impl TestClock {
+    /// Moves the clock; the machine's is not moved.
+    pub fn advance(&self, ms: i64) {
+        self.ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
 impl Clock for TestClock {
     fn unix_ms(&self) -> i64 {
         if self.real {
@@ -246,7 +253,7 @@ impl InProcess {
 
     /// Moves the clock.
     pub fn advance(&self, ms: i64) {
-        self.clock.ms.fetch_add(ms, Ordering::Relaxed);
+        self.clock.advance(ms);
     }
 
     /// A connection.

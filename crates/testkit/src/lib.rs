@@ -7,6 +7,7 @@ pub mod client_commands;
 pub mod data;
 pub mod differential;
 pub mod grammar;
+pub mod history;
 pub mod in_process;
 pub mod reference;
 pub mod rng;

@@ -33,9 +33,6 @@ use smallvec::SmallVec;
 /// The stripes of a unit; those of most scripts need no memory of their own.
 pub type Ids = SmallVec<[StripeId; 4]>;
 
-/// How often a unit that lacks a stripe waits for it.
-const REACHES: usize = 4;
-
 /// The stripes of a unit and what its requests leave to be done at its end.
 pub(crate) struct Unit<'e> {
     /// The stripes held, in the order of `locked`; without meaning when everything is held.
@@ -239,11 +236,7 @@ impl<'e> UnitCx<'_, 'e> {
         let Some(locked) = &mut unit.locked else {
             return false;
         };
-        // One unit at a time may insist; of two that lack each other's stripes, the other one gives up.
-        let permit = keyspace.reaching.try_lock();
-        let tries = if permit.is_some() { REACHES } else { 1 };
-        let added =
-            locked.try_add(keyspace, id) || (0..tries).any(|_| locked.wait_add(keyspace, id));
+        let added = locked.reach(keyspace, id);
         if added {
             unit.ids.push(id);
         }

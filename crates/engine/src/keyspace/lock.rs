@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// How often a plan tries to get its stripes without waiting.
 const ATTEMPTS: usize = 32;
+/// How often a unit that lacks a stripe waits for it.
+const REACHES: usize = 4;
 /// How long a request waits for a stripe before it is put off.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
@@ -231,8 +233,15 @@ impl<'a> Locked<'a> {
         true
     }
 
-    /// As [`Self::try_add`], but waits as long as a request may.
-    pub(crate) fn wait_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
+    /// As [`Self::try_add`], but waits for a bounded time. Of two that lack each other's stripes, one gives up: only
+    /// one at a time may insist.
+    pub(crate) fn reach(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
+        let permit = keyspace.reaching.try_lock();
+        let tries = if permit.is_some() { REACHES } else { 1 };
+        self.try_add(keyspace, id) || (0..tries).any(|_| self.wait_add(keyspace, id))
+    }
+
+    fn wait_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
         let Some(guard) = wait_too(keyspace.database(id.database()).mutex(id.stripe())) else {
             return false;
         };
@@ -579,5 +588,43 @@ mod tests {
             stop.store(true, Relaxed);
             assert!(planned.is_ok() && cuts == 50);
         });
+    }
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod schedules {
+    use super::*;
+    use shuttle::thread;
+    use std::sync::Arc;
+
+    fn scenario() {
+        let keyspace = Arc::new(Keyspace::new(1, 1));
+        keyspace.database(0);
+        let ids = [0, 1, 2].map(|s| StripeId::new(0, s));
+        let reaches = |first: usize, second: usize| {
+            let keyspace = keyspace.clone();
+            thread::spawn(move || {
+                let mut locked = Locked::take(&keyspace, &[ids[first]])?;
+                Some(locked.reach(&keyspace, ids[second]))
+            })
+        };
+        let reach = [reaches(0, 1), reaches(1, 2), reaches(2, 0)];
+        let plan = {
+            let keyspace = keyspace.clone();
+            thread::spawn(move || Locked::take(&keyspace, &ids).is_some())
+        };
+        let cut = Cut::take(&keyspace).is_some();
+        let reached = reach.map(|t| t.join().expect("no panic"));
+        plan.join().expect("no panic");
+        let _: (bool, [Option<bool>; 3]) = (cut, reached);
+        // Whoever gave up let everything go.
+        assert!(Locked::take(&keyspace, &ids).is_some());
+    }
+
+    /// Units that reach for each other's stripes, a plan and a cut: everybody ends.
+    #[test]
+    fn units_that_reach_for_each_others_stripes_end() {
+        shuttle::check_random(scenario, 1000);
+        shuttle::check_pct(scenario, 1000, 3);
     }
 }
