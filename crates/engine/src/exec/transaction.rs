@@ -89,10 +89,10 @@ impl Engine {
         entry: Option<Entry>,
         error: CommandError,
     ) -> CommandError {
-        let Some(transaction) = &mut session.transaction else {
-            return error;
-        };
-        transaction.aborted = true;
+        if let Some(transaction) = &mut session.transaction {
+            transaction.aborted = true;
+        }
+        // compat: EXEC with a word too many is an aborted one where nothing was begun, too, and forgets what is watched.
         if entry.is_some_and(|entry| entry.command.flags.has(Flags::ENDS_TRANSACTION)) {
             self.end_transaction(session);
             return CommandError::exec_aborted(&error);
