@@ -10,6 +10,7 @@
 //!
 //! Does not compare commands that the reference does not have, nor arguments newer than it.
 
+pub mod crowd;
 mod dump;
 pub mod events;
 pub mod explained;

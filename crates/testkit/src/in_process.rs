@@ -352,6 +352,12 @@ impl Connection {
         decode(&self.raw(args)).pop()
     }
 
+    /// The bytes of the reply to a command that waits, if it is there now.
+    pub fn look_raw(&mut self) -> Vec<u8> {
+        self.engine.poll_wait(&mut self.session, &mut self.out);
+        self.take_bytes()
+    }
+
     /// Whether the connection waits for keys.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
@@ -363,8 +369,7 @@ impl Connection {
     /// # Panics
     /// When the reply is malformed.
     pub fn look(&mut self) -> Option<Frame> {
-        self.engine.poll_wait(&mut self.session, &mut self.out);
-        decode(&self.take_bytes()).pop()
+        decode(&self.look_raw()).pop()
     }
 
     /// Waits until the command that waits is answered; an empty reply, where replies are off, is none.

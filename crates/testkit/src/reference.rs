@@ -266,6 +266,34 @@ impl Wire {
         }
     }
 
+    /// Sends a request and does not wait for its reply.
+    ///
+    /// # Errors
+    /// As TCP gives them.
+    pub fn send_one<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        write_request(&mut bytes, args.iter().map(AsRef::as_ref));
+        self.stream.write_all(&bytes)
+    }
+
+    /// The whole frames that have come, without waiting for more.
+    ///
+    /// # Errors
+    /// As TCP gives them; [`io::ErrorKind::UnexpectedEof`] when the peer has closed.
+    pub fn arrived(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        self.stream.set_nonblocking(true)?;
+        let mut frames = Vec::new();
+        let end = loop {
+            match self.reply() {
+                Ok(frame) => frames.push(frame),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(frames),
+                Err(error) => break Err(error),
+            }
+        };
+        self.stream.set_nonblocking(false)?;
+        end
+    }
+
     fn flush(
         &mut self,
         bytes: &mut Vec<u8>,

@@ -9,8 +9,8 @@
 //! - A waiter is answered exactly once: by who serves it, by its timeout, or by CLIENT UNBLOCK,
 //!   whoever first finds it waiting under the lock of its state. That lock is taken while stripes are
 //!   held, and no stripe is taken under it but by trying.
-//! - A request that is run again finds the keys absent whose stripes are not held. That is true of them:
-//!   while somebody waits for a key, there is nothing in it for them.
+//! - A request that is run again finds, of the keys that it waits for, only the one that changed; the others are
+//!   absent to it, whatever stripes are held. So who waits for several keys gets the one that was written first.
 //! - A key that it adds to must be held. If its stripe cannot be had at once, the waiter's own task
 //!   takes both, and the waiters of the key behind it wait until then.
 
@@ -297,10 +297,15 @@ impl Engine {
             return Served::Done;
         };
         for key in &mut plan.keys {
+            let name = waiter.request.as_request().get(key.arg);
+            if !key.access.has(Access::INSERT) && name != Some(&*ready.name) {
+                // Another tag than the name has: nothing is found by it.
+                key.hash = !key.hash;
+                key.guard = base;
+                continue;
+            }
             key.guard = match holding.index(key.id) {
                 Some(index) => index,
-                // Not held: not found in the stripe that is looked into instead.
-                None if !key.access.has(Access::INSERT) => base,
                 None if holding.locked.try_add(&self.keyspace, key.id) => {
                     holding.ids.push(key.id);
                     holding.ids.len() - 1

@@ -7,18 +7,26 @@
 //!
 //! The family is a command group as COMMAND DOCS names it. `--address` compares a running ochre-server, whose data
 //! are dropped, instead of an engine in this process. `--family permissions` compares decisions of access control instead,
-//! with a new user for every 100 of the commands. `--keep-going` ends after N differences instead of one.
+//! with a new user for every 100 of the commands; `--family waits` lets several clients wait for keys that others change,
+//! and `--family units` lets them run transactions of everything. `--keep-going` ends after N differences instead of one.
 //! `--notifications` compares the events that both publish about keys (`notify-keyspace-events`), too; it is slower.
 //! The reference's binary is `OCHRE_REDIS_70` (/usr/bin/redis-server by default) or `OCHRE_REDIS_82`.
 //! The exit status is 0 without unexplained differences, 1 with some, 2 when nothing could be compared.
 
 use ochre_resp::Protocol;
+use ochre_testkit::differential::crowd::{self, Found, blocking, transactions};
 use ochre_testkit::differential::{Config, groups, permissions, run};
 use ochre_testkit::reference::{Reference, Release};
 use std::process::ExitCode;
 
 /// The family of access control's decisions.
 const PERMISSIONS: &str = "permissions";
+/// The family of clients that wait.
+const WAITS: &str = "waits";
+/// The family of transactions, of all commands.
+const UNITS: &str = "units";
+/// Families that are no command groups.
+const OTHERS: [&str; 3] = [PERMISSIONS, WAITS, UNITS];
 
 fn main() -> ExitCode {
     match compare() {
@@ -53,11 +61,11 @@ fn compare() -> Result<bool, String> {
                 .map_err(|e| format!("{option} {value}: {e}"))
         };
         match (option.as_str(), value.as_str()) {
-            ("--family", "all") => families.extend(groups().into_iter().chain([PERMISSIONS])),
-            ("--family", PERMISSIONS) => families.push(PERMISSIONS),
+            ("--family", "all") => families.extend(groups().into_iter().chain(OTHERS)),
             ("--family", name) => families.push(
                 groups()
                     .into_iter()
+                    .chain(OTHERS)
                     .find(|g| *g == name)
                     .ok_or_else(|| format!("no family {name}; there are {:?}", groups()))?,
             ),
@@ -97,9 +105,27 @@ fn compare() -> Result<bool, String> {
             agree &= found.failures.is_empty();
             continue;
         }
+        if family == WAITS || family == UNITS {
+            let found = crowd_of(&reference, &config, family == WAITS)
+                .map_err(|e| format!("{family}: {e}"))?;
+            println!("{found}");
+            agree &= found.failures.is_empty();
+            continue;
+        }
         let report = run(&reference, &config).map_err(|e| format!("{family}: {e}"))?;
         println!("{report}");
         agree &= report.failures.is_empty();
     }
     Ok(agree)
+}
+
+fn crowd_of(reference: &Reference, config: &Config, waits: bool) -> std::io::Result<Found> {
+    let extent = (config.seed, config.commands, config.most);
+    if waits {
+        return crowd::run(reference, extent, |seed| {
+            blocking::sequence(seed, reference.release)
+        });
+    }
+    let maker = transactions::Maker::new(reference)?;
+    crowd::run(reference, extent, |seed| maker.sequence(seed))
 }

@@ -394,20 +394,35 @@ pub fn judge(
     if ours == theirs {
         return Verdict::Same;
     }
-    let (Some(ours), Some(theirs)) = (decode(ours), decode(theirs)) else {
-        return Verdict::Different;
-    };
+    match (decode(ours), decode(theirs)) {
+        (Some(ours), Some(theirs)) => judge_frames(args, &ours, &theirs, release, order),
+        _ => Verdict::Different,
+    }
+}
+
+/// Compares two replies to one request that are decoded.
+#[must_use]
+pub fn judge_frames(
+    args: &[Vec<u8>],
+    ours: &Frame,
+    theirs: &Frame,
+    release: Release,
+    order: Order,
+) -> Verdict {
+    if ours == theirs {
+        return Verdict::Same;
+    }
     let kind = match (rules::rule_for(args), order) {
         (Kind::Packed(_), Order::Known) => Kind::Exact,
         (kind, _) => kind,
     };
-    if kind != Kind::Exact && rules::agree(kind, &ours, &theirs) {
+    if kind != Kind::Exact && rules::agree(kind, ours, theirs) {
         return Verdict::Same;
     }
     let difference = Difference {
         args,
-        ours: &ours,
-        theirs: &theirs,
+        ours,
+        theirs,
         release,
     };
     explained::find(&difference).map_or(Verdict::Different, Verdict::Explained)

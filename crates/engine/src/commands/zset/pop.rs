@@ -127,38 +127,62 @@ fn positive(text: &[u8]) -> Option<usize> {
 }
 
 fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    if !mpop(cx, args)? {
+    let wanted = Wanted::parse(args)?;
+    if !mpop(cx, args, &wanted)? {
         cx.out.null_array();
     }
     Ok(())
 }
 
-/// Takes members of the first sorted set that exists. False, and no reply, when there is none.
-pub(super) fn mpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Result<bool, CommandError> {
-    let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
-    let at = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
-    let word = args.get(at).ok_or(CommandError::SYNTAX)?;
-    let highest = if word.eq_ignore_ascii_case(b"MIN") {
-        false
-    } else if word.eq_ignore_ascii_case(b"MAX") {
-        true
-    } else {
-        return Err(CommandError::SYNTAX);
-    };
-    let mut count = None;
-    let mut options = args.tail(at + 1).iter();
-    while let Some(word) = options.next() {
-        if count.is_some() || !word.eq_ignore_ascii_case(b"COUNT") {
+/// What ZMPOP asks for.
+pub(super) struct Wanted {
+    keys: usize,
+    highest: bool,
+    count: usize,
+}
+
+impl Wanted {
+    /// Reads the words behind the name.
+    pub(super) fn parse(args: Request<'_>) -> Result<Wanted, CommandError> {
+        let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
+        let at = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
+        let word = args.get(at).ok_or(CommandError::SYNTAX)?;
+        let highest = if word.eq_ignore_ascii_case(b"MIN") {
+            false
+        } else if word.eq_ignore_ascii_case(b"MAX") {
+            true
+        } else {
             return Err(CommandError::SYNTAX);
+        };
+        let mut count = None;
+        let mut options = args.tail(at + 1).iter();
+        while let Some(word) = options.next() {
+            if count.is_some() || !word.eq_ignore_ascii_case(b"COUNT") {
+                return Err(CommandError::SYNTAX);
+            }
+            let text = options.next().ok_or(CommandError::SYNTAX)?;
+            count = Some(positive(text).ok_or(CommandError::COUNT_POSITIVE)?);
         }
-        let text = options.next().ok_or(CommandError::SYNTAX)?;
-        count = Some(positive(text).ok_or(CommandError::COUNT_POSITIVE)?);
+        let count = count.unwrap_or(1);
+        Ok(Wanted {
+            keys,
+            highest,
+            count,
+        })
     }
-    for i in 0..keys {
+}
+
+/// Takes members of the first sorted set that exists. False, and no reply, when there is none.
+pub(super) fn mpop(
+    cx: &mut WriteCx<'_>,
+    args: Request<'_>,
+    wanted: &Wanted,
+) -> Result<bool, CommandError> {
+    for i in 0..wanted.keys {
         if cx.keys.zset(i)?.is_some() {
             cx.out.array(2);
             cx.out.bulk(&args[2 + i]);
-            take(cx, i, count.unwrap_or(1), highest, false)?;
+            take(cx, i, wanted.count, wanted.highest, false)?;
             return Ok(true);
         }
     }
