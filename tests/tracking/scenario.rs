@@ -111,7 +111,7 @@ impl Stage {
             } else {
                 seen.sort_by_key(|line| line.split_once(": ").map(|(name, _)| name.to_owned()));
             }
-            transcript.push(format!("{step}"));
+            transcript.push(step.to_string());
             transcript.extend(seen);
         }
         let names: Vec<String> = self.cast.keys().cloned().collect();

@@ -16,6 +16,11 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::sync::Arc;
 
+/// Shared by all workers inside, and counted outside by one machine and what it runs: a run writes no line of memory
+/// that other workers write.
+#[allow(clippy::redundant_allocation)] // the second count is the purpose
+pub(crate) type Own<T> = Arc<Arc<T>>;
+
 /// How scripts and functions are called in messages.
 const SCRIPT_NAME: &CStr = c"@user_script";
 const LIBRARY_NAME: &CStr = c"@user_function";
@@ -41,7 +46,7 @@ struct Compiled {
     function: Ref,
     /// The script as the cache has it, or had it at [`Self::epoch`]. The outer count belongs to this machine, so that a
     /// run writes nothing that other workers look at.
-    script: Arc<Arc<Script>>,
+    script: Own<Script>,
     epoch: u64,
 }
 
@@ -54,7 +59,7 @@ pub struct Vm {
     /// The state of the libraries that `loaded` was compared with.
     pub(crate) epoch: u64,
     /// The libraries at that time. The outer count belongs to this machine.
-    pub(crate) libraries: Arc<Arc<Libraries>>,
+    pub(crate) libraries: Own<Libraries>,
     /// Room for replies, kept from one run to the next.
     pub(crate) reply: ochre_engine::exec::Out,
     request: RequestBuf,
@@ -108,7 +113,7 @@ impl Vm {
     }
 
     /// The script that can be called by `sha`; looks into `cache` only where something may have changed.
-    pub(crate) fn script(&mut self, sha: &Sha, cache: &Cache) -> Option<Arc<Arc<Script>>> {
+    pub(crate) fn script(&mut self, sha: &Sha, cache: &Cache) -> Option<Own<Script>> {
         let epoch = cache.epoch();
         if let Some(compiled) = self.compiled.get(sha)
             && compiled.epoch == epoch
@@ -156,7 +161,7 @@ impl Vm {
     }
 
     /// Pushes the function of a script.
-    fn push_script(&mut self, script: &Arc<Arc<Script>>) -> Result<(), ScriptError> {
+    fn push_script(&mut self, script: &Own<Script>) -> Result<(), ScriptError> {
         if let Some(compiled) = self.compiled.get(&script.sha) {
             self.state.push_ref(&compiled.function);
             return Ok(());
@@ -183,7 +188,7 @@ impl Vm {
     /// The error that it ended with; nothing is written then.
     pub(crate) fn eval<'a, S: AsRef<[u8]>>(
         &mut self,
-        script: &Arc<Arc<Script>>,
+        script: &Own<Script>,
         (keys, args): (List<'a>, List<'a>),
         host: &mut dyn Host,
         out: &mut Out<S>,

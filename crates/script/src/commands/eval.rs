@@ -7,7 +7,7 @@ use crate::api::{digest, parse_sha};
 use crate::cache::Script;
 use crate::header;
 use crate::scripts::Scripts;
-use crate::vm::Vm;
+use crate::vm::{Own, Vm};
 use ochre_engine::error::CommandError;
 use ochre_engine::exec::{Engine, UnitCx};
 use ochre_engine::spec::{Arg, Command, Flags, Outcome, Run};
@@ -105,7 +105,7 @@ fn run(
     cx: &mut UnitCx<'_, '_>,
     vm: &mut Vm,
     request: Request<'_>,
-    script: &Arc<Arc<Script>>,
+    script: &Own<Script>,
     keys: usize,
     read_only: bool,
 ) -> Outcome {

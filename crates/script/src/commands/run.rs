@@ -7,18 +7,17 @@ use crate::cache::{Learnt, Reach, Script};
 use crate::header::Flags;
 use crate::host::{Call, Name, UnitHost};
 use crate::library::Found;
-use crate::vm::{Ended, ScriptError, Vm};
+use crate::vm::{Ended, Own, ScriptError, Vm};
 use ochre_ds::int::parse_i64;
 use ochre_engine::error::CommandError;
 use ochre_engine::exec::{Ids, UnitCx};
 use ochre_engine::keyspace::StripeId;
 use ochre_engine::spec::Outcome;
 use ochre_resp::Request;
-use std::sync::Arc;
 
 /// What is to be run.
 pub(super) enum Program<'a> {
-    Script(&'a Arc<Arc<Script>>),
+    Script(&'a Own<Script>),
     Function(Found<'a>),
 }
 

@@ -98,9 +98,9 @@ impl Maker {
 
     fn key(&mut self, of: &[&'static str]) -> &'static str {
         if self.rng.chance(8) {
-            *self.rng.pick(ALL)
+            self.rng.pick::<&'static str>(ALL)
         } else {
-            *self.rng.pick(of)
+            self.rng.pick::<&'static str>(of)
         }
     }
 
@@ -116,9 +116,9 @@ impl Maker {
         if self.rng.chance(80) {
             "0"
         } else if self.release == Release::V82 && self.rng.chance(30) {
-            *self.rng.pick(BEYOND)
+            self.rng.pick::<&'static str>(BEYOND)
         } else {
-            *self.rng.pick(TIMEOUTS)
+            self.rng.pick::<&'static str>(TIMEOUTS)
         }
     }
 
@@ -146,7 +146,7 @@ impl Maker {
                 let (name, end) = if lists {
                     ("BLMPOP", end(self))
                 } else {
-                    ("BZMPOP", *self.rng.pick(&["MIN", "MAX"]))
+                    ("BZMPOP", *self.rng.pick::<&'static str>(&["MIN", "MAX"]))
                 };
                 let mut args = words(&format!("{name} 0 {count} {keys} {end}"));
                 args[1] = timeout.into();
@@ -166,7 +166,9 @@ impl Maker {
 
     fn values(&mut self) -> String {
         let count = 1 + self.rng.index(4);
-        let values: Vec<&str> = (0..count).map(|_| *self.rng.pick(VALUES)).collect();
+        let values: Vec<&str> = (0..count)
+            .map(|_| *self.rng.pick::<&'static str>(VALUES))
+            .collect();
         values.join(" ")
     }
 
@@ -187,10 +189,10 @@ impl Maker {
 
     fn feeding(&mut self) -> Words {
         let (list, zset) = (self.key(LISTS), self.key(ZSETS));
-        let (any, other) = (*self.rng.pick(ALL), *self.rng.pick(ALL));
-        let end = *self.rng.pick(&["L", "R"]);
+        let (any, other) = (self.rng.pick::<&'static str>(ALL), *self.rng.pick(ALL));
+        let end = self.rng.pick::<&'static str>(&["L", "R"]);
         let values = self.values();
-        let value = *self.rng.pick(VALUES);
+        let value = self.rng.pick::<&'static str>(VALUES);
         let line = match self.rng.index(40) {
             0..=11 => format!("{end}PUSH {list} {values}"),
             12 => format!("{end}PUSHX {list} {values}"),
@@ -278,7 +280,10 @@ impl Maker {
         let kills = args.len() == 3;
         args.push(id);
         if !kills && self.rng.chance(60) {
-            args.extend(words(*self.rng.pick(&["TIMEOUT", "ERROR", "error", "x"])));
+            args.extend(words(
+                self.rng
+                    .pick::<&'static str>(&["TIMEOUT", "ERROR", "error", "x"]),
+            ));
         }
         self.put(WAITING, args);
     }
