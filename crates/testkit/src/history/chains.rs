@@ -8,7 +8,7 @@ use crate::rng::Rng;
 use ochre_resp::Frame;
 use std::io::Write;
 use std::sync::atomic::{
-    AtomicBool, AtomicU64,
+    AtomicBool, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
 use std::time::{Duration, Instant};
@@ -32,6 +32,8 @@ struct Chain<'s> {
     seed: u64,
     /// CLIENT ID of each mover.
     ids: Vec<AtomicU64>,
+    /// Movers that have not returned.
+    moving: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -93,17 +95,15 @@ impl Chain<'_> {
         let mut peer = self.server.connect()?;
         self.over.store(true, SeqCst);
         let deadline = Instant::now() + PATIENCE;
+        // One that had not heard of the end begins to wait after it was unblocked.
         loop {
-            let mut waiting = 0;
             for id in &self.ids {
                 let id = id.load(SeqCst).to_string();
-                if peer.call(&["CLIENT", "UNBLOCK", &id])? == Frame::Integer(1) {
-                    waiting += 1;
-                }
+                peer.call(&["CLIENT", "UNBLOCK", &id])?;
             }
             let info = peer.call(&["INFO", "clients"])?;
             let info = String::from_utf8_lossy(info.as_bytes().unwrap_or_default()).into_owned();
-            if waiting == 0 && info.contains("blocked_clients:0\r") {
+            if self.moving.load(SeqCst) == 0 && info.contains("blocked_clients:0\r") {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -152,6 +152,7 @@ pub fn run(server: &Server<'_>, seed: u64, elements: u64) -> Result<(), String> 
         ids: (0..(STAGES - 1) * MOVERS)
             .map(|_| AtomicU64::new(0))
             .collect(),
+        moving: AtomicUsize::new((STAGES - 1) * MOVERS),
         over: AtomicBool::new(false),
     };
     let of_each = elements / PUSHERS;
@@ -159,7 +160,13 @@ pub fn run(server: &Server<'_>, seed: u64, elements: u64) -> Result<(), String> 
     std::thread::scope(|scope| {
         let chain = &chain;
         let movers: Vec<_> = (0..chain.ids.len())
-            .map(|n| scope.spawn(move || chain.carry(n)))
+            .map(|n| {
+                scope.spawn(move || {
+                    let carried = chain.carry(n);
+                    chain.moving.fetch_sub(1, SeqCst);
+                    carried
+                })
+            })
             .collect();
         let disturber = scope.spawn(move || chain.disturb());
         let pushers = (0..PUSHERS).map(|p| scope.spawn(move || push(server, p, of_each)));
