@@ -18,7 +18,7 @@ impl Memory for Jemalloc {
             resident: read(stats::resident::read()),
             retained: read(stats::retained::read()),
             metadata: read(stats::metadata::read()),
-            rss: rss(),
+            rss: ochre_server::resident_bytes(),
         }
     }
 
@@ -55,15 +55,4 @@ fn purge_all() {
             0,
         )
     };
-}
-
-/// Resident bytes of the process; 0 where the system does not tell.
-fn rss() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = text
-        .split_whitespace()
-        .nth(1)
-        .and_then(|f| f.parse().ok())
-        .unwrap_or(0);
-    pages * rustix::param::page_size() as u64
 }

@@ -1,7 +1,8 @@
 //! Scripts that mean harm, or are just wrong: each ends with an answer, by itself or by SCRIPT KILL, others go on
 //! meanwhile, and the memory comes back.
 
-use crate::peers::{Client, PATIENCE, Server, wait_until};
+use crate::peers::{Client, Server};
+use ochre_testkit::waiting::{PATIENCE, wait_until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -1,26 +1,14 @@
 //! The server program and connections to it.
 
 use ochre_testkit::reference::Wire;
+use ochre_testkit::waiting::{figure, wait_until};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// How long anything may take that a test waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server, which ends with its test.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
-}
-
-/// Waits until `holds`.
-pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 impl Server {
@@ -59,12 +47,7 @@ impl Server {
 
     /// A number out of INFO.
     pub(crate) fn figure(&self, name: &str) -> u64 {
-        let info = self.connect().ask(&["INFO", "everything"]);
-        let line = info
-            .lines()
-            .find_map(|l| l.strip_prefix(&format!("{name}:")));
-        line.and_then(|v| v.trim().parse().ok())
-            .unwrap_or_else(|| panic!("INFO has no {name}"))
+        figure(&self.connect().ask(&["INFO", "everything"]), name)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Scripts among other clients: nobody sees the middle of one, one that runs for long holds up only who wants its keys,
 //! and it can be ended.
 
-use crate::peers::{Client, PATIENCE, Server, wait_until};
+use crate::peers::{Client, Server};
 use ochre_testkit::reference::Wire;
 use ochre_testkit::rng::Rng;
+use ochre_testkit::waiting::{PATIENCE, wait_until};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};

@@ -4,7 +4,8 @@ mod certificates;
 mod peers;
 
 use certificates::{Authority, write};
-use peers::{Server, TlsClient, config, connect, free_port, request, secure, wait_until};
+use ochre_testkit::waiting::wait_until;
+use peers::{Server, TlsClient, config, connect, free_port, request, secure};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind};
 use std::io::{Read as _, Write as _};

@@ -1,6 +1,7 @@
 //! A server process and its clients. A server that wrote to its standard error, as a panic does, fails its test.
 
 use crate::certificates::{Authority, Identity, write};
+use ochre_testkit::waiting::{PATIENCE, figure, wait_until};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -12,10 +13,6 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-/// How long anything may take that a test waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server with a folder of its own; both go away with it.
 pub(crate) struct Server {
@@ -30,15 +27,6 @@ pub(crate) struct Server {
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
-}
-
-/// Waits until `holds`.
-pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::yield_now();
-    }
 }
 
 impl Server {
@@ -124,12 +112,7 @@ impl Server {
 
     /// A number out of INFO.
     pub(crate) fn figure(&self, name: &str) -> i64 {
-        let info = self.plain().ask(&["INFO"]);
-        let line = info
-            .lines()
-            .find_map(|l| l.strip_prefix(&format!("{name}:")));
-        line.and_then(|v| v.trim().parse().ok())
-            .unwrap_or_else(|| panic!("INFO has no {name}"))
+        figure(&self.plain().ask(&["INFO"]), name)
     }
 }
 

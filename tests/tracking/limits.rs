@@ -1,7 +1,8 @@
 //! What tracking and monitoring may take of memory, and what MONITOR never shows.
 
-use crate::server::{Server, wait_until};
+use crate::server::Server;
 use ochre_testkit::reference::Wire;
+use ochre_testkit::waiting::{self, wait_until};
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -17,11 +18,7 @@ fn call(wire: &mut Wire, request: &str) -> String {
 }
 
 fn figure(wire: &mut Wire, name: &str) -> u64 {
-    let info = call(wire, "INFO");
-    let prefix = format!("{name}:");
-    let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
-    line.and_then(|text| text.trim().parse().ok())
-        .unwrap_or_else(|| panic!("INFO has no {name}"))
+    waiting::figure(&call(wire, "INFO"), name)
 }
 
 /// What a connection received until the second answer to a question of ours: what waits at the first one is sent behind it.

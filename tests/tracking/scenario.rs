@@ -19,8 +19,8 @@
 //! After each step every connection is asked twice for an answer that nothing else gives, and what came before is what
 //! the step caused: a message is handed over before its cause is answered, and sent with the next reply at the latest.
 
-use crate::server::wait_until;
 use ochre_testkit::reference::Wire;
+use ochre_testkit::waiting::wait_until;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;

@@ -4,25 +4,12 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// How long anything may take that a test waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server; it goes away with this.
 pub(crate) struct Server {
     child: Child,
     complaints: PathBuf,
     pub address: String,
-}
-
-/// Waits until `holds`.
-pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::yield_now();
-    }
 }
 
 impl Server {

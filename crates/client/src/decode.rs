@@ -280,7 +280,7 @@ fn scalar(tag: u8, text: &[u8]) -> Result<Value, FrameError> {
         b'+' => Value::Simple(Bytes::copy_from_slice(text)),
         b'-' => Value::Error(Bytes::copy_from_slice(text)),
         b':' => Value::Integer(parse_i64(text.strip_prefix(b"+").unwrap_or(text)).ok_or(invalid)?),
-        b',' => Value::Double(parse_double(text).ok_or(invalid)?),
+        b',' => Value::Double(ochre_resp::parse_double(text).ok_or(invalid)?),
         b'#' => Value::Boolean(match text {
             b"t" => true,
             b"f" => false,
@@ -299,20 +299,6 @@ fn scalar(tag: u8, text: &[u8]) -> Result<Value, FrameError> {
         _ if text.is_empty() => Value::Null,
         _ => return Err(invalid),
     })
-}
-
-/// `inf`, `-inf`, `nan`, or digits with point and exponent.
-pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
-    match text {
-        b"inf" | b"+inf" => Some(f64::INFINITY),
-        b"-inf" => Some(f64::NEG_INFINITY),
-        // compat: Redis 7.0 sends what the C library prints, `-nan` among others.
-        b"nan" | b"-nan" => Some(f64::NAN),
-        _ if text.iter().all(|byte| b"0123456789+-.eE".contains(byte)) => {
-            std::str::from_utf8(text).ok()?.parse().ok()
-        }
-        _ => None,
-    }
 }
 
 impl Open {

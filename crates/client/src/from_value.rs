@@ -135,7 +135,7 @@ impl FromValue for f64 {
             Value::Double(n) => Ok(n),
             // Redis itself counts in doubles wherever it replies with either.
             Value::Integer(n) => Ok(n as f64),
-            Value::Bulk(ref b) | Value::Simple(ref b) => match crate::decode::parse_double(b) {
+            Value::Bulk(ref b) | Value::Simple(ref b) => match ochre_resp::parse_double(b) {
                 Some(n) => Ok(n),
                 None => refuse(&value, "a number"),
             },

@@ -1,20 +1,9 @@
 //! Hash commands on large hashes, and what they leave in the journal.
 
-use ochre_engine::ports::Journal;
-use ochre_resp::{Frame, Protocol, Request};
-use ochre_testkit::InProcess;
+use ochre_resp::{Frame, Protocol};
+use ochre_testkit::{InProcess, Lines};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("one thread").push(words.join(" "));
-    }
-}
+use std::sync::Arc;
 
 #[test]
 fn effects_are_deterministic() {
@@ -40,7 +29,7 @@ fn effects_are_deterministic() {
         ("HDEL h b", ""),
     ] {
         connection.line(command);
-        let written = std::mem::take(&mut *lines.0.lock().expect("one thread"));
+        let written = lines.take();
         assert_eq!(written.join("; "), expected, "{command}");
     }
 }

@@ -1,19 +1,8 @@
 //! Lists: what their commands leave in the journal, and what long ones do outside the locks.
 
-use ochre_engine::ports::Journal;
-use ochre_resp::{Frame, Protocol, Request};
-use ochre_testkit::{Connection, InProcess};
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("one thread").push(words.join(" "));
-    }
-}
+use ochre_resp::{Frame, Protocol};
+use ochre_testkit::{Connection, InProcess, Lines};
+use std::sync::Arc;
 
 #[test]
 fn effects_name_what_happened() {
@@ -45,7 +34,7 @@ fn effects_name_what_happened() {
         ("LTRIM l 1 0", "LTRIM l 1 0"),
     ] {
         connection.line(command);
-        let seen: Vec<_> = std::mem::take(&mut *lines.0.lock().expect("one thread"));
+        let seen: Vec<_> = lines.take();
         assert_eq!(seen.join("; "), expected, "{command}");
     }
 }

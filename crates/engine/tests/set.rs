@@ -1,26 +1,9 @@
 //! Set commands on large sets, what they leave in the journal, and results made outside the locks.
 
-use ochre_engine::ports::Journal;
-use ochre_resp::{Frame, Protocol, Request};
-use ochre_testkit::{Connection, InProcess};
+use ochre_resp::{Frame, Protocol};
+use ochre_testkit::{Connection, InProcess, Lines};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("no panic").push(words.join(" "));
-    }
-}
-
-impl Lines {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("no panic"))
-    }
-}
+use std::sync::Arc;
 
 type Members = BTreeSet<String>;
 
@@ -103,7 +86,7 @@ fn popped_members_are_journalled() {
             connection.line("DEL k");
             fill(&mut connection, "k", &all);
             connection.line("EXPIRE k 100");
-            lines.take();
+            drop(lines.take());
             let popped = members(connection.line(&format!("SPOP k {count}")));
             assert_eq!(popped.len(), count);
             let mut gone = Members::new();

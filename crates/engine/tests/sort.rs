@@ -1,19 +1,8 @@
 //! SORT where a transcript is too short: large collections, patterns over stripes, what the journal gets.
 
-use ochre_engine::ports::Journal;
-use ochre_resp::{Frame, Protocol, Request};
-use ochre_testkit::{Connection, InProcess};
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("one thread").push(words.join(" "));
-    }
-}
+use ochre_resp::{Frame, Protocol};
+use ochre_testkit::{Connection, InProcess, Lines};
+use std::sync::Arc;
 
 fn numbers(reply: Frame) -> Vec<i64> {
     let number = |f: &Frame| {
@@ -88,7 +77,7 @@ fn the_journal_gets_what_patterns_chose() {
         ("SORT none GET w_* STORE d", ""),
     ] {
         c.line(command);
-        let got = std::mem::take(&mut *lines.0.lock().expect("one thread"));
+        let got = lines.take();
         assert_eq!(got.join("|"), expected, "{command}");
     }
 }

@@ -1,20 +1,9 @@
 //! What string commands leave in the journal: deterministic commands with absolute deadlines, and nothing
 //! for what changed nothing.
 
-use ochre_engine::ports::Journal;
-use ochre_resp::{Protocol, Request};
-use ochre_testkit::InProcess;
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("one thread").push(words.join(" "));
-    }
-}
+use ochre_resp::Protocol;
+use ochre_testkit::{InProcess, Lines};
+use std::sync::Arc;
 
 #[test]
 fn effects_are_deterministic() {
@@ -69,7 +58,7 @@ fn effects_are_deterministic() {
         ("GETDEL a", ""),
     ] {
         connection.line(command);
-        let got = std::mem::take(&mut *lines.0.lock().expect("one thread"));
+        let got = lines.take();
         assert_eq!(got.join("\n"), expected, "{command}");
     }
 }

@@ -2,11 +2,10 @@
 
 use ochre_engine::exec::{Flow, Held};
 use ochre_engine::keyspace::stripe_of;
-use ochre_engine::ports::Journal;
-use ochre_resp::{Frame, Protocol, Request, RequestBuf, split_args};
-use ochre_testkit::{Connection, InProcess};
+use ochre_resp::{Frame, Protocol, RequestBuf, split_args};
+use ochre_testkit::{Connection, InProcess, Lines};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn words(line: &str) -> Vec<Vec<u8>> {
@@ -79,16 +78,6 @@ fn is_put_off(server: &InProcess, connection: &mut Connection, line: &str) -> bo
     );
     server.engine.end_batch(&mut connection.session);
     flow == Flow::PutOff
-}
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("one thread").push(words.join(" "));
-    }
 }
 
 #[test]
@@ -283,12 +272,12 @@ fn an_expiry_within_a_transaction_is_journalled_in_its_place() {
     let mut connection = server.connect(Protocol::Resp2);
     run(&mut connection, "SET old 1 PX 5");
     server.advance(10);
-    lines.0.lock().expect("one thread").clear();
+    drop(lines.take());
     for line in ["MULTI", "SET k 5 PXAT 1", "INCR k", "GET old", "SET old 2"] {
         run(&mut connection, line);
     }
     run(&mut connection, "EXEC");
-    let seen = lines.0.lock().expect("one thread").join("; ");
+    let seen = lines.take().join("; ");
     let of_k: Vec<&str> = seen.split("; ").filter(|l| l.contains(" k")).collect();
     assert_eq!(of_k.last(), Some(&"INCR k"), "{seen}");
     let set = of_k.iter().position(|l| l.starts_with("SET"));

@@ -1,20 +1,9 @@
 //! Sorted set commands on large sets, what they leave in the journal, and results made outside the locks.
 
-use ochre_engine::ports::Journal;
-use ochre_resp::{Frame, Protocol, Request};
-use ochre_testkit::{Connection, InProcess};
+use ochre_resp::{Frame, Protocol};
+use ochre_testkit::{Connection, InProcess, Lines};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Journal for Lines {
-    fn append(&self, _: usize, effect: Request<'_>) {
-        let words: Vec<_> = effect.iter().map(String::from_utf8_lossy).collect();
-        self.0.lock().expect("no panic").push(words.join(" "));
-    }
-}
+use std::sync::Arc;
 
 #[test]
 fn only_changes_have_effects() {
@@ -50,7 +39,7 @@ fn only_changes_have_effects() {
         ("ZRANDMEMBER z 2", false),
     ] {
         connection.line(command);
-        let effects = std::mem::take(&mut *lines.0.lock().expect("no panic"));
+        let effects = lines.take();
         let expected = if has_effect { vec![command] } else { vec![] };
         assert_eq!(effects, expected);
     }

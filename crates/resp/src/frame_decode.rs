@@ -476,8 +476,9 @@ impl Payload {
     }
 }
 
-/// `inf`, `-inf`, `nan`, or digits with point and exponent.
-fn parse_double(text: &[u8]) -> Option<f64> {
+/// The double of a RESP3 reply: `inf`, `-inf`, `nan`, or digits with point and exponent. `None` for anything else.
+#[must_use]
+pub fn parse_double(text: &[u8]) -> Option<f64> {
     match text {
         b"inf" | b"+inf" => Some(f64::INFINITY),
         b"-inf" => Some(f64::NEG_INFINITY),

@@ -28,7 +28,7 @@ pub use encode::{Protocol, write_request};
 pub use frame::Frame;
 pub use frame_decode::{
     FRAME_BYTES_MAX, FRAME_DEPTH_MAX, FRAME_LINE_MAX, FrameDecoder, FrameError, FrameLimits,
-    Progress,
+    Progress, parse_double,
 };
 pub use number::parse_i64;
 pub use out::{Aggregate, Mark, NoShared, Out, Segments};

@@ -659,20 +659,9 @@ impl Connection {
     fn over_limit(&mut self, out: &Out) -> bool {
         let class = self.session.client.class();
         let limit = self.shared.engine.settings.buffer_limit(class);
-        let len = out.len() as u64;
-        let hard = limit.hard_bytes > 0 && len >= limit.hard_bytes;
-        let soft = limit.soft_bytes > 0 && len >= limit.soft_bytes;
         // Not the batch's time: a peer that reads nothing stays in the flush of one batch.
         let now_ms = self.shared.engine.clock.unix_ms();
-        let since = if soft {
-            Some(*self.soft_limit_since_ms.get_or_insert(now_ms))
-        } else {
-            None
-        };
-        self.soft_limit_since_ms = since;
-        let patience_ms =
-            i64::try_from(limit.soft_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let over = hard || since.is_some_and(|s| now_ms - s > patience_ms);
+        let over = limit.is_exceeded(out.len() as u64, &mut self.soft_limit_since_ms, now_ms);
         if over {
             self.session.client.overflow();
         }

@@ -313,18 +313,24 @@ impl std::fmt::Debug for Builder {
     }
 }
 
+/// Resident bytes of the process; 0 where the system does not tell.
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = text
+        .split_whitespace()
+        .nth(1)
+        .and_then(|f| f.parse().ok())
+        .unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
 /// Figures of the whole process, where nothing better is known.
 struct ProcessMemory;
 
 impl Memory for ProcessMemory {
     fn figures(&self) -> MemoryFigures {
-        let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-        let pages: u64 = text
-            .split_whitespace()
-            .nth(1)
-            .and_then(|f| f.parse().ok())
-            .unwrap_or(0);
-        let rss = pages * rustix::param::page_size() as u64;
+        let rss = resident_bytes();
         MemoryFigures {
             allocated: rss,
             active: rss,

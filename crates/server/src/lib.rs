@@ -19,5 +19,5 @@ mod tls;
 mod window;
 mod workers;
 
-pub use embed::{Builder, Server, ServerHandle};
+pub use embed::{Builder, Server, ServerHandle, resident_bytes};
 pub use start::main;

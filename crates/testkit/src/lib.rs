@@ -9,8 +9,11 @@ pub mod differential;
 pub mod grammar;
 pub mod history;
 pub mod in_process;
+mod lines;
 pub mod reference;
 pub mod rng;
 pub mod transcript;
+pub mod waiting;
 
 pub use in_process::{Connection, InProcess};
+pub use lines::Lines;

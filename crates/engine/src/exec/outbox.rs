@@ -272,19 +272,8 @@ impl Outbox {
             self.any.store(true, Ordering::Release);
         }
         let bytes = waiting.bytes as u64 + unsent;
-        let soft = limit.soft_bytes > 0 && bytes >= limit.soft_bytes;
-        waiting.soft_since_ms = match waiting.soft_since_ms {
-            since @ Some(_) if soft => since,
-            _ if soft => Some(now_ms),
-            _ => None,
-        };
-        let patience_ms =
-            i64::try_from(limit.soft_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let hard = limit.hard_bytes > 0 && bytes >= limit.hard_bytes;
-        let late = waiting
-            .soft_since_ms
-            .is_some_and(|since| now_ms - since > patience_ms);
-        match (hard || late, first) {
+        let over = limit.is_exceeded(bytes, &mut waiting.soft_since_ms, now_ms);
+        match (over, first) {
             (true, _) => Put::Over,
             (false, true) => Put::First,
             (false, false) => Put::Behind,

@@ -120,6 +120,21 @@ pub struct BufferLimit {
     pub soft_seconds: u64,
 }
 
+impl BufferLimit {
+    /// Whether a client that `bytes` wait for at `now_ms` (Unix milliseconds) is to be disconnected.
+    /// `soft_since_ms` keeps since when it has been above the soft limit, from one call to the next.
+    pub fn is_exceeded(&self, bytes: u64, soft_since_ms: &mut Option<i64>, now_ms: i64) -> bool {
+        let hard = self.hard_bytes > 0 && bytes >= self.hard_bytes;
+        if self.soft_bytes == 0 || bytes < self.soft_bytes {
+            *soft_since_ms = None;
+            return hard;
+        }
+        let since = *soft_since_ms.get_or_insert(now_ms);
+        let patience_ms = i64::try_from(self.soft_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        hard || now_ms - since > patience_ms
+    }
+}
+
 /// The current values of all settings.
 #[derive(Debug)]
 pub struct Settings {
