@@ -141,10 +141,7 @@ struct Holding<'h, 'e> {
 
 impl Holding<'_, '_> {
     fn index(&mut self, id: StripeId) -> Option<usize> {
-        if let Some(cut) = self.locked.cut_mut() {
-            return Some(cut.base(id.database()) + id.stripe());
-        }
-        self.ids.iter().position(|held| *held == id)
+        self.locked.index_of(self.ids, id)
     }
 }
 

@@ -75,11 +75,7 @@ impl<'e> Unit<'e> {
     }
 
     fn index(&mut self, id: StripeId) -> Option<usize> {
-        if self.everything {
-            let cut = self.locked.as_mut()?.cut_mut()?;
-            return Some(cut.base(id.database()) + id.stripe());
-        }
-        self.ids.iter().position(|held| *held == id)
+        self.locked.as_mut()?.index_of(&self.ids, id)
     }
 
     /// Lends the stripes to a request, whose plan is changed to count them as this unit does.

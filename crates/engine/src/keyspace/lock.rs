@@ -207,6 +207,14 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// Which of the stripes held is `id`; `ids` are those held, in the order in which they were taken, unless all are.
+    pub(crate) fn index_of(&mut self, ids: &[StripeId], id: StripeId) -> Option<usize> {
+        match self.cut_mut() {
+            Some(cut) => Some(cut.base(id.database()) + id.stripe()),
+            None => ids.iter().position(|held| *held == id),
+        }
+    }
+
     /// As [`Self::cut_mut`], to look at.
     pub(crate) fn cut(&self) -> Option<&Cut<'a>> {
         match &self.guards {
