@@ -16,6 +16,7 @@ mod frame_decode;
 mod number;
 mod out;
 mod protocol_error;
+mod queue;
 mod quote;
 mod request;
 
@@ -33,5 +34,6 @@ pub use frame_decode::{
 pub use number::parse_i64;
 pub use out::{Aggregate, Mark, NoShared, Out, Segments};
 pub use protocol_error::ProtocolError;
+pub use queue::RequestQueue;
 pub use quote::{UnbalancedQuotes, quote_arg, split_args};
 pub use request::{Args, Request, RequestBuf, Span};

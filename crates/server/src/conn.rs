@@ -429,7 +429,7 @@ impl Connection {
             // AUTH changes the limits, so a peer that has yet to authenticate is taken at its word one by one.
             let most = if limits.unauthenticated { 1 } else { WINDOW };
             let filled = window.fill(&bytes[at..], at, &limits, most);
-            window.look_ahead(engine, self.session.db, bytes, filled.count);
+            window.look_ahead(engine, &self.session, bytes, filled.count);
             if let Some(next) = self.run_window(engine, bytes, window, filled.count, &mut at, out) {
                 break next;
             }

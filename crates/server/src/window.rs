@@ -4,7 +4,7 @@
 //! - Slots `0..count` of the last fill hold complete requests, in order; the slot behind them may hold an incomplete one.
 //! - A decoder's memory stays with the window, not with the connection, unless a request is incomplete.
 
-use ochre_engine::exec::{Ahead, Engine};
+use ochre_engine::exec::{Ahead, Engine, Session};
 use ochre_resp::{Decoded, Decoder, Limits, ProtocolError};
 
 /// Requests decoded before the first of them is executed: enough to hide a memory access behind the others.
@@ -17,6 +17,8 @@ pub(crate) struct Slot {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) ahead: Ahead,
+    /// It is queued, so its memory is needed later.
+    queued: bool,
 }
 
 /// Why a fill ended before the window was full.
@@ -45,6 +47,7 @@ impl Window {
             start: 0,
             end: 0,
             ahead: Ahead::default(),
+            queued: false,
         };
         Window {
             slots: (0..WINDOW).map(|_| slot()).collect(),
@@ -98,15 +101,25 @@ impl Window {
     }
 
     /// Looks the decoded requests up, and asks for the memory that they will need.
-    pub(crate) fn look_ahead(&mut self, engine: &Engine, db: usize, bytes: &[u8], count: usize) {
+    pub(crate) fn look_ahead(
+        &mut self,
+        engine: &Engine,
+        session: &Session,
+        bytes: &[u8],
+        count: usize,
+    ) {
+        let db = session.db;
+        let mut in_transaction = session.transaction.is_some();
         for slot in &mut self.slots[..count] {
             slot.ahead = engine.look_ahead(slot.decoder.request(&bytes[slot.start..slot.end]));
+            (slot.queued, in_transaction) = slot.ahead.queues(in_transaction);
         }
         if count > 1 {
             // Neighbours on one key need its lines once.
             let mut last = None;
             let distinct = self.slots[..count]
                 .iter()
+                .filter(|s| !s.queued)
                 .filter(move |s| std::mem::replace(&mut last, s.ahead.hash()) != s.ahead.hash());
             distinct
                 .clone()

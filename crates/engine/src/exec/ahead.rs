@@ -9,7 +9,7 @@
 use super::Engine;
 use super::lookup::Entry;
 use crate::keyspace::stripe_of;
-use crate::spec::{Begin, Find};
+use crate::spec::{Begin, Find, Flags};
 use ochre_ds::prefetch;
 use ochre_resp::Request;
 
@@ -23,6 +23,21 @@ pub struct Ahead {
 }
 
 impl Ahead {
+    /// Whether the request is queued and the requests behind it are, given whether it comes in a transaction.
+    #[inline]
+    pub fn queues(&self, in_transaction: bool) -> (bool, bool) {
+        let Some(entry) = self.entry else {
+            return (false, in_transaction);
+        };
+        let flags = entry.command.flags;
+        let (begins, ends) = (Flags::BEGINS_TRANSACTION, Flags::ENDS_TRANSACTION);
+        let queued = in_transaction && !flags.has(Flags::UNQUEUED);
+        (
+            queued,
+            (in_transaction || flags.has(begins)) && !flags.has(ends),
+        )
+    }
+
     /// The hash of the request's only key.
     #[inline]
     pub fn hash(&self) -> Option<u64> {

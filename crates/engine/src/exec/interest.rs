@@ -6,6 +6,7 @@ use super::Engine;
 use super::plan::PlannedKey;
 use super::run::{How, Rest};
 use super::session::Session;
+use super::unit::Ids;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Keyspace, Stripe, stripe_of};
 use crate::sync::AtomicBool;
@@ -51,7 +52,7 @@ impl Session {
     }
 
     /// Adds the stripes of what it watches to `ids`.
-    pub(crate) fn watched_stripes(&self, keyspace: &Keyspace, ids: &mut Vec<StripeId>) {
+    pub(crate) fn watched_stripes(&self, keyspace: &Keyspace, ids: &mut Ids) {
         let watched = self.watches.iter().flat_map(|watches| &watches.keys);
         ids.extend(watched.map(|w| StripeId::new(w.db, stripe_of(keyspace.hasher().hash(&w.key)))));
     }

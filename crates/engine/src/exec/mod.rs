@@ -62,6 +62,7 @@ pub use session::{Client, Clients, Endpoint, Labels, ReplyMode, Session};
 pub use slowlog::{SlowLog, SlowLogEntry};
 pub use stats::{CommandCounts, Counter, LATENCY_BUCKETS, Stats};
 pub use tracking::{Mode as TrackingMode, Tracker, Tracking, Tracks};
+pub(crate) use transaction::Queued;
 pub use transaction::Transaction;
 pub use unit::{Ids, Missed, UnitCx};
 
@@ -360,6 +361,8 @@ impl Engine {
         );
         session.tally.flush(&self.stats);
         session.plan.shrink();
+        session.spare_transaction = None;
+        session.wakes.wake();
         self.send_broadcasts();
     }
 

@@ -72,10 +72,22 @@ impl Engine {
             channel
         };
         if wanted.any(EventClasses::BY_KEY) {
-            self.publish(&channel("keyspace", key), event.as_bytes(), false, now_ms);
+            self.publish(
+                &channel("keyspace", key),
+                event.as_bytes(),
+                false,
+                now_ms,
+                None,
+            );
         }
         if wanted.any(EventClasses::BY_EVENT) {
-            self.publish(&channel("keyevent", event.as_bytes()), key, false, now_ms);
+            self.publish(
+                &channel("keyevent", event.as_bytes()),
+                key,
+                false,
+                now_ms,
+                None,
+            );
         }
     }
 

@@ -6,7 +6,8 @@
 //!   up is closed, and nobody waits for it.
 //! - A long message is shared by all its receivers, and each connection encodes it in its own protocol, on its own
 //!   worker. A short one is encoded once and copied: workers that count references to one message wait for each other.
-//! - A client is woken for the first message that waits; who is added behind one that waits leaves with it.
+//! - A client is woken for the first message that waits; who is added behind one that waits leaves with it. The wake-up
+//!   comes at the latest when the batch ends that the message was put in by.
 
 use super::Engine;
 use super::context::Out;
@@ -317,28 +318,83 @@ impl Engine {
     /// Puts a message into a client's outbox and wakes its task. Who does not keep up is closed; see
     /// [`Client::class`].
     pub(super) fn deliver(&self, client: &Client, message: &Arc<Push>, now_ms: i64) {
-        self.hand(client, |waiting| waiting.add(message), now_ms);
-    }
-
-    /// The same of a message for many.
-    pub(super) fn deliver_one_of_many(&self, client: &Client, message: &Spread, now_ms: i64) {
-        match message {
-            Spread::Copied(bytes) => self.hand(client, |waiting| waiting.add_copy(bytes), now_ms),
-            Spread::Shared(message) => self.deliver(client, message, now_ms),
+        if self.hand(client, |waiting| waiting.add(message), now_ms) {
+            client.wake();
         }
     }
 
-    fn hand(&self, client: &Client, add: impl FnOnce(&mut Waiting), now_ms: i64) {
+    /// The same of a message for many. Who is to be woken for it is woken at once, or noted to be woken with others.
+    pub(super) fn deliver_one_of_many(
+        &self,
+        client: &Arc<Client>,
+        message: &Spread,
+        now_ms: i64,
+        wakes: Option<&mut Wakes>,
+    ) {
+        let wake = match message {
+            Spread::Copied(bytes) => self.hand(client, |waiting| waiting.add_copy(bytes), now_ms),
+            Spread::Shared(message) => self.hand(client, |waiting| waiting.add(message), now_ms),
+        };
+        match wakes {
+            Some(wakes) if wake => wakes.add(client),
+            _ if wake => client.wake(),
+            _ => {}
+        }
+    }
+
+    /// Puts a message into an outbox. Whether its connection is to be woken for it.
+    fn hand(&self, client: &Client, add: impl FnOnce(&mut Waiting), now_ms: i64) -> bool {
         if client.is_killed() {
-            return;
+            return false;
         }
         let limit = self.settings.buffer_limit(client.class());
         let unsent = client.output_len.load(Relaxed);
         match client.outbox.put(add, unsent, limit, now_ms) {
-            Put::First => client.wake(),
-            Put::Behind => {}
-            Put::Over => client.overflow(),
+            Put::First => true,
+            Put::Behind => false,
+            Put::Over => {
+                client.overflow();
+                false
+            }
         }
+    }
+}
+
+/// Connections to be woken when the batch that has messages for them is over, or before it does something long.
+///
+/// Woken for the first message of several, a connection would take them one by one, beside the worker that
+/// still adds others.
+#[derive(Default)]
+pub(crate) struct Wakes(Vec<Arc<Client>>);
+
+impl Wakes {
+    fn add(&mut self, client: &Arc<Client>) {
+        /// Connections that wait for their wake-up at most.
+        const MOST: usize = 4096;
+        self.0.push(client.clone());
+        if self.0.len() == MOST {
+            self.wake();
+        }
+    }
+
+    /// Wakes them.
+    #[inline]
+    pub(super) fn wake(&mut self) {
+        if !self.0.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    #[inline(never)]
+    fn wake_all(&mut self) {
+        std::mem::take(&mut self.0).iter().for_each(|c| c.wake());
+    }
+}
+
+/// Also when a batch ends in a panic.
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.wake();
     }
 }
 

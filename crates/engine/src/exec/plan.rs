@@ -5,6 +5,7 @@
 //! - A wide plan has all stripes of its database, and a key's `guard` in it is the stripe's own index.
 //! - Keys stand in the order of the key specifications, so a handler's key `i` is the i-th declared key.
 
+use super::unit::Ids;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Found, Keyspace, STRIPES, stripe_of};
 use crate::spec::{Access, Begin, Command, Find, InvalidKeys};
@@ -149,7 +150,7 @@ impl Plan {
         args: Request<'_>,
         db: usize,
         keyspace: &Keyspace,
-        found: &mut Vec<StripeId>,
+        found: &mut Ids,
     ) {
         self.hash = None;
         // Wrong key arguments name no key, and no stripe.

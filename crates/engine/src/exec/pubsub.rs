@@ -10,7 +10,7 @@
 //! it is matched against each of them. No stripe is locked here.
 
 use super::Engine;
-use super::outbox::{Push, Spread};
+use super::outbox::{Push, Spread, Wakes};
 use super::session::{Client, Session};
 use ochre_ds::glob::glob_match;
 use parking_lot::{Mutex, RwLock};
@@ -268,12 +268,15 @@ impl Session {
 
 impl Engine {
     /// Sends a message to everybody who listens to `channel`. Returns how many messages that makes.
+    ///
+    /// With `wakes`, who is to be woken for it is noted there.
     pub(crate) fn publish(
         &self,
         channel: &[u8],
         payload: &[u8],
         shard: bool,
         now_ms: i64,
+        mut wakes: Option<&mut Wakes>,
     ) -> usize {
         let names = if shard {
             &self.pubsub.shards
@@ -288,7 +291,7 @@ impl Engine {
         let mut sent = 0;
         let part = names.part(channel).lock();
         if let Some(listeners) = part.get(channel) {
-            sent += self.send(listeners, message(), now_ms);
+            sent += self.send(listeners, message(), now_ms, wakes.as_deref_mut());
         }
         if !shard && self.pubsub.pattern_count.load(Relaxed) > 0 {
             let fitting = self.pubsub.patterns.read();
@@ -301,19 +304,25 @@ impl Engine {
                     pattern: pattern.clone(),
                     message: plain.get_or_insert_with(|| Arc::new(message())).clone(),
                 };
-                sent += self.send(listeners, push, now_ms);
+                sent += self.send(listeners, push, now_ms, wakes.as_deref_mut());
             }
         }
         sent
     }
 
-    fn send(&self, listeners: &Listeners, message: Push, now_ms: i64) -> usize {
+    fn send(
+        &self,
+        listeners: &Listeners,
+        message: Push,
+        now_ms: i64,
+        mut wakes: Option<&mut Wakes>,
+    ) -> usize {
         if listeners.is_empty() {
             return 0;
         }
         let message = Spread::new(message);
         for client in listeners.values() {
-            self.deliver_one_of_many(client, &message, now_ms);
+            self.deliver_one_of_many(client, &message, now_ms, wakes.as_deref_mut());
         }
         listeners.len()
     }

@@ -181,6 +181,7 @@ impl Engine {
                 let nested = held.unit.is_some();
                 if !nested {
                     *held = Held::default();
+                    session.wakes.wake();
                 }
                 // Scripts: their requests follow, and are shown by themselves. Once, however often it is tried.
                 let shown = std::mem::take(&mut session.shown);
@@ -806,10 +807,11 @@ impl Engine {
             return Err(self.turned_away(session, Some(entry), error));
         }
         if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
-            return self.queue(session, entry, request, out);
+            return self.queue(session, entry, ahead.hash, request, out);
         }
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {
+            session.wakes.wake();
             let mut outcome = Ok(());
             self.runtime
                 .long(&mut || outcome = self.run(session, command, request, out, held));

@@ -10,6 +10,7 @@ use super::collections::Producer;
 use super::context::Out;
 use super::interest::Watches;
 use super::outbox::Outbox;
+use super::outbox::Wakes;
 use super::plan::Plan;
 use super::pubsub::Subscriptions;
 use super::stats::Tally;
@@ -313,6 +314,8 @@ pub struct Session {
     pub(crate) shown: bool,
     /// What was queued since MULTI.
     pub transaction: Option<Box<Transaction>>,
+    /// Memory for the next transaction of the present batch.
+    pub(super) spare_transaction: Option<Box<Transaction>>,
     /// Keys of WATCH.
     pub(crate) watches: Option<Box<Watches>>,
     /// The client waits for keys: its connection asks [`Engine::poll_wait`] until that is over, and reads nothing meanwhile.
@@ -329,6 +332,8 @@ pub struct Session {
     pub(crate) remembers: bool,
     /// Replies are withheld, or it listens, tracks keys or monitors, or somebody does: to be looked at around every command.
     pub(crate) unusual: bool,
+    /// Who is to be woken when the present batch is over.
+    pub(crate) wakes: Wakes,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -376,6 +381,7 @@ impl Session {
             shown_from: None,
             shown: false,
             transaction: None,
+            spare_transaction: None,
             watches: None,
             blocked: None,
             subscriptions: Subscriptions::default(),
@@ -383,6 +389,7 @@ impl Session {
             monitors: false,
             remembers: false,
             unusual: false,
+            wakes: Wakes::default(),
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),

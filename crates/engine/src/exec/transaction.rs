@@ -10,25 +10,44 @@ use super::Engine;
 use super::context::Out;
 use super::lookup::Entry;
 use super::session::Session;
+use super::unit::UnitCx;
 use crate::error::CommandError;
 use crate::settings::id;
 use crate::spec::{Flags, Outcome};
-use ochre_resp::{Request, RequestBuf};
+use ochre_resp::{Request, RequestQueue};
+
+/// Bytes of a queue whose memory the next transaction of the same batch takes over.
+const KEPT: usize = 16 << 10;
 
 /// What a connection queued since MULTI.
 #[derive(Default)]
 pub struct Transaction {
-    pub(crate) queue: Vec<(Entry, RequestBuf)>,
+    pub(crate) queue: RequestQueue<Queued>,
     /// Something was refused; EXEC will be.
     pub(crate) aborted: bool,
-    bytes: u64,
+    /// The properties of all that is queued.
+    flags: Flags,
+    /// Something queued needs every stripe.
+    everything: bool,
+}
+
+/// What is known of a queued request.
+#[derive(Clone, Copy)]
+pub(crate) struct Queued {
+    pub(crate) entry: Entry,
+    /// The hash of its only key, as in [`super::Ahead`].
+    pub(crate) hash: Option<u64>,
 }
 
 impl Transaction {
     /// Whether any queued command has one of these properties, declared or implied.
     pub(crate) fn has(&self, flags: Flags) -> bool {
-        let mut commands = self.queue.iter().map(|(entry, _)| entry.command);
-        commands.any(|c| c.all_flags().any(flags))
+        self.flags.any(flags)
+    }
+
+    /// Whether a queued command concerns whole databases.
+    pub(crate) fn needs_everything(&self) -> bool {
+        self.everything
     }
 
     /// Number of requests queued.
@@ -43,7 +62,7 @@ impl Transaction {
 
     /// Bytes that the queue takes.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.queue.heap_bytes() as u64
     }
 }
 
@@ -52,11 +71,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the command may not be part of a transaction.
-    #[cold]
+    #[inline(never)] // off the way of requests that run at once
     pub(crate) fn queue(
         &self,
         session: &mut Session,
         entry: Entry,
+        hash: Option<u64>,
         request: Request<'_>,
         out: &mut Out,
     ) -> Outcome {
@@ -67,13 +87,13 @@ impl Engine {
             transaction.aborted = true;
             return Err(CommandError::NOT_IN_MULTI);
         }
-        let request = request.to_buf();
-        let overhead = size_of::<(Entry, RequestBuf)>();
-        transaction.bytes += (request.heap_bytes() + overhead) as u64;
-        transaction.queue.push((entry, request));
+        transaction.queue.push(Queued { entry, hash }, request);
+        transaction.flags = transaction.flags.with(entry.command.all_flags());
+        transaction.everything |= UnitCx::needs_everything(&entry);
         let shown = u32::try_from(transaction.queue.len()).unwrap_or(u32::MAX);
-        session.client.show_queue(shown, transaction.bytes);
-        if transaction.bytes <= self.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT) {
+        let bytes = transaction.bytes();
+        session.client.show_queue(shown, bytes);
+        if bytes <= self.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT) {
             out.simple("QUEUED");
         } else {
             session.closing = true;
@@ -101,9 +121,30 @@ impl Engine {
     }
 
     /// Forgets what was queued and what is watched. No stripe may be held.
-    pub(crate) fn end_transaction(&self, session: &mut Session) -> Option<Box<Transaction>> {
+    pub(crate) fn end_transaction(&self, session: &mut Session) {
         self.unwatch(session);
         session.client.show_queue(u32::MAX, 0);
-        session.transaction.take()
+        session.transaction = None;
+    }
+}
+
+impl Session {
+    /// Begins to queue.
+    pub(crate) fn begin_transaction(&mut self) {
+        self.transaction = Some(self.spare_transaction.take().unwrap_or_default());
+        self.client.show_queue(0, 0);
+    }
+
+    /// Keeps the memory of a transaction for the next one of this batch.
+    pub(crate) fn keep_transaction(&mut self, mut transaction: Box<Transaction>) {
+        if transaction.queue.heap_bytes() <= KEPT {
+            let queue = &mut transaction.queue;
+            queue.clear();
+            *transaction = Transaction {
+                queue: std::mem::take(queue),
+                ..Transaction::default()
+            };
+            self.spare_transaction = Some(transaction);
+        }
     }
 }

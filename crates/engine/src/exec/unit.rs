@@ -22,16 +22,18 @@ use super::interest::Ready;
 use super::lookup::Entry;
 use super::plan::Plan;
 use super::session::Session;
+use super::transaction::{Queued, Transaction};
 use crate::acl::Context;
 use crate::error::CommandError;
 use crate::keyspace::lock::StripeId;
-use crate::keyspace::{Cut, Locked, STRIPES};
+use crate::keyspace::{Cut, Locked, STRIPES, stripe_of};
 use crate::spec::{Flags, Outcome, Run};
+use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
 use smallvec::SmallVec;
 
-/// The stripes of a unit; those of most scripts need no memory of their own.
-pub type Ids = SmallVec<[StripeId; 4]>;
+/// The stripes of a unit; those of most scripts and small transactions need no memory of their own.
+pub type Ids = SmallVec<[StripeId; 16]>;
 
 /// The stripes of a unit and what its requests leave to be done at its end.
 pub(crate) struct Unit<'e> {
@@ -246,9 +248,20 @@ impl<'e> UnitCx<'_, 'e> {
     /// # Errors
     /// The command's own; [`CommandError::UNDECLARED_KEY`] when it lacked a stripe, which [`Self::missed`] tells.
     pub fn call(&mut self, entry: Entry, request: Request<'_>, out: &mut Out) -> Outcome {
+        self.call_hashed(entry, None, request, out)
+    }
+
+    /// As [`Self::call`]; `hash` is that of the only key, if it is known.
+    fn call_hashed(
+        &mut self,
+        entry: Entry,
+        hash: Option<u64>,
+        request: Request<'_>,
+        out: &mut Out,
+    ) -> Outcome {
         let engine = self.env.engine;
         let mark = out.mark();
-        self.session.plan.hash = None;
+        self.session.plan.hash = hash;
         let from = self.session.tick;
         let outcome = engine.run(self.session, entry.command, request, out, self.held);
         let lacked = self.held.unit.as_ref().is_some_and(|u| u.missed.is_some());
@@ -280,10 +293,11 @@ impl<'e> UnitCx<'_, 'e> {
     /// The command's own; [`CommandError::UNIT_CONFLICT`] when a stripe could not be added.
     pub(crate) fn checked_call(
         &mut self,
-        entry: Entry,
+        queued: &Queued,
         request: Request<'_>,
         out: &mut Out,
     ) -> Outcome {
+        let entry = queued.entry;
         // The user's rules may have changed since the request was queued.
         if self.session.restricted
             && let Err(denied) = self.session.rules.check(&entry, request)
@@ -293,12 +307,45 @@ impl<'e> UnitCx<'_, 'e> {
             return Err(denied.since_queued());
         }
         loop {
-            let outcome = self.call(entry, request, out);
+            let outcome = self.call_hashed(entry, queued.hash, request, out);
             match self.missed() {
                 None => return outcome,
                 Some(missed) if self.reach(missed) => {}
                 Some(_) => return Err(CommandError::UNIT_CONFLICT),
             }
+        }
+    }
+
+    /// Asks for the memory of the keys of small requests that follow, so that the waits for it overlap.
+    pub(crate) fn prefetch(&mut self, transaction: &Transaction) {
+        /// More lines than this would push each other out.
+        const MOST: usize = 64;
+        let db = self.env.db;
+        let Some(unit) = &mut self.held.unit else {
+            return;
+        };
+        let ids = &unit.ids;
+        let Some(locked) = &mut unit.locked else {
+            return;
+        };
+        let hashes = transaction
+            .queue
+            .iter()
+            .take(MOST)
+            .filter_map(|(q, _)| q.hash);
+        let places: SmallVec<[(u64, usize); 16]> = hashes
+            .filter_map(|hash| {
+                let id = StripeId::new(db, stripe_of(hash));
+                Some((hash, locked.index_of(ids, id)?))
+            })
+            .collect();
+        for (hash, index) in &places {
+            prefetch::read(locked.stripe(*index).bucket_address(*hash));
+        }
+        for (hash, index) in &places {
+            let (first, second) = locked.stripe(*index).entry_addresses(*hash);
+            prefetch::read(first);
+            prefetch::read(second);
         }
     }
 

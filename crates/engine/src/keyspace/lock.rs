@@ -142,7 +142,13 @@ impl<'a> Locked<'a> {
 
     fn take_many(keyspace: &'a Keyspace, ids: &[StripeId]) -> Option<Locked<'a>> {
         let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
-        let mut first = 0;
+        let mut guards = Vec::with_capacity(ids.len());
+        guards.extend(ids.iter().map_while(|id| mutex(id).try_lock()));
+        if guards.len() == ids.len() {
+            return Some(Locked::many(guards));
+        }
+        let mut first = guards.len();
+        drop(guards);
         'again: for _ in 0..ATTEMPTS {
             let mut held: SmallVec<[Option<StripeGuard<'a>>; 8]> =
                 ids.iter().map(|_| None).collect();
@@ -211,7 +217,11 @@ impl<'a> Locked<'a> {
     pub(crate) fn index_of(&mut self, ids: &[StripeId], id: StripeId) -> Option<usize> {
         match self.cut_mut() {
             Some(cut) => Some(cut.base(id.database()) + id.stripe()),
-            None => ids.iter().position(|held| *held == id),
+            // In order but for the few at the end that were added later.
+            None => ids
+                .binary_search(&id)
+                .ok()
+                .or_else(|| ids.iter().position(|held| *held == id)),
         }
     }
 

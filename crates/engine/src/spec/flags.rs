@@ -2,7 +2,7 @@
 
 /// A set of command flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Flags(u32);
+pub struct Flags(u64);
 
 macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident = $bit:expr, $text:expr;)*) => {
@@ -62,6 +62,8 @@ impl Flags {
     pub const NONE: Flags = Flags(0);
     /// Internal: runs at once in a transaction instead of being queued.
     pub const UNQUEUED: Flags = Flags(1 << 20);
+    /// Internal: begins a transaction (MULTI).
+    pub const BEGINS_TRANSACTION: Flags = Flags(1 << 32);
     /// Internal: ends a transaction also when it is refused (EXEC).
     pub const ENDS_TRANSACTION: Flags = Flags(1 << 29);
     /// Internal: takes no declared key, but looks at the keyspace: a unit that contains it holds everything.

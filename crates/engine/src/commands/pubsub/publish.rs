@@ -42,9 +42,8 @@ fn spublish(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
 }
 
 fn send(cx: &mut SessionCx<'_>, args: Request<'_>, shard: bool) {
-    let sent = cx
-        .env
-        .engine
-        .publish(&args[1], &args[2], shard, cx.env.now_ms);
+    let (engine, now_ms) = (cx.env.engine, cx.env.now_ms);
+    let wakes = Some(&mut cx.session.wakes);
+    let sent = engine.publish(&args[1], &args[2], shard, now_ms, wakes);
     cx.out.integer(i64::try_from(sent).unwrap_or(i64::MAX));
 }

@@ -2,7 +2,9 @@
 
 use super::COMMON;
 use crate::error::CommandError;
-use crate::exec::{Session, Transaction, UnitCx};
+use crate::exec::{Ids, Queued, Session, Transaction, UnitCx};
+use crate::keyspace::lock::StripeId;
+use crate::keyspace::stripe_of;
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_resp::Request;
 
@@ -54,6 +56,7 @@ fn exec(cx: &mut UnitCx<'_, '_>, _: Request<'_>) -> Outcome {
     }
     cx.release();
     engine.end_transaction(cx.session);
+    cx.session.keep_transaction(transaction);
     Ok(())
 }
 
@@ -61,7 +64,7 @@ fn exec(cx: &mut UnitCx<'_, '_>, _: Request<'_>) -> Outcome {
 /// whole databases.
 fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
     let engine = cx.env.engine;
-    let mut ids = Vec::new();
+    let mut ids = Ids::new();
     cx.session.watched_stripes(&engine.keyspace, &mut ids);
     let Session {
         transaction, plan, ..
@@ -69,12 +72,17 @@ fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
     let Some(transaction) = transaction else {
         return Ok(());
     };
+    if transaction.needs_everything() {
+        return cx.hold_everything();
+    }
     let mut db = cx.env.db;
-    for (entry, request) in &transaction.queue {
-        if UnitCx::needs_everything(entry) {
-            return cx.hold_everything();
+    for (Queued { entry, hash }, request) in transaction.queue.iter() {
+        if let Some(hash) = hash
+            && entry.command.wide.is_none()
+        {
+            ids.push(StripeId::new(db, stripe_of(*hash)));
+            continue;
         }
-        let request = request.as_request();
         let selected = entry.command.selects.and_then(|selects| selects(request));
         // A database that there is not is not selected: the requests behind stay where they are.
         if let Some(selected) = selected.filter(|db| *db < engine.keyspace.count()) {
@@ -82,15 +90,15 @@ fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
         }
         plan.stripes_of(entry.command, request, db, &engine.keyspace, &mut ids);
     }
-    cx.hold(ids.into())
+    cx.hold(ids)
 }
 
 fn run(cx: &mut UnitCx<'_, '_>, transaction: &Transaction) {
     let mut out = std::mem::take(cx.out);
     out.array(transaction.len());
-    for (entry, request) in &transaction.queue {
-        let request = request.as_request();
-        let outcome = cx.checked_call(*entry, request, &mut out);
+    cx.prefetch(transaction);
+    for (queued, request) in transaction.queue.iter() {
+        let outcome = cx.checked_call(queued, request, &mut out);
         if let Err(error) = outcome {
             cx.fail(&error, &mut out);
         }

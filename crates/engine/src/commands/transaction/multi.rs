@@ -2,14 +2,17 @@
 
 use super::COMMON;
 use crate::error::CommandError;
-use crate::exec::{SessionCx, Transaction};
+use crate::exec::SessionCx;
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_resp::Request;
 
 pub(super) const MULTI: Command = Command {
     name: "multi",
     summary: "Begins a transaction: the requests that follow are queued until EXEC.",
-    flags: COMMON.flags.with(Flags::UNQUEUED),
+    flags: COMMON
+        .flags
+        .with(Flags::UNQUEUED)
+        .with(Flags::BEGINS_TRANSACTION),
     run: Run::Session(multi),
     ..COMMON
 };
@@ -18,8 +21,7 @@ fn multi(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     if cx.session.transaction.is_some() {
         return Err(CommandError::MULTI_NESTED);
     }
-    cx.session.transaction = Some(Box::new(Transaction::default()));
-    cx.session.client.show_queue(0, 0);
+    cx.session.begin_transaction();
     cx.out.ok();
     Ok(())
 }
