@@ -544,8 +544,6 @@ fixed! {
     WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
     /// A weight is no number.
     WEIGHT = "ERR weight value is not a float";
-    /// A COUNT is none.
-    COUNT_POSITIVE = "ERR count should be greater than 0";
 }
 
 impl CommandError {

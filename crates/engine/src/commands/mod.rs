@@ -6,6 +6,7 @@ pub mod connection;
 pub mod generic;
 pub mod hash;
 pub mod list;
+mod mpop;
 pub mod pubsub;
 pub mod server;
 pub mod set;

@@ -3,7 +3,8 @@
 //! Each looks as its sibling that does not wait, and asks to be run again when it finds nothing. What is
 //! journalled is the sibling.
 
-use super::pop::{self, Wanted, mpop};
+use super::super::mpop::Wanted;
+use super::pop::{self, mpop};
 use super::transfer::{self, HowMany};
 use super::{LEFT, RIGHT, end, popped, popped_event, reply_element};
 use crate::exec::{Nothing, WriteCx};
@@ -92,7 +93,7 @@ pub(super) const BLMPOP: Command = Command {
 };
 
 fn blmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let wanted = Wanted::parse(args.tail(1))?;
+    let wanted = Wanted::parse(args.tail(1), end)?;
     let deadline_ms = cx.env.deadline(&args[1])?;
     if !mpop(cx, args.tail(1), &wanted)? {
         cx.block(deadline_ms, Nothing::NullArray);

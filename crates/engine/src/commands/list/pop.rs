@@ -3,6 +3,7 @@
 //! Invariant: many elements are sent from a snapshot after the locks are released, and their memory is freed
 //! in the background.
 
+use super::super::mpop::Wanted;
 use super::{LEFT, RIGHT, end, popped, popped_event, reply_element, reply_elements};
 use crate::error::CommandError;
 use crate::exec::{WriteCx, wrong_arity};
@@ -130,55 +131,18 @@ pub(super) const LMPOP: Command = Command {
 };
 
 fn lmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let wanted = Wanted::parse(args)?;
+    let wanted = Wanted::parse(args, end)?;
     if !mpop(cx, args, &wanted)? {
         cx.out.null_array();
     }
     Ok(())
 }
 
-/// What LMPOP asks for.
-pub(super) struct Wanted {
-    keys: usize,
-    from: End,
-    count: usize,
-}
-
-impl Wanted {
-    /// Reads the words behind the name.
-    pub(super) fn parse(args: Request<'_>) -> Result<Wanted, CommandError> {
-        let positive = |text: &[u8]| {
-            parse_i64(text)
-                .filter(|n| *n > 0)
-                .and_then(|n| usize::try_from(n).ok())
-        };
-        let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
-        let from = keys
-            .checked_add(2)
-            .and_then(|at| args.get(at))
-            .ok_or(CommandError::SYNTAX)
-            .and_then(end)?;
-        let mut count = None;
-        let mut at = keys + 3;
-        while let Some(word) = args.get(at) {
-            match args.get(at + 1) {
-                Some(value) if count.is_none() && word.eq_ignore_ascii_case(b"COUNT") => {
-                    count = Some(positive(value).ok_or(CommandError::COUNT_NOT_POSITIVE)?);
-                }
-                _ => return Err(CommandError::SYNTAX),
-            }
-            at += 2;
-        }
-        let count = count.unwrap_or(1);
-        Ok(Wanted { keys, from, count })
-    }
-}
-
 /// Removes elements from the first list that exists. False, and no reply, when there is none.
 pub(super) fn mpop(
     cx: &mut WriteCx<'_>,
     args: Request<'_>,
-    wanted: &Wanted,
+    wanted: &Wanted<End>,
 ) -> Result<bool, CommandError> {
     for i in 0..wanted.keys {
         if cx.keys.list(i)?.is_none() {

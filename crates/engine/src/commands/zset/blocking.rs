@@ -3,7 +3,8 @@
 //! Each looks as its sibling that does not wait, and asks to be run again when it finds nothing. What is
 //! journalled is the sibling.
 
-use super::pop::{self, POPPED, Wanted, mpop, take_one};
+use super::super::mpop::Wanted;
+use super::pop::{self, POPPED, highest, mpop, take_one};
 use crate::exec::{Nothing, WriteCx};
 use crate::spec::{Arg, Command, Flags, Outcome, Run, key, numkeys};
 use ochre_resp::Request;
@@ -78,7 +79,7 @@ pub(super) const BZMPOP: Command = Command {
 };
 
 fn bzmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let wanted = Wanted::parse(args.tail(1))?;
+    let wanted = Wanted::parse(args.tail(1), highest)?;
     let deadline_ms = cx.env.deadline(&args[1])?;
     if mpop(cx, args.tail(1), &wanted)? {
         let sibling = std::iter::once(b"ZMPOP".as_slice()).chain(args.tail(2).iter());

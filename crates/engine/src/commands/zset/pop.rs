@@ -1,5 +1,6 @@
 //! Taking the members with the lowest or highest scores.
 
+use super::super::mpop::Wanted;
 use super::remove::remove_ranks;
 use super::reply::{self, Part, Rest};
 use crate::error::CommandError;
@@ -119,56 +120,22 @@ pub(super) const ZMPOP: Command = Command {
     ..Command::NEW
 };
 
-/// A number above zero.
-fn positive(text: &[u8]) -> Option<usize> {
-    parse_i64(text)
-        .and_then(|n| usize::try_from(n).ok())
-        .filter(|n| *n > 0)
-}
-
 fn zmpop(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let wanted = Wanted::parse(args)?;
+    let wanted = Wanted::parse(args, highest)?;
     if !mpop(cx, args, &wanted)? {
         cx.out.null_array();
     }
     Ok(())
 }
 
-/// What ZMPOP asks for.
-pub(super) struct Wanted {
-    keys: usize,
-    highest: bool,
-    count: usize,
-}
-
-impl Wanted {
-    /// Reads the words behind the name.
-    pub(super) fn parse(args: Request<'_>) -> Result<Wanted, CommandError> {
-        let keys = positive(&args[1]).ok_or(CommandError::NUMKEYS_NOT_POSITIVE)?;
-        let at = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
-        let word = args.get(at).ok_or(CommandError::SYNTAX)?;
-        let highest = if word.eq_ignore_ascii_case(b"MIN") {
-            false
-        } else if word.eq_ignore_ascii_case(b"MAX") {
-            true
-        } else {
-            return Err(CommandError::SYNTAX);
-        };
-        let mut count = None;
-        let mut options = args.tail(at + 1).iter();
-        while let Some(word) = options.next() {
-            if count.is_some() || !word.eq_ignore_ascii_case(b"COUNT") {
-                return Err(CommandError::SYNTAX);
-            }
-            let text = options.next().ok_or(CommandError::SYNTAX)?;
-            count = Some(positive(text).ok_or(CommandError::COUNT_POSITIVE)?);
-        }
-        let count = count.unwrap_or(1);
-        Ok(Wanted {
-            keys,
-            highest,
-            count,
-        })
+/// MIN or MAX: whether it is the highest.
+pub(super) fn highest(word: &[u8]) -> Result<bool, CommandError> {
+    if word.eq_ignore_ascii_case(b"MIN") {
+        Ok(false)
+    } else if word.eq_ignore_ascii_case(b"MAX") {
+        Ok(true)
+    } else {
+        Err(CommandError::SYNTAX)
     }
 }
 
@@ -176,13 +143,13 @@ impl Wanted {
 pub(super) fn mpop(
     cx: &mut WriteCx<'_>,
     args: Request<'_>,
-    wanted: &Wanted,
+    wanted: &Wanted<bool>,
 ) -> Result<bool, CommandError> {
     for i in 0..wanted.keys {
         if cx.keys.zset(i)?.is_some() {
             cx.out.array(2);
             cx.out.bulk(&args[2 + i]);
-            take(cx, i, wanted.count, wanted.highest, false)?;
+            take(cx, i, wanted.count, wanted.from, false)?;
             return Ok(true);
         }
     }
