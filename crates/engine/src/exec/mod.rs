@@ -5,7 +5,7 @@
 //! | 3 lookup | `lookup` | words to declaration, arity |
 //! | 4 gates | `gates` | may it run at all |
 //! | 5 plan | `plan` | keys to stripes |
-//! | 7 run | `run` | lock, handler |
+//! | 7 run | `run`, `resolve` | lock, lookup of the keys, handler |
 //! | 8 effects | `effects` | journal, still locked |
 //! | 9 release | `run` | unlock, then free what was removed |
 //!
@@ -32,6 +32,7 @@ mod plan;
 mod pubsub;
 mod rates;
 mod reclaim;
+mod resolve;
 mod run;
 mod session;
 mod slowlog;

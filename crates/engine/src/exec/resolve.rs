@@ -1,0 +1,155 @@
+//! Within stage 7, before the handler: the keys of a plan are looked up, and those whose time has come are removed.
+//!
+//! Invariants
+//! - The stripes of the keys are locked.
+//! - A key whose time has come is gone, or hidden while writes are paused, before a handler sees it; whoever watches,
+//!   tracks or journals it has been told, or will be at the end of the unit.
+
+use super::Engine;
+use super::attention::Reason;
+use super::plan::PlannedKey;
+use super::stats::Counter;
+use crate::keyspace::access::AccessRule;
+use crate::keyspace::{Found, Garbage, Locked, Stripe};
+use crate::settings::EventClasses;
+use ochre_ds::prefetch;
+use ochre_resp::{Request, RequestBuf};
+
+/// What became of the keys of a request whose time had come.
+pub(super) struct Lapsed {
+    pub(super) garbage: Vec<Garbage>,
+    /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
+    pub(super) effects: Vec<(usize, RequestBuf)>,
+    in_unit: bool,
+    /// The client whose request finds that.
+    by: u64,
+}
+
+impl Lapsed {
+    #[inline]
+    pub(super) fn new(in_unit: bool, by: u64) -> Lapsed {
+        Lapsed {
+            garbage: Vec::new(),
+            effects: Vec::new(),
+            in_unit,
+            by,
+        }
+    }
+}
+
+impl Engine {
+    /// Looks every planned key up, removing those whose time has come. Returns how many exist.
+    ///
+    /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
+    /// hidden, even if the pause began after it was let in: it would store the key a second time.
+    #[inline(always)] // on the way of every request with a key
+    #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
+    pub(super) fn resolve(
+        &self,
+        locked: &mut Locked<'_>,
+        keys: &mut [PlannedKey],
+        request: Request<'_>,
+        now_ms: i64,
+        touch: Option<&AccessRule>,
+        may_hide: bool,
+        last: Option<(u64, u64, Found)>,
+        lapsed: &mut Lapsed,
+    ) -> u64 {
+        let mut existing = 0;
+        if keys.len() > 1 {
+            // The waits for the keys' buckets, and then for their entries, overlap.
+            for key in keys.iter() {
+                prefetch::read(locked.stripe(key.guard).bucket_address(key.hash));
+            }
+            for key in keys.iter() {
+                let (first, second) = locked.stripe(key.guard).entry_addresses(key.hash);
+                prefetch::read(first);
+                prefetch::read(second);
+            }
+        }
+        for key in keys {
+            let Some(name) = request.get(key.arg) else {
+                continue;
+            };
+            let stripe = locked.stripe_mut(key.guard);
+            let again =
+                last.filter(|(hash, version, _)| (*hash, *version) == (key.hash, stripe.version));
+            let mut found = again
+                .map(|(_, _, found)| found)
+                .filter(|f| stripe.view(f.handle).is_some_and(|v| v.key() == name))
+                .or_else(|| stripe.find(key.hash, name));
+            if let Some(entry) = found {
+                let expired = stripe
+                    .view(entry.handle)
+                    .and_then(|v| v.expires_at())
+                    .is_some_and(|at| at <= now_ms);
+                if expired && !(may_hide && self.expiry_is_paused()) {
+                    self.lapse(stripe, key, entry, name, lapsed);
+                    found = None;
+                } else if expired {
+                    found = None;
+                } else {
+                    existing += 1;
+                    if let Some(rule) = touch {
+                        stripe.touch(entry.handle, rule);
+                    }
+                }
+            }
+            key.found = found;
+            key.version = stripe.version;
+        }
+        existing
+    }
+
+    /// Removes a key whose time has come.
+    #[cold]
+    fn lapse(
+        &self,
+        stripe: &mut Stripe,
+        key: &PlannedKey,
+        entry: Found,
+        name: &[u8],
+        lapsed: &mut Lapsed,
+    ) {
+        lapsed.garbage.push(stripe.remove(key.hash, entry));
+        let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
+        self.expired(stripe, key.id.database(), name, lapsed.by, kept);
+    }
+
+    /// Counts, publishes and journals that a key was removed because its time had come, which the request of client
+    /// `by` found, 0 for none. The stripe is locked.
+    pub(crate) fn expired(
+        &self,
+        stripe: &mut Stripe,
+        db: usize,
+        key: &[u8],
+        by: u64,
+        kept: Option<&mut Vec<(usize, RequestBuf)>>,
+    ) {
+        self.stats.add(Counter::ExpiredKeys, 1);
+        self.raise(EventClasses::EXPIRED, "expired", db, key);
+        self.removed(stripe, db, key, by, kept);
+    }
+
+    /// Journals that a key was removed though no request asked for it, or keeps that for the end of the unit, and
+    /// tells who is interested. The stripe is locked.
+    pub(crate) fn removed(
+        &self,
+        stripe: &mut Stripe,
+        db: usize,
+        key: &[u8],
+        by: u64,
+        kept: Option<&mut Vec<(usize, RequestBuf)>>,
+    ) {
+        if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST) {
+            self.key_removed(stripe, key, by);
+        }
+        if self.journals.is_on() {
+            let effect = RequestBuf::new([b"DEL".as_slice(), key]);
+            match kept {
+                Some(kept) => kept.push((db, effect)),
+                None => self.journals.append(db, effect.as_request()),
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a connection waits for besides bytes: the end of a pause, a busy stripe, keys, and whoever tells it to go.
+//!
+//! Invariant: a wait registers the task's waker before it looks, so that no wake-up falls between.
+
+use super::{
+    BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, READ_BYTES, SCRATCH,
+    next_turn,
+};
+use ochre_engine::exec::Waited;
+use std::future::poll_fn;
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::ReadBuf;
+
+impl Connection {
+    /// Waits until CLIENT PAUSE ends, then tries the held request again.
+    pub(super) async fn wait_for_pause(&mut self) -> Next {
+        self.backlog = true;
+        if self.flush().await.is_err() {
+            return Next::End(End::Quiet);
+        }
+        while let Some(pause) = self.shared.engine.pause_in_force() {
+            let now = self.shared.engine.clock.unix_ms();
+            let rest = u64::try_from(pause.until_ms.saturating_sub(now))
+                .unwrap_or(0)
+                .max(1);
+            // Ended early by CLIENT UNPAUSE or CLIENT KILL.
+            let _ = tokio::time::timeout(Duration::from_millis(rest), self.pause_over()).await;
+            if self.session.client.is_killed() {
+                return Next::End(End::Quiet);
+            }
+        }
+        self.session.client.paused.store(false, Relaxed);
+        Next::Read
+    }
+
+    /// Lets who holds the stripe go on, then tries the held request again.
+    pub(super) async fn wait_for_stripe(&mut self) -> Next {
+        self.backlog = true;
+        if self.flush().await.is_err() {
+            return Next::End(End::Quiet);
+        }
+        tokio::time::sleep(BUSY_RETRY).await;
+        Next::Read
+    }
+
+    /// Waits until a blocking command is served, its time has passed or the peer left, and sends its reply.
+    ///
+    /// Messages that come meanwhile are sent; further requests are kept.
+    pub(super) async fn wait_for_keys(&mut self) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let engine = &*shared.engine;
+        // Before the first look, so that no wake-up falls between; it may never have waited for anything before.
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            Poll::Ready(())
+        })
+        .await;
+        loop {
+            self.flush().await?;
+            let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
+            let waited = engine.poll_wait(&mut self.session, &mut out);
+            self.session
+                .client
+                .take_messages(&mut out, OUTPUT_HIGH_WATER);
+            let messages = !out.is_empty();
+            self.output = Some(out);
+            let until_ms = match waited {
+                Waited::Over => {
+                    engine.end_batch(&mut self.session);
+                    next_turn().await;
+                    return self.flush().await;
+                }
+                _ if self.session.client.is_killed() => {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+                _ if messages => continue,
+                Waited::Soon => {
+                    tokio::time::sleep(BUSY_RETRY).await;
+                    continue;
+                }
+                Waited::Until(until_ms) => until_ms,
+            };
+            let closed = match until_ms {
+                None => self.woken_or_closed().await,
+                Some(until_ms) => {
+                    let rest = until_ms.saturating_sub(engine.clock.unix_ms());
+                    let rest = Duration::from_millis(u64::try_from(rest).unwrap_or(0));
+                    let waiting = self.woken_or_closed();
+                    // The end of the time is found by the next look.
+                    tokio::time::timeout(rest.min(LONGEST_WAIT), waiting)
+                        .await
+                        .unwrap_or(false)
+                }
+            };
+            if closed {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+    }
+
+    /// Keeps the present reply back until `until_ms`, or for ever.
+    pub(super) async fn hold(&mut self, until_ms: i64) {
+        loop {
+            let now = self.shared.engine.clock.unix_ms();
+            if now >= until_ms || self.session.client.is_killed() {
+                break;
+            }
+            let rest = Duration::from_millis(u64::try_from(until_ms - now).unwrap_or(0))
+                .min(Duration::from_secs(3600));
+            let peer_left = tokio::time::timeout(rest, self.woken_or_closed()).await;
+            if matches!(peer_left, Ok(true)) {
+                self.session.client.kill();
+            }
+        }
+        if self.flush().await.is_err() {
+            self.session.client.kill();
+        }
+    }
+
+    /// Ready when the client was told to go.
+    pub(super) async fn killed(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            if self.session.client.is_killed() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Ready when no pause is in force or the client was told to go.
+    ///
+    /// Registers before it looks, so that no wake-up falls between; this connection may never have
+    /// waited for anything before.
+    async fn pause_over(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            let over = self.shared.engine.pause_in_force().is_none();
+            if over || self.session.client.is_killed() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Ready at a wake-up (false), when bytes came (false), or when the peer closed (true); requests that arrive
+    /// meanwhile are kept.
+    ///
+    /// Bytes end the wait too, because a wake-up that came together with them is the same one for the task.
+    async fn woken_or_closed(&mut self) -> bool {
+        let mut first = true;
+        poll_fn(|cx| {
+            self.waker.register(cx);
+            // Beyond this the peer's bytes wait in the kernel.
+            if self.query.len() < READ_BYTES {
+                let read = SCRATCH.with_borrow_mut(|scratch| {
+                    let mut buf = ReadBuf::new(&mut scratch.input);
+                    let read = self.stream.poll_read(cx, &mut buf);
+                    self.query.extend_from_slice(buf.filled());
+                    read.map_ok(|()| buf.filled().len())
+                });
+                match read {
+                    Poll::Ready(Ok(filled)) if filled > 0 => {
+                        self.net_in += filled as u64;
+                        self.backlog = true;
+                        return Poll::Ready(false);
+                    }
+                    Poll::Ready(_) => return Poll::Ready(true),
+                    Poll::Pending => {}
+                }
+            }
+            if std::mem::take(&mut first) && !self.session.client.is_killed() {
+                Poll::Pending
+            } else {
+                Poll::Ready(false)
+            }
+        })
+        .await
+    }
+}
