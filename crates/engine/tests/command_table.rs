@@ -18,11 +18,6 @@ use std::time::Duration;
 /// (command, aspect, why it differs). The aspect `exists` covers a command that the references lack,
 /// with its subcommands.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
-    (
-        "client",
-        "subcommands",
-        "those on tracking and blocking come with tracking and blocking",
-    ),
     ("blmovem", "exists", "newer than 8.2"),
     ("delex", "exists", "newer than 8.2"),
     ("digest", "exists", "newer than 8.2"),
