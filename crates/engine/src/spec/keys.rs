@@ -281,7 +281,7 @@ impl KeySpec {
     /// Calls `found` with the argument index of every key.
     ///
     /// # Errors
-    /// `InvalidKeys` when a key count is not a number, is negative, or exceeds the arguments.
+    /// `InvalidKeys` when a key count is not a number, is below 1, or exceeds the arguments.
     pub fn positions(
         &self,
         args: Request<'_>,
@@ -313,6 +313,10 @@ impl KeySpec {
                 let count = args.get(begin + at).ok_or(InvalidKeys)?;
                 let count = ochre_ds::int::parse_i64(count).unwrap_or_else(|| leading(count));
                 let count = usize::try_from(count).map_err(|_| InvalidKeys)?;
+                // As in Redis, a destination before the count is no key either then.
+                if count == 0 {
+                    return Err(InvalidKeys);
+                }
                 let first = begin + first;
                 let span = count.checked_mul(step.max(1)).ok_or(InvalidKeys)?;
                 if span > args.len().saturating_sub(first) {

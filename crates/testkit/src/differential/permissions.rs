@@ -228,9 +228,7 @@ impl Round<'_> {
         let mut own = self.user(&mut admin);
         for _ in 0..REQUESTS {
             let request = self.request();
-            if self.release == Release::V70
-                && (request.iter().any(|word| is_loose_number(word)) || has_no_count(&request))
-            {
+            if self.release == Release::V70 && request.iter().any(|word| is_loose_number(word)) {
                 continue;
             }
             let mut asked = vec![b"ACL".to_vec(), b"DRYRUN".to_vec(), USER.to_vec()];
@@ -452,16 +450,6 @@ fn is_loose_number(word: &[u8]) -> bool {
         .or(digits.strip_prefix(b"+"))
         .unwrap_or(digits);
     digits.first().is_some_and(u8::is_ascii_digit) && ochre_resp::parse_i64(word).is_none()
-}
-
-/// Whether the number of keys behind a destination is none: Redis 7.0 then looks at no key, later ones at the destination.
-fn has_no_count(request: &Words) -> bool {
-    const COUNTED: [&[u8]; 3] = [b"zdiffstore", b"zinterstore", b"zunionstore"];
-    request.len() > 2
-        && COUNTED
-            .iter()
-            .any(|name| request[0].eq_ignore_ascii_case(name))
-        && ochre_resp::parse_i64(&request[2]).is_none()
 }
 
 /// Takes the rest of a name out of a sentence, as Redis 7.0 does.
