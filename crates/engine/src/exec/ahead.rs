@@ -9,7 +9,7 @@
 use super::Engine;
 use super::lookup::Entry;
 use crate::keyspace::stripe_of;
-use crate::spec::{Begin, Find, Flags};
+use crate::spec::Flags;
 use ochre_ds::prefetch;
 use ochre_resp::Request;
 
@@ -55,15 +55,9 @@ impl Engine {
         let Ok(entry) = self.lookup.find(request) else {
             return Ahead::default();
         };
-        let hash = match entry.command.keys {
-            [spec] if entry.command.elsewhere.is_none() => match (spec.begin, spec.find) {
-                (Begin::Index(at), Find::Range { last: 0, .. }) => {
-                    request.get(at).map(|key| self.keyspace.hasher().hash(key))
-                }
-                _ => None,
-            },
-            _ => None,
-        };
+        let only = entry.command.only_key();
+        let key = only.and_then(|(at, _)| request.get(at));
+        let hash = key.map(|key| self.keyspace.hasher().hash(key));
         Ahead {
             entry: Some(entry),
             hash,

@@ -8,7 +8,7 @@
 use super::unit::Ids;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Found, Keyspace, STRIPES, stripe_of};
-use crate::spec::{Access, Begin, Command, Find, InvalidKeys};
+use crate::spec::{Access, Command, InvalidKeys};
 use ochre_resp::Request;
 use std::sync::atomic::AtomicBool;
 
@@ -68,14 +68,10 @@ impl Plan {
         self.stripes.clear();
         self.wide = false;
         self.base = 0;
-        if let [spec] = command.keys
-            && let (Begin::Index(at), Find::Range { last: 0, .. }) = (spec.begin, spec.find)
-            && command.elsewhere.is_none()
-            && command.wide.is_none()
-        {
+        if let Some((at, access)) = command.only_key() {
             if let Some(key) = args.get(at) {
                 let hash = self.hash.unwrap_or_else(|| hasher.hash(key));
-                self.add(at, hash, db, spec.access);
+                self.add(at, hash, db, access);
                 self.stripes.push(self.keys[0].id);
             }
             return Ok(());

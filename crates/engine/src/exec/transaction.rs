@@ -138,10 +138,10 @@ impl Session {
     /// Keeps the memory of a transaction for the next one of this batch.
     pub(crate) fn keep_transaction(&mut self, mut transaction: Box<Transaction>) {
         if transaction.queue.heap_bytes() <= KEPT {
-            let queue = &mut transaction.queue;
+            let mut queue = std::mem::take(&mut transaction.queue);
             queue.clear();
             *transaction = Transaction {
-                queue: std::mem::take(queue),
+                queue,
                 ..Transaction::default()
             };
             self.spare_transaction = Some(transaction);

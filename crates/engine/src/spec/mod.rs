@@ -218,6 +218,20 @@ impl Command {
         }
     }
 
+    /// Where the only key of a request stands, if the declaration alone tells that.
+    #[inline]
+    pub(crate) fn only_key(&self) -> Option<(usize, Access)> {
+        match self.keys {
+            [spec] if self.elsewhere.is_none() && self.wide.is_none() => {
+                match (spec.begin, spec.find) {
+                    (Begin::Index(at), Find::Range { last: 0, .. }) => Some((at, spec.access)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// Calls `found` with the argument index of every key of a request and with what is done with it.
     ///
     /// # Errors

@@ -77,9 +77,7 @@ fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
     }
     let mut db = cx.env.db;
     for (Queued { entry, hash }, request) in transaction.queue.iter() {
-        if let Some(hash) = hash
-            && entry.command.wide.is_none()
-        {
+        if let Some(hash) = hash {
             ids.push(StripeId::new(db, stripe_of(*hash)));
             continue;
         }
