@@ -22,7 +22,8 @@ struct Terminal {
 impl Terminal {
     /// `None` where there is no `script`.
     fn start(port: u16, history: &str) -> Option<Terminal> {
-        let command = format!("{} -p {port}", ochre_cli());
+        // In the shell's place: a shell that stayed between would die of Ctrl-C, and its end be taken for the program's.
+        let command = format!("exec {} -p {port}", ochre_cli());
         let child = Command::new("script")
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm")
