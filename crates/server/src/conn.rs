@@ -16,7 +16,7 @@ use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
-use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session};
+use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Follower, Held, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::id;
 use ochre_resp::{Decoder, Limits, Protocol, Request};
@@ -451,6 +451,7 @@ impl Connection {
             }
         };
         window.reset();
+        engine.publish_joined(&mut self.session, out);
         self.protocol = out.protocol();
         engine.end_batch(&mut self.session);
         (at, next)
@@ -537,11 +538,9 @@ impl Connection {
                 return Some(Next::Read);
             }
             let request = slot.decoder.request(&bytes[slot.start..slot.end]);
-            held.keep(
-                slots
-                    .get(i + 1)
-                    .is_some_and(|next| engine.continues(&slot.ahead, &next.ahead)),
-            );
+            held.expect(slots.get(i + 1).map_or(Follower::Other, |next| {
+                engine.follower(&slot.ahead, &next.ahead)
+            }));
             let next = self.run_request(engine, request, slot.ahead, out, &mut held);
             if !next.as_ref().is_some_and(Next::keeps_request) {
                 *at = slot.end;

@@ -3,7 +3,9 @@
 //! Time stands still unless the test moves it, random choices follow a seed, and background work
 //! runs only when the test asks for a round of it.
 
-use ochre_engine::exec::{About, Endpoint, Engine, Flow, Held, Out, Ports, Session, Waited};
+use ochre_engine::exec::{
+    About, Endpoint, Engine, Flow, Follower, Held, Out, Ports, Session, Waited,
+};
 use ochre_engine::ports::{
     AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock, Waker,
 };
@@ -410,8 +412,11 @@ impl Connection {
         let (mut at, mut held) = (0, Held::default());
         engine.begin_batch(&mut self.session);
         while at < requests.len() {
-            let next = ahead.get(at + 1);
-            held.keep(next.is_some_and(|next| engine.continues(&ahead[at], next)));
+            held.expect(
+                ahead
+                    .get(at + 1)
+                    .map_or(Follower::Other, |next| engine.follower(&ahead[at], next)),
+            );
             let request = requests[at].as_request();
             let flow = engine.execute_ahead(
                 &mut self.session,
@@ -438,6 +443,7 @@ impl Connection {
             }
         }
         drop(held);
+        engine.publish_joined(&mut self.session, &mut self.out);
         engine.end_batch(&mut self.session);
         frames.extend(decode(&self.take_bytes()));
         frames

@@ -670,6 +670,8 @@ pub struct SessionCx<'a> {
     pub env: Env<'a>,
     /// All stripes, for commands that are declared to look at the keyspace.
     pub stripes: Stripes<'a>,
+    /// The request behind this one is of the same command, and may be done with it: see [`Flags::JOINED`].
+    pub(crate) joins: bool,
 }
 
 /// What a `Sweep` handler gets: one database, stripe after stripe.

@@ -5,7 +5,7 @@
 //!
 //! Invariants
 //! - A stripe is kept only for a request that was found to need exactly this stripe and little time
-//!   ([`Engine::continues`]); so nothing waits for another lock while one is kept.
+//!   ([`Engine::follower`]); so nothing waits for another lock while one is kept.
 //! - It is kept for at most one window of requests, and never across an await.
 
 use super::Engine;
@@ -24,10 +24,21 @@ use ochre_resp::Request;
 #[derive(Default)]
 pub struct Held<'e> {
     stripe: Option<(StripeId, Locked<'e>)>,
-    /// The request after the present one needs the same stripe.
-    keep: bool,
+    follower: Follower,
     /// The unit that the requests are part of.
     pub(crate) unit: Option<Box<Unit<'e>>>,
+}
+
+/// What is known of the request after the present one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Follower {
+    /// Nothing, or there is none in this window.
+    #[default]
+    Other,
+    /// It needs the same stripe, and both need it for a short time.
+    SameStripe,
+    /// It is of the same command, whose requests are done together: see [`Flags::JOINED`].
+    Joins,
 }
 
 /// Why a request did not get its stripes.
@@ -40,10 +51,15 @@ pub(crate) enum Refused {
 }
 
 impl<'e> Held<'e> {
-    /// Says whether the request after the one to be executed now needs the same stripe: [`Engine::continues`].
+    /// Says what follows the request that is to be executed now: [`Engine::follower`].
     #[inline]
-    pub fn keep(&mut self, keep: bool) {
-        self.keep = keep;
+    pub fn expect(&mut self, follower: Follower) {
+        self.follower = follower;
+    }
+
+    /// Whether the present request may be done together with the one after it.
+    pub(crate) fn joins(&self) -> bool {
+        self.follower == Follower::Joins && self.unit.is_none()
     }
 
     /// Whether a stripe is held.
@@ -78,7 +94,7 @@ impl<'e> Held<'e> {
             return unit.take_back(locked);
         }
         if let ([id], [key]) = (&plan.stripes[..], &plan.keys[..])
-            && self.keep
+            && self.follower == Follower::SameStripe
             && done
             // Serving a waiter may have added the stripe that it moves an element to.
             && locked.is_one()
@@ -90,20 +106,34 @@ impl<'e> Held<'e> {
 }
 
 impl Engine {
-    /// Whether `next` may go on under the lock of `present`, both being of one database.
+    /// Whether `next` may go on under the lock of `present`, both being of one database, or be done with it.
     #[inline]
-    pub fn continues(&self, present: &Ahead, next: &Ahead) -> bool {
+    pub fn follower(&self, present: &Ahead, next: &Ahead) -> Follower {
         let (Some(a), Some(b)) = (present.hash, next.hash) else {
-            return false;
+            return present.joined_by(next);
         };
-        stripe_of(a) == stripe_of(b)
+        let same = stripe_of(a) == stripe_of(b)
             && present.is_quick()
             && next.is_quick()
-            && !self.memory.is_limited()
+            && !self.memory.is_limited();
+        if same {
+            Follower::SameStripe
+        } else {
+            Follower::Other
+        }
     }
 }
 
 impl Ahead {
+    fn joined_by(&self, next: &Ahead) -> Follower {
+        match (self.entry, next.entry) {
+            (Some(a), Some(b)) if a.index == b.index && a.command.flags.has(Flags::JOINED) => {
+                Follower::Joins
+            }
+            _ => Follower::Other,
+        }
+    }
+
     /// Whether the request touches its key only, and for a short time.
     fn is_quick(&self) -> bool {
         self.entry.is_some_and(|entry| {

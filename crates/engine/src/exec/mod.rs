@@ -22,6 +22,7 @@ mod effects;
 mod gates;
 mod held;
 mod interest;
+mod joined;
 mod latency;
 mod lookup;
 mod memory;
@@ -49,7 +50,7 @@ pub use context::{
     SweepCx, WriteCx, WriteKeys, reply_string,
 };
 pub use effects::{Effects, Journals};
-pub use held::Held;
+pub use held::{Follower, Held};
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
@@ -412,6 +413,7 @@ impl Engine {
             if std::mem::take(&mut session.put_off) {
                 return Flow::PutOff;
             }
+            self.publish_joined(session, out);
             self.fail(session, &error, out);
         }
         if session.unusual {

@@ -6,6 +6,7 @@
 //!   up is closed, and nobody waits for it.
 //! - A long message is shared by all its receivers, and each connection encodes it in its own protocol, on its own
 //!   worker. A short one is encoded once and copied: workers that count references to one message wait for each other.
+//!   Short ones that come together are encoded once and shared: then they count references seldom enough.
 //! - A client is woken for the first message that waits; who is added behind one that waits leaves with it. The wake-up
 //!   comes at the latest when the batch ends that the message was put in by.
 
@@ -64,12 +65,7 @@ impl Push {
                 channel,
                 payload,
                 shard,
-            } => {
-                out.push(3);
-                out.bulk(if *shard { b"smessage" } else { b"message" });
-                out.bulk(channel);
-                out.bulk(payload);
-            }
+            } => write_message(channel, payload, *shard, out),
             Push::PatternMessage { pattern, message } => {
                 let Push::Message {
                     channel, payload, ..
@@ -125,6 +121,13 @@ impl Push {
     }
 }
 
+fn write_message(channel: &[u8], payload: &[u8], shard: bool, out: &mut Out) {
+    out.push(3);
+    out.bulk(if shard { b"smessage" } else { b"message" });
+    out.bulk(channel);
+    out.bulk(payload);
+}
+
 /// Writes the beginning of a message of changed keys, which its list follows. Whether the connection can be told.
 fn begin_invalidation(subscribed: bool, out: &mut Out) -> bool {
     match out.protocol() {
@@ -143,7 +146,7 @@ fn begin_invalidation(subscribed: bool, out: &mut Out) -> bool {
 }
 
 /// Bytes up to which a message is copied to each receiver.
-const COPIED_MAX: usize = 512;
+pub(super) const COPIED_MAX: usize = 512;
 /// Bytes of copied messages from which the next one begins a new run.
 const RUN_MAX: usize = 16 * 1024;
 /// Bytes before a copied message that tell its length.
@@ -154,9 +157,31 @@ pub(super) enum Spread {
     /// In RESP3's form, short.
     Copied(Vec<u8>),
     Shared(Arc<Push>),
+    /// Several in RESP3's form, short, each behind its length.
+    Together(Arc<[u8]>),
 }
 
 impl Spread {
+    /// Short messages to be received together, as [`Self::new`] makes each of them.
+    pub(super) fn together<'m>(
+        channel: &[u8],
+        shard: bool,
+        payloads: impl Iterator<Item = &'m [u8]>,
+    ) -> Spread {
+        let mut all = Vec::new();
+        let mut out = Out::new(Protocol::Resp3);
+        for payload in payloads {
+            write_message(channel, payload, shard, &mut out);
+            // Nothing of it is by reference, so it is one piece.
+            let message = out.as_slice().unwrap_or_default();
+            // Lossless: short.
+            all.extend_from_slice(&(message.len() as u32).to_le_bytes());
+            all.extend_from_slice(message);
+            out.clear();
+        }
+        Spread::Together(all.into())
+    }
+
     /// Of a [`Push::Message`] or a [`Push::PatternMessage`]: their forms differ in the first byte only.
     pub(super) fn new(message: Push) -> Spread {
         if message.bytes() > COPIED_MAX {
@@ -175,6 +200,8 @@ enum Item {
     Shared(Arc<Push>),
     /// Copied messages, each behind its length.
     Run(Vec<u8>),
+    /// The same, shared.
+    Together(Arc<[u8]>),
 }
 
 #[derive(Default)]
@@ -207,10 +234,17 @@ impl Waiting {
         }
     }
 
+    fn add_together(&mut self, messages: &Arc<[u8]>) {
+        self.bytes += messages.len();
+        self.messages.push_back(Item::Together(messages.clone()));
+    }
+
     /// Writes the messages of the first run until `out` has `room` bytes. Whether all of them are written.
     fn write_run(&mut self, out: &mut Out, room: usize) -> bool {
-        let Some(Item::Run(run)) = self.messages.front() else {
-            return true;
+        let run = match self.messages.front() {
+            Some(Item::Run(run)) => &run[..],
+            Some(Item::Together(run)) => run,
+            Some(Item::Shared(_)) | None => return true,
         };
         let mut rest = &run[self.left..];
         while let Some((length, behind)) = rest.split_first_chunk::<LENGTH>() {
@@ -287,7 +321,7 @@ impl Outbox {
         while out.len() < room {
             match waiting.messages.front() {
                 None => break,
-                Some(Item::Run(_)) => {
+                Some(Item::Run(_) | Item::Together(_)) => {
                     if !waiting.write_run(out, room) {
                         break;
                     }
@@ -334,6 +368,9 @@ impl Engine {
         let wake = match message {
             Spread::Copied(bytes) => self.hand(client, |waiting| waiting.add_copy(bytes), now_ms),
             Spread::Shared(message) => self.hand(client, |waiting| waiting.add(message), now_ms),
+            Spread::Together(messages) => {
+                self.hand(client, |waiting| waiting.add_together(messages), now_ms)
+            }
         };
         match wakes {
             Some(wakes) if wake => wakes.add(client),

@@ -115,6 +115,10 @@ impl PubSub {
         )
     }
 
+    fn named(&self, shard: bool) -> &Names {
+        if shard { &self.shards } else { &self.channels }
+    }
+
     /// Whether nobody listens to any channel or pattern.
     pub(crate) fn is_deserted(&self) -> bool {
         self.channels.len.load(Relaxed) == 0 && self.pattern_count.load(Relaxed) == 0
@@ -278,20 +282,20 @@ impl Engine {
         now_ms: i64,
         mut wakes: Option<&mut Wakes>,
     ) -> usize {
-        let names = if shard {
-            &self.pubsub.shards
-        } else {
-            &self.pubsub.channels
-        };
         let message = || Push::Message {
             channel: channel.to_vec(),
             payload: payload.to_vec(),
             shard,
         };
         let mut sent = 0;
-        let part = names.part(channel).lock();
+        let part = self.pubsub.named(shard).part(channel).lock();
         if let Some(listeners) = part.get(channel) {
-            sent += self.send(listeners, message(), now_ms, wakes.as_deref_mut());
+            sent += self.send(
+                listeners,
+                || Spread::new(message()),
+                now_ms,
+                wakes.as_deref_mut(),
+            );
         }
         if !shard && self.pubsub.pattern_count.load(Relaxed) > 0 {
             let fitting = self.pubsub.patterns.read();
@@ -304,23 +308,47 @@ impl Engine {
                     pattern: pattern.clone(),
                     message: plain.get_or_insert_with(|| Arc::new(message())).clone(),
                 };
-                sent += self.send(listeners, push, now_ms, wakes.as_deref_mut());
+                sent += self.send(
+                    listeners,
+                    || Spread::new(push),
+                    now_ms,
+                    wakes.as_deref_mut(),
+                );
             }
         }
         sent
     }
 
+    /// Sends short messages to everybody who listens to `channel`, together. Returns how many messages each of them makes,
+    /// or `None` when they have to be sent one by one: who listens by a pattern gets them in the order of the channel's.
+    pub(super) fn publish_together<'m>(
+        &self,
+        channel: &[u8],
+        payloads: impl Iterator<Item = &'m [u8]>,
+        shard: bool,
+        now_ms: i64,
+        wakes: &mut Wakes,
+    ) -> Option<usize> {
+        let part = self.pubsub.named(shard).part(channel).lock();
+        if !shard && self.pubsub.pattern_count.load(Relaxed) > 0 {
+            return None;
+        }
+        let messages = || Spread::together(channel, shard, payloads);
+        let send = |listeners| self.send(listeners, messages, now_ms, Some(wakes));
+        Some(part.get(channel).map_or(0, send))
+    }
+
     fn send(
         &self,
         listeners: &Listeners,
-        message: Push,
+        message: impl FnOnce() -> Spread,
         now_ms: i64,
         mut wakes: Option<&mut Wakes>,
     ) -> usize {
         if listeners.is_empty() {
             return 0;
         }
-        let message = Spread::new(message);
+        let message = message();
         for client in listeners.values() {
             self.deliver_one_of_many(client, &message, now_ms, wakes.as_deref_mut());
         }

@@ -123,6 +123,7 @@ impl Engine {
             // Run before it came here.
             Run::Read(_) | Run::Write(_) => Err(CommandError::UNDECLARED_KEY),
             Run::Session(handler) => {
+                let joins = held.joins();
                 let stripes = if command.flags.has(Flags::KEYSPACE) {
                     match self.stripes(held) {
                         Ok(stripes) => stripes,
@@ -136,6 +137,7 @@ impl Engine {
                     out,
                     env,
                     stripes,
+                    joins,
                 };
                 handler(&mut cx, request)
             }

@@ -9,6 +9,7 @@ use super::blocking::Waiter;
 use super::collections::Producer;
 use super::context::Out;
 use super::interest::Watches;
+use super::joined::Joined;
 use super::outbox::Outbox;
 use super::outbox::Wakes;
 use super::plan::Plan;
@@ -334,6 +335,8 @@ pub struct Session {
     pub(crate) unusual: bool,
     /// Who is to be woken when the present batch is over.
     pub(crate) wakes: Wakes,
+    /// Messages of the present window that wait to be published.
+    pub(super) joined: Joined,
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
@@ -390,6 +393,7 @@ impl Session {
             remembers: false,
             unusual: false,
             wakes: Wakes::default(),
+            joined: Joined::default(),
             plan: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),

@@ -66,6 +66,8 @@ impl Flags {
     pub const BEGINS_TRANSACTION: Flags = Flags(1 << 32);
     /// Internal: ends a transaction also when it is refused (EXEC).
     pub const ENDS_TRANSACTION: Flags = Flags(1 << 29);
+    /// Internal: requests that follow each other in a window are done together, by the last of them (PUBLISH).
+    pub const JOINED: Flags = Flags(1 << 33);
     /// Internal: takes no declared key, but looks at the keyspace: a unit that contains it holds everything.
     pub const KEYSPACE: Flags = Flags(1 << 21);
     /// Internal: stopped by a pause of writes although it writes no key (PUBLISH reaches replicas).

@@ -224,7 +224,9 @@ impl Command {
         match self.keys {
             [spec] if self.elsewhere.is_none() && self.wide.is_none() => {
                 match (spec.begin, spec.find) {
-                    (Begin::Index(at), Find::Range { last: 0, .. }) => Some((at, spec.access)),
+                    (Begin::Index(at), Find::Range { last: 0, .. }) => {
+                        (!spec.access.has(Access::NOT_KEY)).then_some((at, spec.access))
+                    }
                     _ => None,
                 }
             }

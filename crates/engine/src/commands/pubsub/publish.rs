@@ -12,7 +12,10 @@ pub(super) const PUBLISH: Command = Command {
     group: Group::PubSub,
     complexity: "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
     arity: 3,
-    flags: ALWAYS.with(Flags::FAST).with(Flags::WITH_WRITES),
+    flags: ALWAYS
+        .with(Flags::FAST)
+        .with(Flags::WITH_WRITES)
+        .with(Flags::JOINED),
     categories: Categories::PUBSUB,
     channels: Channels::First,
     args: &[Arg::string("channel"), Arg::string("message")],
@@ -21,7 +24,7 @@ pub(super) const PUBLISH: Command = Command {
 };
 
 fn publish(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
-    send(cx, args, false);
+    cx.publish(&args[1], &args[2], false);
     Ok(())
 }
 
@@ -37,13 +40,6 @@ pub(super) const SPUBLISH: Command = Command {
 };
 
 fn spublish(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
-    send(cx, args, true);
+    cx.publish(&args[1], &args[2], true);
     Ok(())
-}
-
-fn send(cx: &mut SessionCx<'_>, args: Request<'_>, shard: bool) {
-    let (engine, now_ms) = (cx.env.engine, cx.env.now_ms);
-    let wakes = Some(&mut cx.session.wakes);
-    let sent = engine.publish(&args[1], &args[2], shard, now_ms, wakes);
-    cx.out.integer(i64::try_from(sent).unwrap_or(i64::MAX));
 }
