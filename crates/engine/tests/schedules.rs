@@ -112,12 +112,8 @@ impl Client {
         }
     }
 
-    /// Runs a request to its reply.
-    fn run(&mut self, line: &str) -> String {
-        let reply = self.begin(line);
-        if self.session.blocked.is_none() {
-            return reply;
-        }
+    /// Waits for the reply of a request that waits.
+    fn finish(&mut self) -> String {
         loop {
             match self.engine.poll_wait(&mut self.session, &mut self.out) {
                 Waited::Over => return self.reply(),
@@ -130,6 +126,28 @@ impl Client {
                     *woken = false;
                 }
             }
+        }
+    }
+
+    /// Runs a request to its reply.
+    fn run(&mut self, line: &str) -> String {
+        let reply = self.begin(line);
+        match self.session.blocked {
+            None => reply,
+            Some(_) => self.finish(),
+        }
+    }
+
+    /// Nobody waits for a key or watches one, as far as anybody knows.
+    fn nobody_is_left(&mut self) {
+        let info = self.run("INFO clients");
+        for field in [
+            "blocked_clients:0",
+            "total_blocking_keys:0",
+            "total_watched_keys:0",
+        ] {
+            let found = info.lines().any(|line| line.trim_end() == field);
+            assert!(found, "no {field}: {info}");
         }
     }
 }
@@ -258,7 +276,9 @@ fn pops_that_wait_for_several_keys_get_what_is_pushed() {
             .collect();
         elements.sort_unstable();
         assert_eq!(elements, ['1', '2', '3'], "{served:?}");
-        assert_eq!(Client::new(engine).run(&format!("EXISTS {a} {b}")), "0");
+        let mut client = Client::new(engine);
+        assert_eq!(client.run(&format!("EXISTS {a} {b}")), "0");
+        client.nobody_is_left();
     });
 }
 
@@ -300,6 +320,7 @@ fn a_wait_ends_once_however_it_ends() {
         let left = client.run(&format!("EXISTS {a} {b}"));
         let taken = served.ends_with(" x") || served.ends_with(" y");
         assert_eq!(left, if taken { "1" } else { "2" }, "{served}");
+        client.nobody_is_left();
     });
 }
 
@@ -334,6 +355,7 @@ fn moves_to_a_contended_list_lose_nothing() {
         let mut client = Client::new(engine);
         assert_eq!(client.run(&format!("LRANGE {c} 0 -1")), served[0]);
         assert_eq!(client.run(&format!("EXISTS {a} {b}")), "0");
+        client.nobody_is_left();
     });
 }
 
@@ -349,24 +371,7 @@ fn those_behind_a_move_that_is_given_up_are_served() {
         first.begin(&format!("BLMOVE {a} {b} LEFT RIGHT 0"));
         second.begin(&format!("BLPOP {a} 0"));
         let gives_up = thread::spawn(move || drop(first));
-        let waits = thread::spawn(move || {
-            loop {
-                let served = second
-                    .engine
-                    .poll_wait(&mut second.session, &mut second.out);
-                match served {
-                    Waited::Over => return second.reply(),
-                    Waited::Soon => thread::yield_now(),
-                    Waited::Until(_) => {
-                        let mut woken = second.alarm.woken.lock().expect("no panic");
-                        while !*woken {
-                            woken = second.alarm.changed.wait(woken).expect("no panic");
-                        }
-                        *woken = false;
-                    }
-                }
-            }
-        });
+        let waits = thread::spawn(move || second.finish());
         let others = [
             spawn(
                 engine,
@@ -386,6 +391,59 @@ fn those_behind_a_move_that_is_given_up_are_served() {
         let left = Client::new(engine).run(&format!("LRANGE {a} 0 -1"));
         let moved = Client::new(engine).run(&format!("LRANGE {b} 0 -1"));
         assert_eq!(left.len() + moved.len(), 1, "{left} {moved}");
+        Client::new(engine).nobody_is_left();
+    });
+}
+
+#[test]
+fn who_came_first_is_served_first() {
+    explore(|| {
+        let server = InProcess::default();
+        let engine = &server.engine;
+        let [queue, log] = apart(engine);
+        let waiters = [(); 3].map(|()| {
+            let mut waiter = Client::new(engine);
+            waiter.begin(&format!("BLMOVE {queue} {log} LEFT RIGHT 0"));
+            thread::spawn(move || waiter.finish())
+        });
+        let others = [
+            spawn(engine, lines([format!("RPUSH {queue} 1 2")])),
+            spawn(engine, lines([format!("RPUSH {queue} 3")])),
+            spawn(engine, lines([format!("LLEN {log}")])),
+        ];
+        let served = waiters.map(|w| w.join().expect("no panic"));
+        for other in others {
+            other.join().expect("no panic");
+        }
+        let mut client = Client::new(engine);
+        assert_eq!(client.run(&format!("LRANGE {log} 0 -1")), served.join(" "));
+        client.nobody_is_left();
+    });
+}
+
+#[test]
+fn who_leaves_or_is_pushed_to_leaves_nothing_behind() {
+    explore(|| {
+        let server = InProcess::default();
+        let engine = &server.engine;
+        let [a, b] = apart(engine);
+        let mut leaves = Client::new(engine);
+        let mut stays = Client::new(engine);
+        leaves.begin(&format!("BLPOP {a} {b} 0"));
+        stays.begin(&format!("BLPOP {b} {a} 0"));
+        let gone = thread::spawn(move || drop(leaves));
+        let pushes = spawn(
+            engine,
+            lines([format!("RPUSH {a} 1"), format!("RPUSH {b} 2")]),
+        );
+        let served = thread::spawn(move || stays.finish());
+        gone.join().expect("no panic");
+        pushes.join().expect("no panic");
+        assert!(!served.join().expect("no panic").is_empty());
+        let mut client = Client::new(engine);
+        // The other element stays, or went to who left after it was served.
+        assert_ne!(client.run(&format!("EXISTS {a} {b}")), "2");
+        client.nobody_is_left();
     });
 }
 
@@ -411,6 +469,7 @@ fn of_two_transactions_that_watch_what_the_other_changes_one_succeeds() {
             .filter(|r| r[1] == "nil" && r[4] == "OK")
             .count();
         assert!(done < 2, "write skew");
+        Client::new(engine).nobody_is_left();
     });
 }
 

@@ -64,17 +64,20 @@ impl Interest {
         touched.for_each(|key| self.touch(key));
     }
 
-    /// Puts somebody at the end of those who wait for `key`; once each.
+    /// Puts somebody at the end of those who wait for `key`; once each, if nobody else came since.
     pub(crate) fn wait(&mut self, key: &[u8], id: u64, token: &Token) {
         let waiting = self.waiting.entry(key.into()).or_default();
-        if waiting.iter().all(|(other, _)| *other != id) {
+        if waiting.back().is_none_or(|(last, _)| *last != id) {
             waiting.push_back((id, token.clone()));
         }
     }
 
+    /// Takes somebody out of those who wait for `key`: at once who came first, as those do who are served.
     pub(crate) fn leave(&mut self, key: &[u8], id: u64) {
         if let Some(waiting) = self.waiting.get_mut(key) {
-            waiting.retain(|(other, _)| *other != id);
+            if let Some(at) = waiting.iter().position(|(other, _)| *other == id) {
+                waiting.remove(at);
+            }
             if waiting.is_empty() {
                 self.waiting.remove(key);
             }
