@@ -1,10 +1,12 @@
 //! The lock of one stripe.
 //!
 //! Invariant: a thread that holds a stripe waits for another only where `lock` shows that the wait ends. Debug builds
-//! check it: a thread that would wait otherwise panics, instead of hanging now and then.
+//! check it: a thread that would wait otherwise panics, instead of hanging now and then. So do schedules, in which a wait
+//! of bounded time ends and would hide it.
 
 use super::Stripe;
 use crate::sync::{Mutex, MutexGuard};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -15,6 +17,22 @@ pub(crate) struct StripeLock(Mutex<Stripe>);
 pub struct StripeGuard<'a> {
     stripe: MutexGuard<'a, Stripe>,
     _counted: Counted,
+}
+
+/// Why a thread that holds stripes may wait for another. There is no other way to be let.
+#[derive(Clone, Copy)]
+pub(super) struct Leave<'p>(PhantomData<&'p ()>);
+
+impl<'p> Leave<'p> {
+    /// It is the one cut or plan that has the permit, for as long as that is held.
+    pub(super) fn of_permit(_: &'p MutexGuard<'_, ()>) -> Leave<'p> {
+        Leave(PhantomData)
+    }
+
+    /// It is a unit that reaches for a stripe, and gives up after a while.
+    pub(super) fn to_reach() -> Leave<'static> {
+        Leave(PhantomData)
+    }
 }
 
 impl StripeLock {
@@ -30,7 +48,7 @@ impl StripeLock {
     }
 
     /// As [`Self::lock`], for a thread that may hold others, because whoever has the stripe does not wait for them.
-    pub(super) fn lock_too(&self) -> StripeGuard<'_> {
+    pub(super) fn lock_too(&self, _: Leave<'_>) -> StripeGuard<'_> {
         StripeGuard::new(self.0.lock())
     }
 
@@ -42,11 +60,15 @@ impl StripeLock {
     /// Waits for the stripe for `patience` at most. The thread holds no other.
     pub(super) fn try_lock_for(&self, patience: Duration) -> Option<StripeGuard<'_>> {
         assert_nothing_held();
-        self.try_lock_too_for(patience)
+        self.0.try_lock_for(patience).map(StripeGuard::new)
     }
 
     /// As [`Self::try_lock_for`], for a thread that may hold others.
-    pub(super) fn try_lock_too_for(&self, patience: Duration) -> Option<StripeGuard<'_>> {
+    pub(super) fn try_lock_too_for(
+        &self,
+        patience: Duration,
+        _: Leave<'_>,
+    ) -> Option<StripeGuard<'_>> {
         self.0.try_lock_for(patience).map(StripeGuard::new)
     }
 }
@@ -80,10 +102,15 @@ impl DerefMut for StripeGuard<'_> {
 use counting::Counted;
 pub(super) use counting::assert_nothing_held;
 
-// Shuttle's threads share one of the system's, and it finds deadlocks itself.
-#[cfg(all(debug_assertions, not(feature = "shuttle")))]
+#[cfg(debug_assertions)]
 mod counting {
     use std::cell::Cell;
+    #[cfg(not(feature = "shuttle"))]
+    use std::thread_local;
+
+    // Shuttle's threads share one of the system's.
+    #[cfg(feature = "shuttle")]
+    use shuttle::thread_local;
 
     thread_local! {
         static HELD: Cell<usize> = const { Cell::new(0) };
@@ -94,20 +121,20 @@ mod counting {
 
     impl Counted {
         pub(super) fn new() -> Counted {
-            HELD.set(HELD.get() + 1);
+            HELD.with(|held| held.set(held.get() + 1));
             Counted
         }
     }
 
     impl Drop for Counted {
         fn drop(&mut self) {
-            HELD.set(HELD.get() - 1);
+            HELD.with(|held| held.set(held.get() - 1));
         }
     }
 
     /// Panics when this thread holds a stripe.
     pub(crate) fn assert_nothing_held() {
-        let held = HELD.get();
+        let held = HELD.with(Cell::get);
         assert!(
             held == 0,
             "a thread that holds {held} stripes waits for another: a deadlock, if its holder waits too. \
@@ -116,7 +143,7 @@ mod counting {
     }
 }
 
-#[cfg(not(all(debug_assertions, not(feature = "shuttle"))))]
+#[cfg(not(debug_assertions))]
 mod counting {
     pub(super) struct Counted;
 

@@ -12,7 +12,7 @@
 //!   transaction) must not stop the other connections of the waiting worker. The request is then
 //!   tried again later.
 
-use super::guard::{StripeGuard, StripeLock, assert_nothing_held};
+use super::guard::{Leave, StripeGuard, StripeLock, assert_nothing_held};
 use super::{Cursor, Database, Keyspace, STRIPES, Stripe};
 use crate::ports::Runtime;
 use crate::sync::MutexGuard;
@@ -34,10 +34,10 @@ fn wait(mutex: &StripeLock) -> Option<StripeGuard<'_>> {
     mutex.try_lock_for(PATIENCE)
 }
 
-/// As [`wait`], for who may hold others: under the permit of cuts, or that of reaching.
+/// As [`wait`], for who may hold others.
 #[cold]
-fn wait_too(mutex: &StripeLock) -> Option<StripeGuard<'_>> {
-    mutex.try_lock_too_for(PATIENCE)
+fn wait_too<'a>(mutex: &'a StripeLock, leave: Leave<'_>) -> Option<StripeGuard<'a>> {
+    mutex.try_lock_too_for(PATIENCE, leave)
 }
 
 /// A database and a stripe in it, as one number that sorts by both.
@@ -169,8 +169,9 @@ impl<'a> Locked<'a> {
             }
             return Some(Locked::many(held.into_iter().flatten().collect()));
         }
-        let _permit = keyspace.cut.try_lock_for(PATIENCE)?;
-        let all: Option<Vec<_>> = ids.iter().map(|id| wait_too(mutex(id))).collect();
+        let permit = keyspace.cut.try_lock_for(PATIENCE)?;
+        let leave = Leave::of_permit(&permit);
+        let all: Option<Vec<_>> = ids.iter().map(|id| wait_too(mutex(id), leave)).collect();
         Some(Locked::many(all?))
     }
 
@@ -260,7 +261,8 @@ impl<'a> Locked<'a> {
     }
 
     fn wait_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
-        let Some(guard) = wait_too(keyspace.database(id.database()).mutex(id.stripe())) else {
+        let mutex = keyspace.database(id.database()).mutex(id.stripe());
+        let Some(guard) = wait_too(mutex, Leave::to_reach()) else {
             return false;
         };
         self.add(guard);
@@ -449,10 +451,10 @@ impl<'a> Stripes<'a> {
     }
 }
 
-fn lock_all(database: &Database) -> Option<Vec<StripeGuard<'_>>> {
+fn lock_all<'a>(database: &'a Database, leave: Leave<'_>) -> Option<Vec<StripeGuard<'a>>> {
     let lock = |s| {
         let mutex = database.mutex(s);
-        mutex.try_lock().or_else(|| wait_too(mutex))
+        mutex.try_lock().or_else(|| wait_too(mutex, leave))
     };
     (0..STRIPES).map(lock).collect()
 }
@@ -462,7 +464,7 @@ pub struct Cut<'a> {
     databases: Vec<(usize, Vec<StripeGuard<'a>>)>,
     keyspace: &'a Keyspace,
     // Last, so that the stripes are released before the permit.
-    _permit: MutexGuard<'a, ()>,
+    permit: MutexGuard<'a, ()>,
 }
 
 impl<'a> Cut<'a> {
@@ -474,13 +476,13 @@ impl<'a> Cut<'a> {
         let mut databases = Vec::new();
         for i in 0..keyspace.count() {
             if let Some(database) = keyspace.used(i) {
-                databases.push((i, lock_all(database)?));
+                databases.push((i, lock_all(database, Leave::of_permit(&permit))?));
             }
         }
         Some(Cut {
             databases,
             keyspace,
-            _permit: permit,
+            permit,
         })
     }
 
@@ -508,7 +510,9 @@ impl<'a> Cut<'a> {
     pub fn hold(&mut self, database: usize) {
         if self.databases.iter().all(|(i, _)| *i != database) {
             let new = self.keyspace.database(database);
-            let guards = (0..STRIPES).map(|s| new.mutex(s).lock_too()).collect();
+            let leave = Leave::of_permit(&self.permit);
+            let stripes = (0..STRIPES).map(|s| new.mutex(s));
+            let guards = stripes.map(|mutex| mutex.lock_too(leave)).collect();
             self.databases.push((database, guards));
         }
     }
