@@ -41,12 +41,16 @@ impl<T> RequestQueue<T> {
             self.spans.reserve(FIRST * 3);
             self.bytes.reserve(FIRST * 32);
         }
-        let start = self.bytes.len();
-        for arg in request.iter() {
-            let span = Span::new(self.bytes.len() - start, arg.len());
-            self.spans.push(span);
-            self.bytes.extend_from_slice(arg);
-        }
+        let (bytes, spans) = request.parts();
+        // What frames the arguments is copied with them: one copy, and the spans need no other work than a shift.
+        let from = spans.first().map_or(0, |span| span.start());
+        let end = spans.last().map_or(from, |span| span.start() + span.len());
+        self.bytes
+            .extend_from_slice(bytes.get(from..end).unwrap_or_default());
+        let shifted = spans
+            .iter()
+            .map(|span| Span::new(span.start() - from, span.len()));
+        self.spans.extend(shifted);
         self.requests.push(Queued {
             tag,
             bytes_end: self.bytes.len(),
@@ -64,6 +68,11 @@ impl<T> RequestQueue<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
+    }
+
+    /// The tags, in order.
+    pub fn tags(&self) -> impl Iterator<Item = &T> {
+        self.requests.iter().map(|queued| &queued.tag)
     }
 
     /// The requests with their tags, in order.

@@ -57,6 +57,12 @@ impl<'a> Request<'a> {
         Self { buf, spans }
     }
 
+    /// The bytes that the request lies in, and where its arguments lie in them, in ascending order.
+    #[inline]
+    pub(crate) fn parts(&self) -> (&'a [u8], &'a [Span]) {
+        (self.buf, self.spans)
+    }
+
     /// Number of arguments, the command name included.
     #[inline]
     #[must_use]

@@ -45,6 +45,8 @@ pub struct Plan {
     pub(crate) base: usize,
     /// The hash of the only key, if it is known already.
     pub(crate) hash: Option<u64>,
+    /// Where the stripe of the only key stands among those of the unit; a wrong number costs a search.
+    pub(crate) place: usize,
     /// Hash, stripe version and place of the only key of the request before, whose stripe is still held.
     pub(crate) last: Option<(u64, u64, Found)>,
 }

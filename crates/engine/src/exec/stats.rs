@@ -144,6 +144,31 @@ impl Shard {
     }
 }
 
+/// Commands whose counts a session gathers before it adds them to the thread's: a transaction or a script takes turns
+/// with few.
+const GATHERED: usize = 4;
+
+/// Counts of one command in a batch.
+#[derive(Default)]
+struct Counts {
+    calls: u64,
+    nanos: u64,
+    rejected: u64,
+    failed: u64,
+    /// Latency buckets in use, one bit each, and their counts.
+    used: u64,
+    latency: Latency,
+}
+
+/// A batch has fewer commands than fit in 32 bits: their replies are bounded.
+struct Latency([u32; LATENCY_BUCKETS]);
+
+impl Default for Latency {
+    fn default() -> Latency {
+        Latency([0; LATENCY_BUCKETS])
+    }
+}
+
 /// A batch's counts, gathered by a session.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -156,69 +181,81 @@ pub(crate) struct Tally {
     pub(crate) net_out: u64,
     pub(crate) writes: u64,
     commands: u64,
-    /// Counts of the command with this dense index, the last one executed.
-    of: usize,
-    calls: u64,
-    nanos: u64,
-    rejected: u64,
-    failed: u64,
-    /// Latency buckets in use, one bit each, and their counts.
-    used: u64,
-    latency: Option<Box<[u64; LATENCY_BUCKETS]>>,
+    /// Dense indexes of the commands counted, and which of them is the last one executed.
+    of: [usize; GATHERED],
+    current: usize,
+    /// One bit for each of `counts` that counts something.
+    dirty: u32,
+    counts: Option<Box<[Counts; GATHERED]>>,
 }
 
 impl Tally {
     /// Counts one execution of the command with dense index `command`.
     #[inline]
     pub(crate) fn executed(&mut self, stats: &Stats, command: usize, nanos: u64, failed: bool) {
-        self.turn_to(stats, command);
-        self.calls += 1;
-        self.nanos += nanos;
-        self.failed += u64::from(failed);
+        let counts = self.turn_to(stats, command);
+        counts.calls += 1;
+        counts.nanos += nanos;
+        counts.failed += u64::from(failed);
         let bucket = bucket_of(nanos);
-        self.used |= 1 << bucket;
-        self.latency
-            .get_or_insert_with(|| Box::new([0; LATENCY_BUCKETS]))[bucket] += 1;
+        counts.used |= 1 << bucket;
+        counts.latency.0[bucket] += 1;
     }
 
     pub(crate) fn rejected(&mut self, stats: &Stats, command: usize) {
-        self.turn_to(stats, command);
-        self.rejected += 1;
+        self.turn_to(stats, command).rejected += 1;
     }
 
     #[inline]
-    fn turn_to(&mut self, stats: &Stats, command: usize) {
-        if self.of != command {
-            if self.calls | self.rejected > 0 {
-                stats.with_shard(|shard| self.flush_command(shard));
-            }
-            self.of = command;
+    fn turn_to(&mut self, stats: &Stats, command: usize) -> &mut Counts {
+        if self.of[self.current % GATHERED] != command {
+            self.turn(stats, command);
         }
+        let current = self.current % GATHERED;
+        self.dirty |= 1 << current;
+        &mut self.counts.get_or_insert_default()[current]
     }
 
-    fn flush_command(&mut self, shard: &Shard) {
+    #[inline(never)] // off the way of requests like the one before
+    fn turn(&mut self, stats: &Stats, command: usize) {
+        if let Some(known) = self.of.iter().position(|of| *of == command) {
+            self.current = known;
+            return;
+        }
+        self.current = (self.current + 1) % GATHERED;
+        if self.dirty & 1 << self.current != 0 {
+            stats.with_shard(|shard| self.flush_command(shard, self.current));
+        }
+        self.of[self.current] = command;
+    }
+
+    fn flush_command(&mut self, shard: &Shard, which: usize) {
         let take = std::mem::take::<u64>;
-        self.commands += self.calls;
-        let Some(counts) = shard.commands.get(self.of) else {
+        self.dirty &= !(1 << which);
+        let (Some(counts), Some(shared)) = (&mut self.counts, shard.commands.get(self.of[which]))
+        else {
             return;
         };
-        bump(&counts.calls, take(&mut self.calls));
-        bump(&counts.nanos, take(&mut self.nanos));
-        bump(&counts.rejected, take(&mut self.rejected));
-        bump(&counts.failed, take(&mut self.failed));
-        if let Some(latency) = &mut self.latency {
-            while self.used != 0 {
-                let bucket = self.used.trailing_zeros() as usize;
-                self.used &= self.used - 1;
-                bump(&counts.latency[bucket], take(&mut latency[bucket]));
-            }
+        let counts = &mut counts[which];
+        self.commands += counts.calls;
+        bump(&shared.calls, take(&mut counts.calls));
+        bump(&shared.nanos, take(&mut counts.nanos));
+        bump(&shared.rejected, take(&mut counts.rejected));
+        bump(&shared.failed, take(&mut counts.failed));
+        while counts.used != 0 {
+            let bucket = counts.used.trailing_zeros() as usize;
+            counts.used &= counts.used - 1;
+            let latency = std::mem::take(&mut counts.latency.0[bucket]);
+            bump(&shared.latency[bucket], latency.into());
         }
     }
 
     /// Adds everything gathered to the thread's shard.
     pub(crate) fn flush(&mut self, stats: &Stats) {
         stats.with_shard(|shard| {
-            self.flush_command(shard);
+            while self.dirty != 0 {
+                self.flush_command(shard, self.dirty.trailing_zeros() as usize);
+            }
             for (counter, n) in [
                 (Counter::KeyspaceHits, &mut self.hits),
                 (Counter::KeyspaceMisses, &mut self.misses),

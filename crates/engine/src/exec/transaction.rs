@@ -94,7 +94,7 @@ impl Engine {
         let bytes = transaction.bytes();
         session.client.show_queue(shown, bytes);
         if bytes <= self.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT) {
-            out.simple("QUEUED");
+            out.raw(b"+QUEUED\r\n");
         } else {
             session.closing = true;
         }

@@ -35,6 +35,9 @@ use smallvec::SmallVec;
 /// The stripes of a unit; those of most scripts and small transactions need no memory of their own.
 pub type Ids = SmallVec<[StripeId; 16]>;
 
+/// Where the stripes of requests stand among those of a unit, [`usize::MAX`] where that is not known.
+pub(crate) type Places = SmallVec<[usize; 16]>;
+
 /// The stripes of a unit and what its requests leave to be done at its end.
 pub(crate) struct Unit<'e> {
     /// The stripes held, in the order of `locked`; without meaning when everything is held.
@@ -81,8 +84,19 @@ impl<'e> Unit<'e> {
     }
 
     /// Lends the stripes to a request, whose plan is changed to count them as this unit does.
-    #[cold]
+    #[inline]
     pub(crate) fn lend(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
+        if let ([key], false) = (&mut plan.keys[..], plan.wide)
+            && self.ids.get(plan.place) == Some(&key.id)
+        {
+            key.guard = plan.place;
+            return self.locked.take().ok_or(Refused::Undeclared);
+        }
+        self.lend_any(plan, db)
+    }
+
+    #[inline(never)] // off the way of requests with one key
+    fn lend_any(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
         for i in 0..plan.keys.len() {
             let id = plan.keys[i].id;
             let Some(index) = self.index(id) else {
@@ -287,13 +301,15 @@ impl<'e> UnitCx<'_, 'e> {
         outcome
     }
 
-    /// Runs a request of a transaction, as [`Self::call`]. A stripe that was not foreseen is added.
+    /// Runs a request of a transaction, as [`Self::call`]. A stripe that was not foreseen is added. The only key's stripe is
+    /// expected at `place`, of [`Self::prefetch`].
     ///
     /// # Errors
     /// The command's own; [`CommandError::UNIT_CONFLICT`] when a stripe could not be added.
     pub(crate) fn checked_call(
         &mut self,
         queued: &Queued,
+        place: usize,
         request: Request<'_>,
         out: &mut Out,
     ) -> Outcome {
@@ -306,6 +322,7 @@ impl<'e> UnitCx<'_, 'e> {
             engine.refused(self.session, denied, Context::Multi, &entry, request);
             return Err(denied.since_queued());
         }
+        self.session.plan.place = place;
         loop {
             let outcome = self.call_hashed(entry, queued.hash, request, out);
             match self.missed() {
@@ -316,37 +333,38 @@ impl<'e> UnitCx<'_, 'e> {
         }
     }
 
-    /// Asks for the memory of the keys of small requests that follow, so that the waits for it overlap.
-    pub(crate) fn prefetch(&mut self, transaction: &Transaction) {
+    /// Asks for the memory of the keys of small requests that follow, so that the waits for it overlap. Returns where
+    /// their stripes stand among those held, as far as that was found out.
+    pub(crate) fn prefetch(&mut self, transaction: &Transaction) -> Places {
         /// More lines than this would push each other out.
         const MOST: usize = 64;
+        let mut places = Places::new();
         let db = self.env.db;
         let Some(unit) = &mut self.held.unit else {
-            return;
+            return places;
         };
         let ids = &unit.ids;
         let Some(locked) = &mut unit.locked else {
-            return;
+            return places;
         };
-        let hashes = transaction
-            .queue
-            .iter()
-            .take(MOST)
-            .filter_map(|(q, _)| q.hash);
-        let places: SmallVec<[(u64, usize); 16]> = hashes
-            .filter_map(|hash| {
-                let id = StripeId::new(db, stripe_of(hash));
-                Some((hash, locked.index_of(ids, id)?))
-            })
-            .collect();
-        for (hash, index) in &places {
-            prefetch::read(locked.stripe(*index).bucket_address(*hash));
+        for queued in transaction.queue.tags().take(MOST) {
+            let place = queued.hash.and_then(|hash| {
+                let place = locked.index_of(ids, StripeId::new(db, stripe_of(hash)))?;
+                prefetch::read(locked.stripe(place).bucket_address(hash));
+                Some(place)
+            });
+            places.push(place.unwrap_or(usize::MAX));
         }
-        for (hash, index) in &places {
-            let (first, second) = locked.stripe(*index).entry_addresses(*hash);
-            prefetch::read(first);
-            prefetch::read(second);
+        for (queued, place) in transaction.queue.tags().zip(&places) {
+            if let Some(hash) = queued.hash
+                && *place != usize::MAX
+            {
+                let (first, second) = locked.stripe(*place).entry_addresses(hash);
+                prefetch::read(first);
+                prefetch::read(second);
+            }
         }
+        places
     }
 
     /// Whether the user may make a request.

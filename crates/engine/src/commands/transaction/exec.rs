@@ -94,9 +94,10 @@ fn hold(cx: &mut UnitCx<'_, '_>) -> Outcome {
 fn run(cx: &mut UnitCx<'_, '_>, transaction: &Transaction) {
     let mut out = std::mem::take(cx.out);
     out.array(transaction.len());
-    cx.prefetch(transaction);
-    for (queued, request) in transaction.queue.iter() {
-        let outcome = cx.checked_call(queued, request, &mut out);
+    let places = cx.prefetch(transaction);
+    for (i, (queued, request)) in transaction.queue.iter().enumerate() {
+        let place = places.get(i).copied().unwrap_or(usize::MAX);
+        let outcome = cx.checked_call(queued, place, request, &mut out);
         if let Err(error) = outcome {
             cx.fail(&error, &mut out);
         }
