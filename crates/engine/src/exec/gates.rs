@@ -7,6 +7,7 @@
 use super::Engine;
 use super::lookup::Entry;
 use super::session::Session;
+use super::transaction;
 use crate::error::CommandError;
 use crate::spec::Flags;
 use ochre_resp::Request;
@@ -63,6 +64,10 @@ fn permission(
     request: Request<'_>,
 ) -> Result<(), CommandError> {
     if session.restricted {
+        // What is no part of a transaction is refused as such, whoever asks; of others, that is seen when they queue.
+        if session.transaction.is_some() {
+            transaction::may_be_queued(entry)?;
+        }
         engine.permit(session, entry, request)
     } else {
         Ok(())

@@ -83,9 +83,9 @@ impl Engine {
         let Some(transaction) = &mut session.transaction else {
             return Ok(());
         };
-        if entry.command.flags.has(Flags::NO_MULTI) {
+        if let Err(error) = may_be_queued(&entry) {
             transaction.aborted = true;
-            return Err(CommandError::NOT_IN_MULTI);
+            return Err(error);
         }
         transaction.queue.push(Queued { entry, hash }, request);
         transaction.flags = transaction.flags.with(entry.command.all_flags());
@@ -126,6 +126,15 @@ impl Engine {
         session.client.show_queue(u32::MAX, 0);
         session.transaction = None;
     }
+}
+
+/// # Errors
+/// Some commands make no sense among others that run later.
+pub(super) fn may_be_queued(entry: &Entry) -> Result<(), CommandError> {
+    if entry.command.flags.has(Flags::NO_MULTI) {
+        return Err(CommandError::NOT_IN_MULTI);
+    }
+    Ok(())
 }
 
 impl Session {

@@ -2,7 +2,8 @@
 //!
 //! A round makes one user from random words of ACL SETUSER, right ones and wrong ones, and asks ACL DRYRUN about random
 //! requests of the grammar. Of Ochre the same requests are made by a connection of that user, too: it refuses exactly what
-//! DRYRUN says. A round depends on its seed only.
+//! DRYRUN says. What is refused is made of both, alone or in a transaction, and both logs are compared in the end.
+//! A round depends on its seed only.
 //!
 //! What is not compared: commands that are in other categories there, as some are in 7.0 (table tests compare these). Texts that Redis 7.0 words
 //! differently, or makes up (the rules of commands), are brought into one form.
@@ -25,6 +26,8 @@ const USER: &[u8] = b"somebody";
 const REQUESTS: usize = 60;
 /// How the error for a wrong number of words begins.
 const WRONG_NUMBER: &[u8] = b"ERR wrong number of arguments";
+/// How a refusal begins.
+const NOPERM: &[u8] = b"NOPERM";
 /// Most words of one change of a user.
 const WORDS: usize = 9;
 /// Changes of a user before requests are asked about.
@@ -96,6 +99,8 @@ pub struct Decisions {
     pub wrong_words: u64,
     /// Requests made by the user, of Ochre.
     pub made: u64,
+    /// Entries of ACL LOG that agreed.
+    pub logged: u64,
     /// One text per difference.
     pub failures: Vec<String>,
 }
@@ -107,11 +112,12 @@ impl fmt::Display for Decisions {
         }
         write!(
             f,
-            "{} users, {} requests asked about, {} of them refused, {} made; {} changes refused alike; {} differences",
+            "{} users, {} requests asked about, {} of them refused, {} made, {} entries logged; {} changes refused alike; {} differences",
             self.users,
             self.asked,
             self.refused,
             self.made,
+            self.logged,
             self.wrong_words,
             self.failures.len()
         )
@@ -137,6 +143,7 @@ pub fn run(reference: &Reference, seed: u64, users: u64, most: usize) -> io::Res
     while found.users < users && found.failures.len() < most {
         let mut round = Round {
             release: reference.release,
+            address: reference.address.to_string(),
             redis: reference.connect()?,
             engine: InProcess::default(),
             grammar: &grammar,
@@ -189,6 +196,7 @@ impl From<io::Error> for Stop {
 
 struct Round<'a> {
     release: Release,
+    address: String,
     redis: Wire,
     engine: InProcess,
     grammar: &'a Grammar,
@@ -212,6 +220,7 @@ impl Round<'_> {
         let mut admin = self.engine.connect(Protocol::Resp3);
         self.redis.call(&[b"HELLO", b"3".as_slice()])?;
         self.redis.call(&[b"ACL", b"DELUSER".as_slice(), USER])?;
+        self.redis.call(&["ACL", "LOG", "RESET"])?;
         let mut said = Vec::new();
         for _ in 0..1 + self.rng.index(CHANGES) {
             let mut change = vec![b"ACL".to_vec(), b"SETUSER".to_vec(), USER.to_vec()];
@@ -225,7 +234,8 @@ impl Round<'_> {
         let exists = vec![b"ACL".to_vec(), b"SETUSER".to_vec(), USER.to_vec()];
         self.both(&mut admin, &exists, &said)?;
         self.compare_user(&mut admin, &said)?;
-        let mut own = self.user(&mut admin);
+        self.compare_list(&mut admin, &said)?;
+        let (mut own, mut theirs) = (self.user(&mut admin), self.their_user()?);
         for _ in 0..REQUESTS {
             let request = self.request();
             if self.release == Release::V70 && request.iter().any(|word| is_loose_number(word)) {
@@ -240,8 +250,14 @@ impl Round<'_> {
             if reply.as_error().is_some() {
                 continue;
             }
-            found.made += u64::from(self.make(&mut own, &request, refused, &said)?);
+            if refused {
+                self.refused(&mut own, &mut theirs, &request, &said)?;
+                found.made += 1;
+            } else {
+                found.made += u64::from(self.make(&mut own, &request, &said)?);
+            }
         }
+        found.logged += self.compare_logs(&mut admin, &said)?;
         Ok(())
     }
 
@@ -319,14 +335,18 @@ impl Round<'_> {
         own
     }
 
-    /// Makes a request of Ochre, which has to refuse it if DRYRUN did. Whether it was made.
-    fn make(
-        &self,
-        own: &mut Connection,
-        request: &Words,
-        refused: bool,
-        said: &[String],
-    ) -> Result<bool, Stop> {
+    /// The same of the reference.
+    fn their_user(&mut self) -> Result<Wire, Stop> {
+        let open = [b"ACL", b"SETUSER".as_slice(), USER, b"on", b"nopass"];
+        self.redis.call(&open)?;
+        let mut own = Wire::connect(&self.address)?;
+        own.call(&[b"HELLO".as_slice(), b"3", b"AUTH", USER, b"any"])?;
+        own.call(&[b"AUTH".as_slice(), USER, b"any"])?;
+        Ok(own)
+    }
+
+    /// Makes a request of Ochre that DRYRUN permitted. Whether it was made.
+    fn make(&self, own: &mut Connection, request: &Words, said: &[String]) -> Result<bool, Stop> {
         let ends = [
             b"auth".as_slice(),
             b"hello",
@@ -335,26 +355,84 @@ impl Round<'_> {
             b"swapdb",
             b"acl",
             b"config",
+            // A transaction here would be none there.
+            b"multi",
+            b"exec",
+            b"discard",
+            b"watch",
         ];
-        let skipped = rules::rule_for(request) == rules::Kind::Skip
-            || ends
-                .iter()
-                .any(|name| request[0].eq_ignore_ascii_case(name));
-        if skipped && !refused {
+        let is = |name: &&[u8]| request[0].eq_ignore_ascii_case(name);
+        if rules::rule_for(request) == rules::Kind::Skip || ends.iter().any(is) {
             return Ok(false);
         }
         let reply = own.run(request);
-        // EXEC says of itself that it is refused in its own words.
-        let of_exec = b"EXECABORT Transaction discarded because of: ";
-        let denied = reply
-            .as_error()
-            .map(|e| e.strip_prefix(of_exec).unwrap_or(e))
-            .is_some_and(|e| e.starts_with(b"NOPERM"));
-        if denied == refused {
-            return Ok(true);
+        if reply.as_error().is_some_and(|e| e.starts_with(NOPERM)) {
+            let expected = Frame::bulk("no refusal");
+            return Err(self.difference(request, &reply, &expected, said));
         }
-        let expected = Frame::Boolean(refused);
-        Err(self.difference(request, &reply, &expected, said))
+        Ok(true)
+    }
+
+    /// Makes a request of both sides that DRYRUN refused, alone or in a transaction.
+    fn refused(
+        &mut self,
+        ours: &mut Connection,
+        theirs: &mut Wire,
+        request: &Words,
+        said: &[String],
+    ) -> Result<(), Stop> {
+        let whole: Vec<Words> = if self.rng.chance(20) {
+            let one = |word: &str| vec![word.as_bytes().to_vec()];
+            vec![one("MULTI"), request.clone(), one("EXEC")]
+        } else {
+            vec![request.clone()]
+        };
+        for request in &whole {
+            let ours = ours.run(request);
+            let theirs = steps::decode(&theirs.call(request)?).unwrap_or(Frame::Null);
+            let agree = match (self.release, ours.as_error(), theirs.as_error()) {
+                // Redis 7.0 has other words.
+                (Release::V70, Some(a), Some(b)) => a.starts_with(NOPERM) == b.starts_with(NOPERM),
+                _ => ours == theirs,
+            };
+            if !agree {
+                return Err(self.difference(request, &ours, &theirs, said));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what ACL LOG tells of what was refused. How many entries there were.
+    fn compare_logs(&mut self, admin: &mut Connection, said: &[String]) -> Result<u64, Stop> {
+        let ask = [b"ACL".to_vec(), b"LOG".to_vec(), b"1000".to_vec()];
+        let theirs = steps::decode(&self.redis.call(&ask)?).unwrap_or(Frame::Null);
+        let told = |frame: &Frame| match frame {
+            Frame::Array(entries) => Frame::Array(entries.iter().map(what_was_refused).collect()),
+            other => other.clone(),
+        };
+        let (ours, theirs) = (told(&admin.run(&ask)), told(&theirs));
+        match &ours {
+            Frame::Array(entries) if ours == theirs => Ok(entries.len() as u64),
+            _ => Err(self.difference(&ask, &ours, &theirs, said)),
+        }
+    }
+
+    /// Compares what ACL LIST says of the user; of 7.0 without what it says in other words.
+    fn compare_list(&mut self, admin: &mut Connection, said: &[String]) -> Result<(), Stop> {
+        let ask = [b"ACL".to_vec(), b"LIST".to_vec()];
+        let theirs = steps::decode(&self.redis.call(&ask)?).unwrap_or(Frame::Null);
+        let ours = admin.run(&ask);
+        let comparable = |frame: &Frame| match (self.release, frame) {
+            (Release::V70, Frame::Array(lines)) => {
+                let lines = lines.iter().filter_map(Frame::as_bytes);
+                Frame::Array(lines.map(but_commands).collect())
+            }
+            _ => frame.clone(),
+        };
+        if comparable(&ours) == comparable(&theirs) {
+            return Ok(());
+        }
+        Err(self.difference(&ask, &ours, &theirs, said))
     }
 
     /// Appends a word, or several that belong together.
@@ -490,4 +568,27 @@ fn without_later_words(frame: &Frame) -> Frame {
         Frame::Array(items) => Frame::Array(all(items)),
         other => other.clone(),
     }
+}
+
+/// A line of ACL LIST without the rules of commands and the flags about payloads.
+fn but_commands(line: &[u8]) -> Frame {
+    let words = line.split(|b| matches!(b, b' ' | b'(' | b')'));
+    let kept = words.filter(|word| {
+        let is_rule = matches!(word.first(), None | Some(b'+' | b'-'));
+        !is_rule && !word.ends_with(b"sanitize-payload")
+    });
+    Frame::Array(kept.map(|word| Frame::Bulk(word.to_vec())).collect())
+}
+
+/// Of an entry of ACL LOG, what does not depend on time and connection.
+fn what_was_refused(entry: &Frame) -> Frame {
+    const FIELDS: [&[u8]; 5] = [b"count", b"reason", b"context", b"object", b"username"];
+    let pairs = match entry {
+        Frame::Map(pairs) => pairs.as_slice(),
+        _ => &[],
+    };
+    let wanted = pairs
+        .iter()
+        .filter(|(name, _)| name.as_bytes().is_some_and(|name| FIELDS.contains(&name)));
+    Frame::Map(wanted.cloned().collect())
 }

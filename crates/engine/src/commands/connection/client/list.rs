@@ -182,14 +182,16 @@ impl<'a> Describer<'a> {
         f.count(" qbuf", waiting);
         f.count(" qbuf-free", query.saturating_sub(waiting));
         f.count(" argv-mem", args);
-        f.count(" multi-mem", client.queued_bytes.load(Relaxed));
+        let queue = client.queued_bytes.load(Relaxed);
+        f.count(" multi-mem", queue);
         f.count(" rbs", output);
         f.count(" rbp", unsent);
         f.count(" obl", unsent);
         let messages = client.outbox.bytes() as u64;
         f.text(" oll", b"0");
         f.count(" omem", messages);
-        f.count(" tot-mem", fixed as u64 + query + output + messages + args);
+        let bytes = fixed as u64 + query + output + messages + args + queue;
+        f.count(" tot-mem", bytes);
         f.text(" events", if unsent > 0 { b"rw" } else { b"r" });
         f.text(" cmd", self.command(client, asks).as_bytes());
         f.text(" user", client.user.lock().name());
