@@ -28,6 +28,8 @@ const REQUESTS: usize = 60;
 const WRONG_NUMBER: &[u8] = b"ERR wrong number of arguments";
 /// How a refusal begins.
 const NOPERM: &[u8] = b"NOPERM";
+/// Bytes of a name that Ochre's ACL LOG keeps.
+const LOGGED: usize = 4096;
 /// Most words of one change of a user.
 const WORDS: usize = 9;
 /// Changes of a user before requests are asked about.
@@ -580,7 +582,7 @@ fn but_commands(line: &[u8]) -> Frame {
     Frame::Array(kept.map(|word| Frame::Bulk(word.to_vec())).collect())
 }
 
-/// Of an entry of ACL LOG, what does not depend on time and connection.
+/// Of an entry of ACL LOG, what does not depend on time and connection; names as far as Ochre keeps them.
 fn what_was_refused(entry: &Frame) -> Frame {
     const FIELDS: [&[u8]; 5] = [b"count", b"reason", b"context", b"object", b"username"];
     let pairs = match entry {
@@ -590,5 +592,9 @@ fn what_was_refused(entry: &Frame) -> Frame {
     let wanted = pairs
         .iter()
         .filter(|(name, _)| name.as_bytes().is_some_and(|name| FIELDS.contains(&name)));
-    Frame::Map(wanted.cloned().collect())
+    let cut = |value: &Frame| match value {
+        Frame::Bulk(name) => Frame::Bulk(name[..name.len().min(LOGGED)].to_vec()),
+        other => other.clone(),
+    };
+    Frame::Map(wanted.map(|(n, v)| (n.clone(), cut(v))).collect())
 }
