@@ -151,15 +151,35 @@ impl WriteKeys<'_> {
     ) -> Outcome {
         let before = self.type_name(i);
         store(self)?;
-        match (before, self.exists(i)) {
+        let stored = self.exists(i);
+        let unseen = self.take_unseen(i, stored);
+        match (before, stored) {
             (_, true) => {
                 self.raise_replaced(i, before);
                 self.raise(class, event, i);
             }
             (Some(_), false) => self.raise(EventClasses::GENERIC, DEL, i),
+            (None, false) if unseen => self.raise(EventClasses::GENERIC, DEL, i),
             (None, false) => {}
         }
         Ok(())
+    }
+
+    /// Whether key `i` had expired and nobody looked for it: the request neither stored anything there nor names the
+    /// key again. Tells that it expired otherwise.
+    fn take_unseen(&mut self, i: usize, stored: bool) -> bool {
+        let Some(key) = self.plan.get_mut(i).filter(|key| key.lapsed) else {
+            return false;
+        };
+        key.lapsed = false;
+        let (db, at) = (key.id.database(), key.arg);
+        let name = self.args.get(at);
+        let again = |other: &PlannedKey| other.arg != at && self.args.get(other.arg) == name;
+        let seen = stored || self.plan.iter().any(again);
+        if let Some(name) = name.filter(|_| seen) {
+            self.engine.found_expired(db, name);
+        }
+        !seen
     }
 }
 
@@ -231,7 +251,7 @@ impl WriteCx<'_> {
         event: (EventClasses, &'static str),
         store: impl FnOnce(&mut WriteKeys<'_>) -> Outcome,
     ) -> Outcome {
-        if self.is_heard() {
+        if self.is_heard() || self.keys.plan.get(i).is_some_and(|key| key.lapsed) {
             return self.keys.store_aloud(i, event, store);
         }
         store(&mut self.keys)

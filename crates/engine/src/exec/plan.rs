@@ -28,6 +28,8 @@ pub struct PlannedKey {
     pub(crate) changed: bool,
     /// Whether the command made the key, and nobody was told yet.
     pub(crate) created: bool,
+    /// Whether its time had come, and nobody was told yet.
+    pub(crate) lapsed: bool,
     /// Whether it was told that the key is not there.
     pub(crate) missed: AtomicBool,
     /// What the declaration says is done with it.
@@ -127,6 +129,7 @@ impl Plan {
             version: u64::MAX,
             changed: false,
             created: false,
+            lapsed: false,
             missed: AtomicBool::new(false),
             access,
         });

@@ -4,6 +4,8 @@
 //! - The stripes of the keys are locked.
 //! - A key whose time has come is gone, or hidden while writes are paused, before a handler sees it; whoever watches,
 //!   tracks or journals it has been told, or will be at the end of the unit.
+//! - It counts as expired, and is published as such, unless it is a result's place and the result is empty: then it was
+//!   removed without anybody looking for it, as in Redis.
 
 use super::Engine;
 use super::attention::Reason;
@@ -12,6 +14,7 @@ use super::stats::Counter;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Found, Garbage, Locked, Stripe};
 use crate::settings::EventClasses;
+use crate::spec::Access;
 use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
 
@@ -20,6 +23,8 @@ pub(super) struct Lapsed {
     pub(super) garbage: Vec<Garbage>,
     /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
     pub(super) effects: Vec<(usize, RequestBuf)>,
+    /// There was one.
+    pub(super) any: bool,
     in_unit: bool,
     /// The client whose request finds that.
     by: u64,
@@ -31,6 +36,7 @@ impl Lapsed {
         Lapsed {
             garbage: Vec::new(),
             effects: Vec::new(),
+            any: false,
             in_unit,
             by,
         }
@@ -106,14 +112,21 @@ impl Engine {
     fn lapse(
         &self,
         stripe: &mut Stripe,
-        key: &PlannedKey,
+        key: &mut PlannedKey,
         entry: Found,
         name: &[u8],
         lapsed: &mut Lapsed,
     ) {
+        lapsed.any = true;
         lapsed.garbage.push(stripe.remove(key.hash, entry));
         let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
-        self.expired(stripe, key.id.database(), name, lapsed.by, kept);
+        let db = key.id.database();
+        key.lapsed = key.access.has(Access::UNSEEN);
+        if key.lapsed {
+            self.removed(stripe, db, name, lapsed.by, kept);
+        } else {
+            self.expired(stripe, db, name, lapsed.by, kept);
+        }
     }
 
     /// Counts, publishes and journals that a key was removed because its time had come, which the request of client
@@ -126,9 +139,26 @@ impl Engine {
         by: u64,
         kept: Option<&mut Vec<(usize, RequestBuf)>>,
     ) {
+        self.found_expired(db, key);
+        self.removed(stripe, db, key, by, kept);
+    }
+
+    /// Counts and publishes that a key was removed because its time had come.
+    pub(super) fn found_expired(&self, db: usize, key: &[u8]) {
         self.stats.add(Counter::ExpiredKeys, 1);
         self.raise(EventClasses::EXPIRED, "expired", db, key);
-        self.removed(stripe, db, key, by, kept);
+    }
+
+    /// Tells of keys whose time had come what no handler told.
+    #[cold]
+    pub(super) fn tell_lapsed(&self, keys: &mut [PlannedKey], request: Request<'_>) {
+        for key in keys {
+            if std::mem::take(&mut key.lapsed)
+                && let Some(name) = request.get(key.arg)
+            {
+                self.found_expired(key.id.database(), name);
+            }
+        }
     }
 
     /// Journals that a key was removed though no request asked for it, or keeps that for the end of the unit, and

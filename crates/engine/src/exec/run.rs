@@ -528,8 +528,11 @@ impl Engine {
         };
         let outcome = handle(&mut cx);
         let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
-        if !lapsed.effects.is_empty() {
-            rest.get_or_insert_default().effects = lapsed.effects;
+        if lapsed.any {
+            self.tell_lapsed(cx.keys.plan, request);
+            if !lapsed.effects.is_empty() {
+                rest.get_or_insert_default().effects = lapsed.effects;
+            }
         }
         if cx.effects.on && changes > 0 {
             if how.in_unit {

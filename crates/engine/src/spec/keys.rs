@@ -37,6 +37,9 @@ impl Access {
     /// Internal: that the key is not there is no event.
     pub const UNMISSED: Access = Access(2048);
 
+    /// Internal: it is removed without being looked for where there is nothing to store.
+    pub const UNSEEN: Access = Access(4096);
+
     const NAMES: [(Access, &'static str); 11] = [
         (Access::RO, "RO"),
         (Access::RW, "RW"),
@@ -263,6 +266,11 @@ impl KeySpec {
     /// Overwritten (SETEX).
     pub const fn overwrite(self) -> KeySpec {
         self.access(Access::OW.with(Access::UPDATE))
+    }
+
+    /// Overwritten by a result, which removes it if it is empty (SUNIONSTORE).
+    pub const fn result(self) -> KeySpec {
+        self.access(Access::OW.with(Access::UPDATE).with(Access::UNSEEN))
     }
 
     /// Removed (DEL).

@@ -20,7 +20,7 @@ pub(super) const BITOP: Command = Command {
     arity: -4,
     flags: Flags::DENYOOM,
     categories: Categories::BITMAP,
-    keys: &[key(2).overwrite(), key(3).to(-1, 1).read()],
+    keys: &[key(2).result(), key(3).to(-1, 1).read()],
     args: &[
         Arg::one_of(
             "operation",

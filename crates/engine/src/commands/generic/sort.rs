@@ -54,7 +54,7 @@ const PATTERNS: KeySpec = unknown()
     .read()
     .note("Keys of BY and GET: the elements of the sorted key are part of their names");
 const STORED: KeySpec = unknown()
-    .overwrite()
+    .result()
     .located(store_key)
     .note("The key of STORE, a word that may be anywhere among the options");
 

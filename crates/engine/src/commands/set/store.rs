@@ -23,7 +23,7 @@ pub(super) const SINTERSTORE: Command = Command {
     complexity: "O(N*M) at worst, where N is the size of the smallest set and M the number of sets.",
     arity: -3,
     flags: Flags::DENYOOM,
-    keys: &[key(1).overwrite(), key(2).to(-1, 1).read()],
+    keys: &[key(1).result(), key(2).to(-1, 1).read()],
     args: &[
         Arg::key("destination"),
         Arg::key("key").of_spec(1).multiple(),

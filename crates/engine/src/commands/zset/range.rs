@@ -176,7 +176,7 @@ pub(super) const ZRANGESTORE: Command = Command {
     arity: -5,
     flags: Flags::DENYOOM,
     categories: Categories::SORTEDSET,
-    keys: &[key(1).overwrite(), key(2).read()],
+    keys: &[key(1).result(), key(2).read()],
     args: &[
         Arg::key("dst"),
         Arg::key("src").of_spec(1),

@@ -19,7 +19,7 @@ pub(super) const ZUNIONSTORE: Command = Command {
     arity: -4,
     flags: Flags::DENYOOM,
     categories: Categories::SORTEDSET,
-    keys: &[key(1).overwrite(), numkeys(2).read()],
+    keys: &[key(1).result(), numkeys(2).read()],
     args: &[
         Arg::key("destination"),
         Arg::integer("numkeys"),
