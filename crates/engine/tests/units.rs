@@ -406,3 +406,56 @@ fn a_key_that_had_expired_when_it_was_watched_breaks_no_transaction() {
     }
     assert_eq!(run(&mut connection, "EXEC"), "[nil]");
 }
+
+/// As in Redis: that such a key goes, in any way, is no change; that it comes again is one.
+#[test]
+fn a_key_that_had_expired_may_go_while_it_is_watched() {
+    for (between, breaks) in [
+        (&["GET k"][..], false),
+        (&["DEL k"], false),
+        (&["SUNIONSTORE k none"], false),
+        (&["FLUSHALL"], false),
+        (&["SWAPDB 0 1"], false),
+        (&["SET k 2"], true),
+        (&["GET k", "SET k 2"], true),
+        (&["FLUSHALL", "SET k 2"], true),
+        (&["GET k", "SET k 2", "DEL k"], true),
+        (&["SWAPDB 0 1", "SET k 2"], true),
+        (&["SET l 1", "RENAME l k"], true),
+    ] {
+        let server = InProcess::default();
+        let mut watcher = server.connect(Protocol::Resp2);
+        let mut other = server.connect(Protocol::Resp2);
+        run(&mut other, "SET k 1 PX 5");
+        server.advance(10);
+        run(&mut watcher, "WATCH k");
+        assert_eq!(run(&mut other, "DBSIZE"), "1", "WATCH looks for nothing");
+        for line in between {
+            run(&mut other, line);
+        }
+        run(&mut watcher, "MULTI");
+        run(&mut watcher, "PING");
+        let ran = run(&mut watcher, "EXEC") != "nil";
+        assert_eq!(ran, !breaks, "{between:?}");
+    }
+}
+
+/// The many are found as the few are: a key is watched once, in each database.
+#[test]
+fn thousands_of_keys_are_watched_once_each() {
+    let server = InProcess::default();
+    let mut watcher = server.connect(Protocol::Resp2);
+    let mut other = server.connect(Protocol::Resp2);
+    let keys: Vec<String> = (0..50_000).map(|i| format!("k{i}")).collect();
+    for (db, count) in [("0", 10), ("1", 50_000), ("0", 50_000), ("1", 17)] {
+        run(&mut watcher, &format!("SELECT {db}"));
+        let words = std::iter::once("WATCH").chain(keys[..count].iter().map(String::as_str));
+        watcher.run(&words.collect::<Vec<_>>());
+    }
+    assert_eq!(watcher.session.client.watching.load(SeqCst), 100_000);
+    run(&mut other, "SELECT 1");
+    run(&mut other, "SET k49999 x");
+    run(&mut watcher, "MULTI");
+    assert_eq!(run(&mut watcher, "EXEC"), "nil");
+    assert_eq!(watcher.session.client.watching.load(SeqCst), 0);
+}

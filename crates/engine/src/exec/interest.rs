@@ -10,8 +10,12 @@ use super::unit::Ids;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Keyspace, Stripe, stripe_of};
 use crate::sync::AtomicBool;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+/// Watched keys from which they are indexed: fewer are found faster by looking at each.
+const INDEXED_FROM: usize = 16;
 
 /// A key that changed and that somebody waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +28,7 @@ pub(crate) struct Ready {
 /// A key that a connection watches.
 pub(crate) struct Watched {
     db: usize,
-    key: Vec<u8>,
+    key: Arc<[u8]>,
     /// When it expires, which is a change too.
     expires_at: Option<i64>,
 }
@@ -33,10 +37,32 @@ pub(crate) struct Watched {
 #[derive(Default)]
 pub(crate) struct Watches {
     keys: Vec<Watched>,
+    /// The same ones by database, if they are many.
+    index: HashMap<usize, HashSet<Arc<[u8]>>>,
     changed: Arc<AtomicBool>,
 }
 
 impl Watches {
+    fn has(&self, db: usize, name: &[u8]) -> bool {
+        if self.keys.len() < INDEXED_FROM {
+            return self.keys.iter().any(|w| w.db == db && *w.key == *name);
+        }
+        self.index.get(&db).is_some_and(|keys| keys.contains(name))
+    }
+
+    fn add(&mut self, watched: Watched) {
+        self.keys.push(watched);
+        let unindexed = match self.keys.len() {
+            ..INDEXED_FROM => return,
+            INDEXED_FROM => 0,
+            more => more - 1,
+        };
+        for watched in &self.keys[unindexed..] {
+            let keys = self.index.entry(watched.db).or_default();
+            keys.insert(watched.key.clone());
+        }
+    }
+
     /// Whether a watched key changed, or its time has come.
     pub(crate) fn are_broken(&self, now_ms: i64) -> bool {
         let expired = |w: &Watched| w.expires_at.is_some_and(|at| at <= now_ms);
@@ -88,39 +114,31 @@ impl Engine {
     pub(crate) fn key_removed(&self, stripe: &mut Stripe, key: &[u8], by: u64) {
         // compat: nobody is taken for the cause towards those who track prefixes.
         self.tell_trackers(stripe, key, by, 0);
-        if let Some(interest) = &stripe.interest {
-            interest.touch(key);
+        if let Some(interest) = &mut stripe.interest {
+            interest.gone(key);
         }
     }
 
-    /// Watches a key from now on. One that has expired is removed first: that is no change of what is watched.
+    /// Watches a key from now on. One whose time has come already counts as not there, until something finds it expired.
     pub(crate) fn watch(&self, session: &mut Session, name: &[u8]) {
         let (id, db) = (session.client.id, session.db);
         let watches = session.watches.get_or_insert_default();
-        if watches.keys.iter().any(|w| w.db == db && w.key == name) {
+        if watches.has(db, name) {
             return;
         }
         let hash = self.keyspace.hasher().hash(name);
         let database = self.keyspace.database(db);
         let mut stripe = database.stripe_at_last(stripe_of(hash), &*self.runtime);
-        let mut expires_at = None;
-        if let Some(found) = stripe.find(hash, name) {
-            expires_at = stripe.view(found.handle).and_then(|v| v.expires_at());
-            if expires_at.is_some_and(|at| at <= session.now_ms) {
-                // Its time has come before: what is watched is a key that is not there.
-                expires_at = None;
-                if !self.expiry_is_paused() {
-                    let garbage = stripe.remove(hash, found);
-                    self.expired(&mut stripe, db, name, id, None);
-                    self.discard(vec![garbage]);
-                }
-            }
-        }
-        stripe.interest_mut().watch(name, id, &watches.changed);
-        watches.keys.push(Watched {
+        let found = stripe.find(hash, name);
+        let expires_at = found.and_then(|found| stripe.view(found.handle)?.expires_at());
+        let stale = expires_at.is_some_and(|at| at <= session.now_ms);
+        stripe
+            .interest_mut()
+            .watch(name, id, &watches.changed, stale);
+        watches.add(Watched {
             db,
-            key: name.to_vec(),
-            expires_at,
+            key: name.into(),
+            expires_at: expires_at.filter(|_| !stale),
         });
         session.client.watching.fetch_add(1, Relaxed);
     }

@@ -3,6 +3,7 @@
 //! Invariants
 //! - It is kept by key name, and stays with the place when the stripe's contents go or are exchanged.
 //! - A stripe that nobody is interested in has none: a change then costs one branch.
+//! - That a key goes whose time had come before it was watched is no change for who watches it.
 //! - Who remembers a key is told of its next change once, and has to read it again to be told of another.
 //!
 //! It knows no client: watchers are flags to raise, those who wait are opaque tokens, those who remember are numbers,
@@ -21,8 +22,26 @@ pub(crate) type Token = Arc<dyn Any + Send + Sync>;
 /// Who remembers a key, in ascending order.
 pub(crate) type Readers = SmallVec<[u64; 2]>;
 
-/// Who watches, by a number, and the flag to raise.
-type Watcher = (u64, Arc<AtomicBool>);
+/// Who watches a key.
+struct Watcher {
+    id: u64,
+    /// To be raised when the key changes.
+    flag: Arc<AtomicBool>,
+    /// The key's time had come when it began, and it is there still.
+    stale: bool,
+}
+
+impl Watcher {
+    fn raise(&self) {
+        self.flag.store(true, Release);
+    }
+
+    fn gone(&mut self) {
+        if !std::mem::take(&mut self.stale) {
+            self.raise();
+        }
+    }
+}
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -34,15 +53,17 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    /// Raises `flag` at the next change of `key`. `id` names the watcher in [`Self::unwatch`].
-    pub(crate) fn watch(&mut self, key: &[u8], id: u64, flag: &Arc<AtomicBool>) {
+    /// Raises `flag` at the next change of `key`, whose time has come if it is `stale`. `id` names the watcher in
+    /// [`Self::unwatch`].
+    pub(crate) fn watch(&mut self, key: &[u8], id: u64, flag: &Arc<AtomicBool>, stale: bool) {
         let watchers = self.watched.entry(key.into()).or_default();
-        watchers.push((id, flag.clone()));
+        let flag = flag.clone();
+        watchers.push(Watcher { id, flag, stale });
     }
 
     pub(crate) fn unwatch(&mut self, key: &[u8], id: u64) {
         if let Some(watchers) = self.watched.get_mut(key) {
-            watchers.retain(|(watcher, _)| *watcher != id);
+            watchers.retain(|watcher| watcher.id != id);
             if watchers.is_empty() {
                 self.watched.remove(key);
             }
@@ -52,16 +73,29 @@ impl Interest {
     /// Tells those who watch `key` that it changed.
     pub(crate) fn touch(&self, key: &[u8]) {
         if let Some(watchers) = self.watched.get(key) {
-            watchers
-                .iter()
-                .for_each(|(_, flag)| flag.store(true, Release));
+            watchers.iter().for_each(Watcher::raise);
         }
     }
 
-    /// Tells those who watch a key for which `changed` holds.
-    pub(crate) fn touch_where(&self, changed: impl Fn(&[u8]) -> bool) {
-        let touched = self.watched.keys().filter(|key| changed(key));
-        touched.for_each(|key| self.touch(key));
+    /// Tells those who watch `key` that it is gone though no request changed it.
+    pub(crate) fn gone(&mut self, key: &[u8]) {
+        let watchers = self.watched.get_mut(key).into_iter().flatten();
+        watchers.for_each(Watcher::gone);
+    }
+
+    /// Tells those who watch a key for which `changed` holds that it is another one, or, unless `is_there` holds, gone.
+    pub(crate) fn replaced_where(
+        &mut self,
+        changed: impl Fn(&[u8]) -> bool,
+        is_there: impl Fn(&[u8]) -> bool,
+    ) {
+        for (key, watchers) in self.watched.iter_mut().filter(|(key, _)| changed(key)) {
+            if is_there(key) {
+                watchers.iter().for_each(Watcher::raise);
+            } else {
+                watchers.iter_mut().for_each(Watcher::gone);
+            }
+        }
     }
 
     /// Puts somebody at the end of those who wait for `key`; once each, if nobody else came since.

@@ -551,10 +551,14 @@ impl<'a> Cut<'a> {
             std::mem::swap(&mut **x, &mut **y);
             let (x, y) = (&mut **x, &mut **y);
             std::mem::swap(&mut x.interest, &mut y.interest);
-            let gone_or_come = |key: &[u8]| [&*x, &*y].iter().any(|stripe| stripe.has(key));
-            for interest in [&x.interest, &y.interest].into_iter().flatten() {
-                interest.touch_where(gone_or_come);
+            let mut interests = [x.interest.take(), y.interest.take()];
+            let gone_or_come = |key: &[u8]| x.has(key) || y.has(key);
+            for (interest, now) in interests.iter_mut().zip([&*x, &*y]) {
+                if let Some(interest) = interest {
+                    interest.replaced_where(gone_or_come, |key| now.has(key));
+                }
             }
+            [x.interest, y.interest] = interests;
         }
     }
 }

@@ -73,13 +73,14 @@ impl Stripe {
 
     /// Empties the stripe and returns what was in it.
     pub fn take(&mut self) -> Stripe {
-        if let Some(interest) = &self.interest {
-            interest.touch_where(|key| self.has(key));
+        let mut interest = self.interest.take();
+        if let Some(interest) = &mut interest {
+            interest.replaced_where(|key| self.has(key), |_| false);
         }
         let mut empty = Stripe::new(self.hasher, self.random);
         empty.epoch = self.epoch;
         empty.version = self.version + 1;
-        empty.interest = self.interest.take();
+        empty.interest = interest;
         std::mem::replace(self, empty)
     }
 

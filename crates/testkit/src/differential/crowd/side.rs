@@ -29,7 +29,11 @@ enum Client {
         /// What it was answered since the last look.
         bytes: Vec<u8>,
     },
-    Server(Box<Wire>),
+    Server {
+        wire: Box<Wire>,
+        /// Replies that were waited for.
+        early: Vec<Vec<u8>>,
+    },
 }
 
 pub(super) struct Side {
@@ -105,7 +109,8 @@ impl Side {
                     wire.call(&["HELLO", "3"])?;
                 }
                 let reply = wire.call(&ask)?;
-                (Client::Server(Box::new(wire)), reply)
+                let (wire, early) = (Box::new(wire), Vec::new());
+                (Client::Server { wire, early }, reply)
             }
         };
         match steps::decode(&reply) {
@@ -132,7 +137,18 @@ impl Side {
         };
         let args: Vec<Vec<u8>> = args.iter().map(word).collect();
         match &mut self.clients[at] {
-            Client::Server(wire) => wire.send_one(&args),
+            Client::Server { wire, early } => {
+                // Since 7.4 the keys go in the background, and the client waits for that.
+                let empties = [b"flushall", b"flushdb".as_slice()];
+                if empties
+                    .iter()
+                    .any(|name| args[0].eq_ignore_ascii_case(name))
+                {
+                    early.push(wire.call(&args)?);
+                    return Ok(());
+                }
+                wire.send_one(&args)
+            }
             Client::Engine { connection, bytes } => {
                 let reply = catch_unwind(AssertUnwindSafe(|| connection.raw(&args)));
                 bytes.extend(reply.map_err(|_| io::Error::other("the engine panicked"))?);
@@ -149,8 +165,11 @@ impl Side {
         let mut replies = Vec::new();
         for at in 0..self.clients.len() {
             let (mut came, closed) = match &mut self.clients[at] {
-                Client::Server(wire) => match wire.arrived() {
-                    Ok(came) => (came, false),
+                Client::Server { wire, early } => match wire.arrived() {
+                    Ok(came) => {
+                        early.extend(came);
+                        (std::mem::take(early), false)
+                    }
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                         (Vec::new(), true)
                     }
