@@ -8,6 +8,7 @@ use super::Reason;
 use super::selector::Selector;
 use crate::error::printed;
 use crate::exec::Lookup;
+use ochre_resp::split_args;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -125,8 +126,12 @@ impl Rules {
 
     fn add_selector(&mut self, frame: Frame<'_>, inside: &[u8]) -> Result<(), Reason> {
         let mut selector = Selector::new(frame.lookup, frame.all_channels);
-        for word in inside.split(|b| *b == b' ') {
-            selector.apply(frame.lookup, word)?;
+        // compat: words are quoted as in a settings file and end at a NUL; where quotes are unbalanced there are none.
+        for word in split_args(printed(inside)).unwrap_or_default() {
+            if word.is_empty() {
+                return Err(Reason::Syntax);
+            }
+            selector.apply(frame.lookup, &word)?;
         }
         self.more.push(selector);
         Ok(())

@@ -11,6 +11,8 @@ use ochre_resp::Request;
 pub struct Access(u16);
 
 impl Access {
+    /// Nothing is known of it.
+    pub const UNKNOWN: Access = Access(0);
     /// Reads the value or metadata and writes nothing.
     pub const RO: Access = Access(1);
     /// Reads and writes.
@@ -284,6 +286,20 @@ impl KeySpec {
             (self.begin, self.find),
             (Begin::Index(_), Find::Range { limit: 0 | 1, .. })
         )
+    }
+
+    /// Whether an argument holds the number of keys.
+    pub(super) const fn is_counted(&self) -> bool {
+        matches!(self.find, Find::Count { .. })
+    }
+
+    /// Whether the number of keys is one to `atoi` only, such as `2x`.
+    pub(super) fn is_counted_loosely(&self, args: Request<'_>) -> bool {
+        let Find::Count { at, .. } = self.find else {
+            return false;
+        };
+        let count = self.begin_at(args).and_then(|begin| args.get(begin + at));
+        count.is_some_and(|count| ochre_ds::int::parse_i64(count).is_none())
     }
 
     /// Calls `found` with the argument index of every key.

@@ -243,11 +243,36 @@ impl Command {
         request: Request<'_>,
         found: &mut impl FnMut(usize, Access),
     ) -> Result<(), InvalidKeys> {
+        if self
+            .keys
+            .iter()
+            .any(|spec| spec.is_counted_loosely(request))
+        {
+            return self.each_loose_key(request, found);
+        }
         let variable = self.variable.map(|access| access(request));
         self.keys.iter().try_for_each(|spec| {
             let access = variable.unwrap_or(spec.access);
             spec.positions(request, &mut |at| found(at, access))
         })
+    }
+
+    /// Behind a count that is no number, which the handler will refuse, Redis does not go by the specifications: it takes
+    /// what is counted first, and knows of no access.
+    #[cold]
+    fn each_loose_key(
+        &self,
+        request: Request<'_>,
+        found: &mut impl FnMut(usize, Access),
+    ) -> Result<(), InvalidKeys> {
+        let (counted, others): (Vec<_>, Vec<_>) =
+            self.keys.iter().partition(|spec| spec.is_counted());
+        counted
+            .into_iter()
+            .chain(others)
+            .try_for_each(|spec: &KeySpec| {
+                spec.positions(request, &mut |at| found(at, Access::UNKNOWN))
+            })
     }
 
     /// Declared and implied flags together, as `COMMAND INFO` reports them.
