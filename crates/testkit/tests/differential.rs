@@ -84,7 +84,7 @@ fn compare_events(release: Release) {
     for group in groups() {
         let config = Config {
             group: Some(group.to_owned()),
-            commands: number("OCHRE_COMMANDS").unwrap_or(2_000) / 2,
+            commands: number("OCHRE_COMMANDS").unwrap_or(1_200) / 2,
             seed: seed(),
             length: 500,
             notifications: true,
@@ -111,7 +111,7 @@ fn compare_waits(release: Release) {
     let Some(reference) = reference(release) else {
         return;
     };
-    let extent = (seed(), number("OCHRE_COMMANDS").unwrap_or(6_000), 1);
+    let extent = (seed(), number("OCHRE_COMMANDS").unwrap_or(4_000), 1);
     let found = crowd::run(&reference, extent, |seed| blocking::sequence(seed, release))
         .expect("a reference that answers");
     eprintln!("waits, seed {}: {found}", extent.0);
@@ -135,7 +135,7 @@ fn compare_transactions(release: Release) {
         return;
     };
     let maker = transactions::Maker::new(&reference).expect("a reference that answers");
-    let extent = (seed(), number("OCHRE_COMMANDS").unwrap_or(6_000), 1);
+    let extent = (seed(), number("OCHRE_COMMANDS").unwrap_or(4_000), 1);
     let found = crowd::run(&reference, extent, |seed| maker.sequence(seed))
         .expect("a reference that answers");
     eprintln!("transactions, seed {}: {found}", extent.0);
