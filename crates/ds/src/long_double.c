@@ -82,6 +82,15 @@ int ochre_long_double_is_less(const unsigned char *a, const unsigned char *b) {
     return load(a) < load(b) ? 1 : 0;
 }
 
+/* Stores the product rounded up to a whole number; returns -1 or 1 if it is below or above what `out` can hold, else 0. */
+int ochre_long_double_times_up(const unsigned char *value, int64_t factor, int64_t *out) {
+    long double product = ceill(load(value) * (long double)factor);
+    if (product < -0x1p63L) return -1;
+    if (!(product < 0x1p63L)) return 1;
+    *out = (int64_t)product;
+    return 0;
+}
+
 void ochre_long_double_largest(unsigned char *out) { store(out, LDBL_MAX); }
 
 int ochre_long_double_is_finite(const unsigned char *value) {

@@ -12,6 +12,7 @@
 //! Source: observed replies of Redis 7.0.15; 17 decimals, trailing zeros removed.
 #![allow(unsafe_code)]
 
+use std::cmp::Ordering;
 use std::ffi::{c_char, c_int};
 
 /// Longest number text in bytes, exclusive; longer input is refused.
@@ -40,6 +41,7 @@ unsafe extern "C" {
     fn ochre_long_double_add(a: *const u8, b: *const u8, out: *mut u8);
     fn ochre_long_double_subtract(a: *const u8, b: *const u8, out: *mut u8);
     fn ochre_long_double_is_less(a: *const u8, b: *const u8) -> c_int;
+    fn ochre_long_double_times_up(value: *const u8, factor: i64, out: *mut i64) -> c_int;
     fn ochre_long_double_largest(out: *mut u8);
     fn ochre_long_double_is_finite(value: *const u8) -> c_int;
     fn ochre_long_double_print(value: *const u8, out: *mut c_char, capacity: usize) -> c_int;
@@ -88,6 +90,21 @@ impl LongDouble {
     pub fn is_less_than(self, other: Self) -> bool {
         // SAFETY: C reads at most the 16 bytes of each argument.
         unsafe { ochre_long_double_is_less(self.0.as_ptr(), other.0.as_ptr()) == 1 }
+    }
+
+    /// The product with `factor`, rounded to the type and then up to a whole number.
+    ///
+    /// # Errors
+    /// On which side of all `i64` it is.
+    pub fn times_up(self, factor: i64) -> Result<i64, Ordering> {
+        let mut product = 0;
+        // SAFETY: C reads at most the 16 bytes of `self.0` and writes `product`.
+        let side = unsafe { ochre_long_double_times_up(self.0.as_ptr(), factor, &mut product) };
+        match side {
+            0 => Ok(product),
+            ..0 => Err(Ordering::Less),
+            _ => Err(Ordering::Greater),
+        }
     }
 
     /// The largest finite number of the type.
@@ -223,6 +240,28 @@ mod tests {
             );
         }
     }
+    #[test]
+    fn products_are_rounded_up() {
+        let product = |text: &str| LongDouble::parse(text.as_bytes()).map(|n| n.times_up(1000));
+        for (text, expected) in [
+            ("0", Ok(0)),
+            ("-0", Ok(0)),
+            ("0.0001", Ok(1)),
+            ("1e-4000", Ok(1)),
+            ("-1e-4000", Ok(0)),
+            ("-0.0009", Ok(0)),
+            ("-0.0011", Ok(-1)),
+            ("0.5", Ok(500)),
+            ("1e15", Ok(1_000_000_000_000_000_000)),
+            ("1e16", Err(Ordering::Greater)),
+            ("-1e16", Err(Ordering::Less)),
+            ("inf", Err(Ordering::Greater)),
+            ("-inf", Err(Ordering::Less)),
+        ] {
+            assert_eq!(product(text), Some(expected), "{text}");
+        }
+    }
+
     #[test]
     fn the_order_agrees_with_the_numbers() {
         let largest = LongDouble::largest();

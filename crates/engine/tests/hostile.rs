@@ -282,6 +282,8 @@ fn timeouts_of_every_kind() {
         ("-inf", "ERR timeout is negative"),
         ("1e300", "ERR timeout is out of range"),
         ("-1e300", "ERR timeout is negative"),
+        ("-1e16", "ERR timeout is negative"),
+        ("-0.0010001", "ERR timeout is negative"),
         ("1e4000", "ERR timeout is out of range"),
         ("9223372036854775807", "ERR timeout is out of range"),
         ("-1", "ERR timeout is negative"),
@@ -300,14 +302,17 @@ fn timeouts_of_every_kind() {
         }
     }
     // A millisecond is the least wait.
-    for timeout in ["0.0000001", "1e-300", "0.001"] {
+    for timeout in ["0.0000001", "1e-300", "1e-2000", "0.001"] {
         assert_eq!(client.begin(&["BLPOP", "k", timeout]), None);
         assert_eq!(client.look(), None);
         server.advance(1);
         assert_eq!(client.look(), Some(Frame::NullArray), "{timeout}");
     }
-    // The longest that there is.
-    assert_eq!(client.begin(&["BLPOP", "k", "9000000000000000"]), None);
-    server.advance(1_000_000_000);
-    assert_eq!(client.look(), None);
+    // The longest that there is; and those that end never, as what is less than a millisecond below zero does.
+    for timeout in ["9000000000000000", "0", "-0", "-0.0009", "-1e-2000"] {
+        let mut client = server.connect(Protocol::Resp2);
+        assert_eq!(client.begin(&["BLPOP", "k", timeout]), None);
+        server.advance(1_000_000_000);
+        assert_eq!(client.look(), None);
+    }
 }

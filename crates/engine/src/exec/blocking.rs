@@ -27,9 +27,9 @@ use crate::keyspace::interest::Token;
 use crate::keyspace::lock::StripeId;
 use crate::spec::{Access, Command, Run};
 use crate::sync::{AtomicBool, Mutex};
-use ochre_ds::float::parse_double;
 use ochre_ds::long_double::LongDouble;
-use ochre_resp::{Protocol, RequestBuf};
+use ochre_resp::{Protocol, RequestBuf, parse_i64};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -151,26 +151,19 @@ impl Env<'_> {
     /// # Errors
     /// When it is no number, negative, or beyond what the clock can show.
     pub fn deadline(&self, seconds: &[u8]) -> Result<Option<i64>, CommandError> {
-        let seconds = parse_double(seconds)
-            // compat: a number that only a C `long double` holds is one too, though out of range.
-            .or_else(|| {
-                let _ = LongDouble::parse(seconds)?;
-                let negative = seconds.starts_with(b"-");
-                Some(if negative { f64::MIN } else { f64::MAX })
-            })
-            .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
-        let ms = (seconds * 1000.0).ceil();
-        if ms < 0.0 {
-            return Err(CommandError::TIMEOUT_NEGATIVE);
-        }
-        if ms == 0.0 {
-            return Ok(None);
-        }
-        // 2^63, from where on the number is none of milliseconds.
-        if ms >= 9_223_372_036_854_775_808.0 {
-            return Err(CommandError::TIMEOUT_RANGE);
-        }
-        // Lossless: a whole number in range.
+        // compat: seconds are a C `long double`, in which -0.001 is a bit more than minus a millisecond.
+        let ms = match parse_i64(seconds) {
+            Some(whole) => whole.checked_mul(1000).ok_or(whole.cmp(&0)),
+            None => LongDouble::parse(seconds)
+                .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?
+                .times_up(1000),
+        };
+        let ms = match ms {
+            Ok(0) => return Ok(None),
+            Ok(..0) | Err(Ordering::Less) => return Err(CommandError::TIMEOUT_NEGATIVE),
+            Ok(ms) => ms,
+            Err(_) => return Err(CommandError::TIMEOUT_RANGE),
+        };
         let deadline_ms = self.now_ms.checked_add(ms as i64);
         deadline_ms.map(Some).ok_or(CommandError::TIMEOUT_RANGE)
     }
