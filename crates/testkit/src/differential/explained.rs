@@ -155,10 +155,12 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
+            // EXEC answers for what was queued.
+            let of_zsets = d.args[0]
+                .first()
+                .is_some_and(|b| b.eq_ignore_ascii_case(&b'z'));
             d.release == Release::V70
-                && d.args[0]
-                    .first()
-                    .is_some_and(|b| b.eq_ignore_ascii_case(&b'z'))
+                && (of_zsets || d.is("exec"))
                 && same_but_for_doubles(d.ours, d.theirs)
         },
         reason: "Redis 7.0 writes scores with 17 digits; 7.2 and Ochre with as many as tell them",
