@@ -151,6 +151,18 @@ impl TlsConfig {
         self
     }
 
+    /// What rustls needs to make connections by this, for those who drive them without Tokio.
+    ///
+    /// # Errors
+    /// When the system has no certificates, or the client's own do not fit its key.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(config) = self.ready.get() {
+            return Ok(config.clone());
+        }
+        let config = Arc::new(self.build()?);
+        Ok(self.ready.get_or_init(|| config).clone())
+    }
+
     pub(crate) async fn connect(
         &self,
         host: &str,
@@ -170,11 +182,10 @@ impl TlsConfig {
         // Reads the system's certificates, which are many files.
         let this = self.clone();
         let config = tokio::task::spawn_blocking(move || this.client_config()).await;
-        let config = Arc::new(config.map_err(io::Error::other)??);
-        Ok(self.ready.get_or_init(|| config).clone())
+        config.map_err(io::Error::other)?
     }
 
-    fn client_config(&self) -> Result<ClientConfig, Error> {
+    fn build(&self) -> Result<ClientConfig, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let wrong = |e: TlsError| Error::config(format!("TLS: {e}"));
         let builder = ClientConfig::builder_with_provider(provider.clone())

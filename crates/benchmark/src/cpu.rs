@@ -1,0 +1,61 @@
+//! Processor time of processes, from the operating system.
+
+use crate::failure::Failure;
+use std::path::Path;
+use std::time::Duration;
+
+/// Processor time that all threads of process `pid` have had.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn of_process(pid: u32) -> Result<Duration, Failure> {
+    let folder = format!("/proc/{pid}/task");
+    total(Path::new(&folder))
+        .map_err(|e| Failure::Other(format!("--server-pid: no figures of process {pid}: {e}")))
+}
+
+/// Sum over the threads of `/proc/PID/task`. A thread that ends takes its time along.
+fn total(folder: &Path) -> std::io::Result<Duration> {
+    let mut nanos = 0_u64;
+    for thread in std::fs::read_dir(folder)? {
+        // It may have ended meanwhile.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        // proc(5): time on the processor in nanoseconds, time waiting for it, time slices.
+        let first = text.split_ascii_whitespace().next();
+        nanos = nanos.saturating_add(first.and_then(|n| n.parse().ok()).unwrap_or(0));
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// Processor time that this process has had.
+pub(crate) fn of_this_process() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_costs_time() {
+        let pid = std::process::id();
+        let (mine, theirs) = (of_this_process(), of_process(pid).expect("this process"));
+        let mut sum = 0_u64;
+        while of_this_process() < mine + Duration::from_millis(60) {
+            sum = sum.wrapping_add(1);
+        }
+        // The kernel brings the figure of a running thread up to date at its ticks.
+        std::thread::yield_now();
+        let spent = of_process(pid).expect("this process") - theirs;
+        assert!(spent >= Duration::from_millis(30), "{spent:?} after {sum}");
+    }
+
+    #[test]
+    fn no_process_no_figures() {
+        assert!(of_process(i32::MAX.unsigned_abs()).is_err());
+    }
+}

@@ -1,0 +1,7 @@
+//! The load generator.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ochre_benchmark::main()
+}
