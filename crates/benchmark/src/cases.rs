@@ -46,7 +46,11 @@ pub(crate) const CASES: &[Case] = &[
     case(&["rpush"], "RPUSH", &["RPUSH", "mylist", DATA]),
     case(&["lpop"], "LPOP", &["LPOP", "mylist"]),
     case(&["rpop"], "RPOP", &["RPOP", "mylist"]),
-    case(&["sadd"], "SADD", &["SADD", "myset", "element:__rand_int__"]),
+    case(
+        &["sadd"],
+        "SADD",
+        &["SADD", "myset", "element:__rand_int__"],
+    ),
     case(
         &["hset"],
         "HSET",
@@ -60,7 +64,13 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(&["zpopmin"], "ZPOPMIN", &["ZPOPMIN", "myzset"]),
     case(
-        &["lrange", "lrange_100", "lrange_300", "lrange_500", "lrange_600"],
+        &[
+            "lrange",
+            "lrange_100",
+            "lrange_300",
+            "lrange_500",
+            "lrange_600",
+        ],
         "LPUSH (needed to benchmark LRANGE)",
         &["LPUSH", "mylist", DATA],
     ),
@@ -88,16 +98,37 @@ pub(crate) const CASES: &[Case] = &[
         &["mset"],
         "MSET (10 keys)",
         &[
-            "MSET", "key:__rand_int__", DATA, "key:__rand_int__", DATA, "key:__rand_int__", DATA,
-            "key:__rand_int__", DATA, "key:__rand_int__", DATA, "key:__rand_int__", DATA,
-            "key:__rand_int__", DATA, "key:__rand_int__", DATA, "key:__rand_int__", DATA,
-            "key:__rand_int__", DATA,
+            "MSET",
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
+            "key:__rand_int__",
+            DATA,
         ],
     ),
     // redis-benchmark 7.0 does not have it, so that it runs only when it is asked for.
     Case {
         is_default: false,
-        ..case(&["xadd"], "XADD", &["XADD", "mystream", "*", "myfield", DATA])
+        ..case(
+            &["xadd"],
+            "XADD",
+            &["XADD", "mystream", "*", "myfield", DATA],
+        )
     },
 ];
 

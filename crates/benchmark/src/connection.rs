@@ -154,15 +154,19 @@ impl Connection {
         self.since = now;
         let mut error = None;
         let phase = &mut self.phase;
-        let scanned = self.scanner.feed(&buffer[..n], |reply| match (reply, *phase) {
-            (Reply::Error(text), _) => {
-                error.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
-            }
-            (Reply::Value, Phase::Greeting(left)) if left > 0 => *phase = Phase::Greeting(left - 1),
-            (Reply::Value, _) => {
-                error.get_or_insert_with(|| "a reply that nobody asked for".to_owned());
-            }
-        });
+        let scanned = self
+            .scanner
+            .feed(&buffer[..n], |reply| match (reply, *phase) {
+                (Reply::Error(text), _) => {
+                    error.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
+                }
+                (Reply::Value, Phase::Greeting(left)) if left > 0 => {
+                    *phase = Phase::Greeting(left - 1)
+                }
+                (Reply::Value, _) => {
+                    error.get_or_insert_with(|| "a reply that nobody asked for".to_owned());
+                }
+            });
         scanned.map_err(|e| Failure::Malformed(e.to_string()))?;
         if let Some(text) = error {
             return Err(Failure::Reply(text));

@@ -7,7 +7,10 @@ use std::io;
 /// Why a run cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    Connect { place: String, reason: String },
+    Connect {
+        place: String,
+        reason: String,
+    },
     /// An error reply, by its text.
     Reply(String),
     /// The connection ended.

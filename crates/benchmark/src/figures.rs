@@ -141,7 +141,10 @@ mod tests {
             (summary.max, 1000.0),
             (summary.mean, 500.5),
         ] {
-            assert!((seen - expected).abs() < expected * 0.002, "{seen} {expected}");
+            assert!(
+                (seen - expected).abs() < expected * 0.002,
+                "{seen} {expected}"
+            );
         }
     }
 }

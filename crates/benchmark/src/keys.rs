@@ -69,7 +69,8 @@ impl Keys {
         match &self.zipf {
             None => self.rng.random_range(0..self.space),
             Some(zipf) => {
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // from 1 to space
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                // from 1 to space
                 let rank = zipf.sample(&mut self.rng) as u64;
                 rank.clamp(1, self.space) - 1
             }
@@ -117,11 +118,15 @@ mod tests {
     fn zipf_follows_its_law() {
         for exponent in [0.5, 0.99, 1.0, 1.5] {
             let counts = counts(Distribution::Zipf(exponent), 200);
-            let weight = |i: usize| (f64::from(u32::try_from(i).expect("small")) + 1.0).powf(-exponent);
+            let weight =
+                |i: usize| (f64::from(u32::try_from(i).expect("small")) + 1.0).powf(-exponent);
             let total: f64 = (0..200).map(weight).sum();
             let chi = chi_square(&counts, |i| weight(i) / total);
             // 199 degrees of freedom: the standard deviation is 20.
-            assert!((chi - 199.0).abs() < 5.0 * 20.0, "exponent {exponent}: {chi}");
+            assert!(
+                (chi - 199.0).abs() < 5.0 * 20.0,
+                "exponent {exponent}: {chi}"
+            );
         }
     }
 

@@ -7,8 +7,6 @@ mod check;
 mod take;
 mod values;
 
-pub(crate) use values::Limit;
-
 use crate::keys::Distribution;
 use crate::request::Sizes;
 use std::path::PathBuf;

@@ -76,7 +76,12 @@ impl Poller {
             None => {
                 let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
                 let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-                epoll::add(&self.epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+                epoll::add(
+                    &self.epoll,
+                    &timer,
+                    EventData::new_u64(TIMER),
+                    EventFlags::IN,
+                )?;
                 self.timer.insert(timer)
             }
         };

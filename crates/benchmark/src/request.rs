@@ -224,7 +224,8 @@ impl<'a> Composer<'a> {
                     let size = usize::try_from(size).unwrap_or(0);
                     let mut number = itoa::Buffer::new();
                     self.buffer.push(b'$');
-                    self.buffer.extend_from_slice(number.format(size).as_bytes());
+                    self.buffer
+                        .extend_from_slice(number.format(size).as_bytes());
                     self.buffer.extend_from_slice(b"\r\n");
                     self.buffer.extend_from_slice(&self.data[..size]);
                     self.buffer.extend_from_slice(b"\r\n");

@@ -227,9 +227,7 @@ impl Scanner {
 
 fn unknown(kind: u8) -> Malformed {
     let kind = kind.escape_ascii();
-    Malformed(format!(
-        "Protocol error, got \"{kind}\" as reply type byte"
-    ))
+    Malformed(format!("Protocol error, got \"{kind}\" as reply type byte"))
 }
 
 /// A length; `None` for a null's.

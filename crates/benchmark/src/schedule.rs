@@ -94,7 +94,15 @@ mod tests {
     fn what_is_due_is_what_peek_would_give() {
         for (rate, threads) in [(3, 1), (1000, 2), (999_983, 3), (1, 4)] {
             for thread in 0..threads {
-                for now in [0, 1, 999, 333_333_333, 333_333_334, 1_000_000_000, 1_000_000_001] {
+                for now in [
+                    0,
+                    1,
+                    999,
+                    333_333_333,
+                    333_333_334,
+                    1_000_000_000,
+                    1_000_000_001,
+                ] {
                     let schedule = Schedule::new(rate, thread, threads, 50_000);
                     let mut walk = schedule.clone();
                     let mut count = 0;
@@ -102,7 +110,11 @@ mod tests {
                         walk.advance();
                         count += 1;
                     }
-                    assert_eq!(schedule.due(now), count, "{rate} {thread}/{threads} at {now}");
+                    assert_eq!(
+                        schedule.due(now),
+                        count,
+                        "{rate} {thread}/{threads} at {now}"
+                    );
                 }
             }
         }

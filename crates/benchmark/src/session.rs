@@ -159,7 +159,10 @@ impl<'a> Session<'a> {
         }
         let counts = &tested.outcome.counts;
         if let Some(text) = &counts.first_error {
-            eprintln!("{}: {} error replies, the first: {text}", tested.title, counts.errors);
+            eprintln!(
+                "{}: {} error replies, the first: {text}",
+                tested.title, counts.errors
+            );
         }
         if counts.unanswered > 0 {
             eprintln!(
@@ -195,9 +198,15 @@ impl<'a> Session<'a> {
         }
         if compared.errors() > 0 {
             let outcomes = compared.sides.iter().flat_map(|s| &s.outcomes);
-            let first = outcomes.filter_map(|o| o.counts.first_error.as_ref()).next();
+            let first = outcomes
+                .filter_map(|o| o.counts.first_error.as_ref())
+                .next();
             let text = first.map_or("", String::as_str);
-            eprintln!("{}: {} error replies, the first: {text}", compared.title, compared.errors());
+            eprintln!(
+                "{}: {} error replies, the first: {text}",
+                compared.title,
+                compared.errors()
+            );
         }
         self.results.compared.push(compared);
         Ok(())
@@ -210,7 +219,9 @@ impl<'a> Session<'a> {
             None => "forever (Ctrl+C when done)".to_owned(),
             Some(duration) => format!("for {} seconds", duration.as_secs_f64()),
         };
-        print(&format!("Creating {clients} idle connections and waiting {until}\n"))?;
+        print(&format!(
+            "Creating {clients} idle connections and waiting {until}\n"
+        ))?;
         let shared = Shared::new(&self.targets[0], &[], self.making, &self.load);
         let line = &mut self.line;
         let text = format!("clients: {clients}");
@@ -219,7 +230,11 @@ impl<'a> Session<'a> {
 
     fn has_errors(&self) -> bool {
         let tested = self.results.tested.iter().map(|t| t.outcome.counts.errors);
-        let compared = self.results.compared.iter().map(compare::Comparison::errors);
+        let compared = self
+            .results
+            .compared
+            .iter()
+            .map(compare::Comparison::errors);
         tested.chain(compared).any(|errors| errors > 0)
     }
 
@@ -253,7 +268,9 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 fn seed_of_time() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // Nanoseconds: the low bits are what differs.
-    now.map_or(0, |d| d.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(d.subsec_nanos()))
+    now.map_or(0, |d| {
+        d.as_secs().wrapping_mul(1_000_000_000) ^ u64::from(d.subsec_nanos())
+    })
 }
 
 /// The load for readers of a report.
@@ -283,8 +300,15 @@ fn in_words(options: &Options, load: &Load) -> Vec<(&'static str, String)> {
         ("requests", load.requests.map(|n| n.to_string())),
         ("duration", load.duration.map(seconds)),
         ("rate", load.rate.map(|n| n.to_string())),
-        ("rounds", options.compare.as_ref().map(|_| options.rounds.to_string())),
+        (
+            "rounds",
+            options.compare.as_ref().map(|_| options.rounds.to_string()),
+        ),
     ];
-    words.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    words.extend(
+        optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     words
 }

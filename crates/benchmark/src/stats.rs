@@ -257,7 +257,10 @@ mod tests {
             let mut counts = Counts::new(1, false);
             counts.record(&sent(0, 0, 0), latency, 1);
             let seen = counts.overall().value_at_quantile(0.5);
-            assert!(seen.abs_diff(latency) <= latency / 1000, "{latency}: {seen}");
+            assert!(
+                seen.abs_diff(latency) <= latency / 1000,
+                "{latency}: {seen}"
+            );
         }
         let mut counts = Counts::new(1, false);
         counts.record(&sent(0, 0, 0), u64::MAX, 1);

@@ -102,8 +102,14 @@ mod tests {
 
     #[test]
     fn titles_are_those_of_redis_benchmark() {
-        assert_eq!(titles(&["-t", "get,SET"]), Ok(vec!["SET".into(), "GET".into()]));
-        assert_eq!(titles(&["lpush", "l", "__rand_int__"]), Ok(vec!["lpush l __rand_int__".into()]));
+        assert_eq!(
+            titles(&["-t", "get,SET"]),
+            Ok(vec!["SET".into(), "GET".into()])
+        );
+        assert_eq!(
+            titles(&["lpush", "l", "__rand_int__"]),
+            Ok(vec!["lpush l __rand_int__".into()])
+        );
     }
 
     #[test]

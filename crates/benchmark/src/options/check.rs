@@ -22,7 +22,9 @@ impl Options {
             }
         }
         if !self.mixture.is_empty() && self.tests.is_some() {
-            return Err(wrong("--ratio names its tests itself; -t does not go with it"));
+            return Err(wrong(
+                "--ratio names its tests itself; -t does not go with it",
+            ));
         }
         if self.keyspace.is_none() && self.distribution != Distribution::Uniform {
             return Err(wrong("--distribution needs a keyspace: -r"));
@@ -33,7 +35,11 @@ impl Options {
         if self.rate.is_some() && !self.keep_alive {
             return Err(wrong("--rate does not go with -k 0"));
         }
-        if self.tls.as_ref().is_some_and(|t| t.certificate.is_some() != t.key.is_some()) {
+        if self
+            .tls
+            .as_ref()
+            .is_some_and(|t| t.certificate.is_some() != t.key.is_some())
+        {
             return Err(wrong("--cert and --key go together"));
         }
         self.settle_comparison()?;
@@ -74,7 +80,9 @@ impl Options {
             return Err(wrong("-x needs a command"));
         }
         let mut input = Vec::new();
-        let read = std::io::stdin().take(INPUT_LIMIT + 1).read_to_end(&mut input);
+        let read = std::io::stdin()
+            .take(INPUT_LIMIT + 1)
+            .read_to_end(&mut input);
         read.map_err(|e| wrong(format!("the standard input: {e}")))?;
         if input.len() as u64 > INPUT_LIMIT {
             return Err(wrong(format!("-x reads up to {INPUT_LIMIT} bytes")));

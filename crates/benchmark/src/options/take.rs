@@ -1,9 +1,7 @@
 //! Takes the words of a command line apart.
 
 use super::values::{self, Limit};
-use super::{
-    CLIENTS_LIMIT, Format, Options, PIPELINE_LIMIT, Place, SIZE_LIMIT, Stop, Tls, wrong,
-};
+use super::{CLIENTS_LIMIT, Format, Options, PIPELINE_LIMIT, Place, SIZE_LIMIT, Stop, Tls, wrong};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;

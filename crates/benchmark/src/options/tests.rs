@@ -46,7 +46,10 @@ fn old_command_lines_are_understood() {
     assert_eq!((options.requests, options.pipeline), (Some(1_000_000), 16));
     assert_eq!((options.keyspace, options.keep_alive), (Some(1000), false));
     assert_eq!((options.format, options.decimals), (Format::Quiet, 4));
-    assert_eq!(options.tests, Some(vec!["set".to_owned(), "get".to_owned()]));
+    assert_eq!(
+        options.tests,
+        Some(vec!["set".to_owned(), "get".to_owned()])
+    );
     assert_eq!(good("-p 7000 -h example").place, tcp("example", 7000));
     assert_eq!(good("-s /tmp/x -p 1").place, Place::Unix("/tmp/x".into()));
     assert!(good("-l").is_endless && good("-I").is_idle);
@@ -58,7 +61,10 @@ fn old_command_lines_are_understood() {
 #[test]
 fn a_command_begins_at_the_first_word() {
     let options = good("-n 10 lpush mylist -5 -t");
-    assert_eq!(options.command, [b"lpush".as_slice(), b"mylist", b"-5", b"-t"]);
+    assert_eq!(
+        options.command,
+        [b"lpush".as_slice(), b"mylist", b"-5", b"-t"]
+    );
     assert_eq!(options.tests, None);
 }
 
@@ -83,8 +89,20 @@ fn tls_options_imply_tls() {
 
 #[test]
 fn sizes_are_one_or_a_range() {
-    assert_eq!(good("-d 64").sizes, Sizes { least: 64, most: 64 });
-    assert_eq!(good("-d 16-4096").sizes, Sizes { least: 16, most: 4096 });
+    assert_eq!(
+        good("-d 64").sizes,
+        Sizes {
+            least: 64,
+            most: 64
+        }
+    );
+    assert_eq!(
+        good("-d 16-4096").sizes,
+        Sizes {
+            least: 16,
+            most: 4096
+        }
+    );
     for wrong in ["-d x", "-d 5-", "-d -5", "-d 9-3", "-d 1-2-3", "-d 1.5"] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
@@ -97,8 +115,18 @@ fn distributions_have_names() {
     assert_eq!(of("sequential"), Distribution::Sequential);
     assert_eq!(of("zipf"), Distribution::Zipf(0.99));
     assert_eq!(of("zipf:1.2"), Distribution::Zipf(1.2));
-    for wrong in ["zipf:x", "zipf:-1", "zipf:nan", "zipf:11", "normal", "uniform:1"] {
-        assert!(parse(&format!("-r 9 --distribution {wrong}")).is_err(), "{wrong}");
+    for wrong in [
+        "zipf:x",
+        "zipf:-1",
+        "zipf:nan",
+        "zipf:11",
+        "normal",
+        "uniform:1",
+    ] {
+        assert!(
+            parse(&format!("-r 9 --distribution {wrong}")).is_err(),
+            "{wrong}"
+        );
     }
     assert!(parse("--distribution zipf").is_err(), "without a keyspace");
 }
@@ -130,7 +158,10 @@ fn json_takes_a_file_that_looks_like_one() {
 fn a_time_limit_is_the_only_one_unless_n_is_given() {
     assert_eq!(good("--duration 2.5").requests, None);
     assert_eq!(good("--duration 2.5 -n 7").requests, Some(7));
-    assert_eq!(good("--duration 2.5").duration, Some(Duration::from_millis(2500)));
+    assert_eq!(
+        good("--duration 2.5").duration,
+        Some(Duration::from_millis(2500))
+    );
     assert_eq!(good("--warmup 1").warmup, Duration::from_secs(1));
 }
 
@@ -163,11 +194,36 @@ fn threads_are_no_more_than_clients() {
 #[test]
 fn nonsense_is_refused() {
     for wrong in [
-        "--nosuch", "-c", "-c 0", "-c x", "-n 0", "-n -5", "-n abc", "-P 0", "-P -1", "-p 0",
-        "-p x", "-p 70000", "--threads 0", "--rate 0", "--rate x", "--rate 10 -k 0",
-        "--duration 0", "--duration x", "--warmup -1", "--duration nan", "--timeout 0",
-        "--user bob", "--cluster", "--tls-ciphers x", "-u nosuch://x", "-r -1", "-x",
-        "--rounds 0", "--json -l", "-c 99999999999",
+        "--nosuch",
+        "-c",
+        "-c 0",
+        "-c x",
+        "-n 0",
+        "-n -5",
+        "-n abc",
+        "-P 0",
+        "-P -1",
+        "-p 0",
+        "-p x",
+        "-p 70000",
+        "--threads 0",
+        "--rate 0",
+        "--rate x",
+        "--rate 10 -k 0",
+        "--duration 0",
+        "--duration x",
+        "--warmup -1",
+        "--duration nan",
+        "--timeout 0",
+        "--user bob",
+        "--cluster",
+        "--tls-ciphers x",
+        "-u nosuch://x",
+        "-r -1",
+        "-x",
+        "--rounds 0",
+        "--json -l",
+        "-c 99999999999",
     ] {
         assert!(matches!(parse(wrong), Err(Stop::Wrong(_))), "{wrong}");
     }

@@ -67,7 +67,11 @@ pub(crate) fn comparison_header() -> String {
     let mut cells = vec!["test".to_owned(), "rounds".to_owned()];
     for figure in FIGURES {
         let key = figure.key;
-        cells.extend([format!("{key}_1"), format!("{key}_2"), format!("{key}_ratio")]);
+        cells.extend([
+            format!("{key}_1"),
+            format!("{key}_2"),
+            format!("{key}_ratio"),
+        ]);
     }
     line(cells)
 }

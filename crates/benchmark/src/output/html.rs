@@ -39,7 +39,10 @@ pub(crate) fn page(results: &Results) -> String {
 fn write_page(out: &mut String, results: &Results) -> Result {
     out.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n");
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n");
-    writeln!(out, "<title>ochre-benchmark</title>\n<style>{STYLE}</style>\n</head>\n<body>")?;
+    writeln!(
+        out,
+        "<title>ochre-benchmark</title>\n<style>{STYLE}</style>\n</head>\n<body>"
+    )?;
     writeln!(out, "<h1>ochre-benchmark</h1>\n<table>")?;
     for (place, facts) in &results.servers {
         let facts = facts.as_ref();
@@ -55,7 +58,10 @@ fn write_page(out: &mut String, results: &Results) -> Result {
     writeln!(out, "</table>")?;
     if let Some(failure) = &results.failure {
         let failure = escaped(failure);
-        writeln!(out, "<p class=\"failure\">The run ended early: {failure}</p>")?;
+        writeln!(
+            out,
+            "<p class=\"failure\">The run ended early: {failure}</p>"
+        )?;
     }
     for tested in &results.tested {
         write_tested(out, tested, results.rate)?;
@@ -112,7 +118,9 @@ fn write_latencies(out: &mut String, tested: &Tested) -> Result {
     let mut row = |name: &str, latencies: &Latencies| -> Result {
         let s = Summary::new(latencies);
         write!(out, "<tr><td>{}</td>", escaped(name))?;
-        for value in [s.mean, s.min, s.p50, s.p90, s.p95, s.p99, s.p999, s.p9999, s.max] {
+        for value in [
+            s.mean, s.min, s.p50, s.p90, s.p95, s.p99, s.p999, s.p9999, s.max,
+        ] {
             write!(out, "<td>{value:.3}</td>")?;
         }
         writeln!(out, "</tr>")
@@ -225,9 +233,13 @@ fn write_comparison(out: &mut String, comparison: &Comparison) -> Result {
     }
     writeln!(out, "</table>")?;
     let all: Vec<(String, Vec<Point>, Latencies)> = comparison.sides.iter().map(joined).collect();
-    let courses = all.iter().map(|(name, points, _)| (name.as_str(), points.as_slice()));
+    let courses = all
+        .iter()
+        .map(|(name, points, _)| (name.as_str(), points.as_slice()));
     write_plot(out, &throughput(courses.collect()))?;
-    let curves = all.iter().map(|(name, _, latencies)| (name.as_str(), latencies));
+    let curves = all
+        .iter()
+        .map(|(name, _, latencies)| (name.as_str(), latencies));
     write_plot(out, &percentile_curve(curves.collect()))
 }
 

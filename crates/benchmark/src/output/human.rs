@@ -32,7 +32,10 @@ fn write_report(
     let decimals = options.decimals;
     writeln!(out, "====== {} ======", tested.title)?;
     let (answered, seconds) = (outcome.counts.answered(), outcome.elapsed.as_secs_f64());
-    writeln!(out, "  {answered} requests completed in {seconds:.2} seconds")?;
+    writeln!(
+        out,
+        "  {answered} requests completed in {seconds:.2} seconds"
+    )?;
     writeln!(out, "  {} parallel clients", options.clients)?;
     match options.sizes {
         sizes if sizes.least == sizes.most => writeln!(out, "  {} bytes payload", sizes.most)?,
@@ -41,7 +44,11 @@ fn write_report(
     writeln!(out, "  keep alive: {}", u8::from(options.keep_alive))?;
     if let Some(facts) = facts {
         let setting = |value: &Option<String>| value.clone().unwrap_or_default();
-        writeln!(out, "  host configuration \"save\": {}", setting(&facts.save))?;
+        writeln!(
+            out,
+            "  host configuration \"save\": {}",
+            setting(&facts.save)
+        )?;
         let appendonly = setting(&facts.appendonly);
         writeln!(out, "  host configuration \"appendonly\": {appendonly}")?;
     }
@@ -109,7 +116,11 @@ fn cumulative(latencies: &Latencies) -> Vec<(u64, u64)> {
         let Some(next) = values.peek() else {
             return lines;
         };
-        let step = if limit < FINE_UP_TO { FINE_STEP } else { COARSE_STEP };
+        let step = if limit < FINE_UP_TO {
+            FINE_STEP
+        } else {
+            COARSE_STEP
+        };
         limit += step;
         // Steps in which nothing happens are not worth a turn each.
         if step == COARSE_STEP {
@@ -125,8 +136,15 @@ fn summary(out: &mut String, latencies: &Latencies, decimals: usize) -> std::fmt
     }
     writeln!(out)?;
     let s = Summary::new(latencies);
-    for (i, value) in [s.mean, s.min, s.p50, s.p95, s.p99, s.max].iter().enumerate() {
-        write!(out, "{}{value:>9.decimals$}", if i == 0 { "  " } else { " " })?;
+    for (i, value) in [s.mean, s.min, s.p50, s.p95, s.p99, s.max]
+        .iter()
+        .enumerate()
+    {
+        write!(
+            out,
+            "{}{value:>9.decimals$}",
+            if i == 0 { "  " } else { " " }
+        )?;
     }
     writeln!(out)
 }
@@ -163,7 +181,10 @@ fn particulars(out: &mut String, tested: &Tested, options: &Options) -> std::fmt
     }
     if counts.unanswered > 0 {
         let n = counts.unanswered;
-        writeln!(out, "  {n} requests had no reply in time; they count with their age")?;
+        writeln!(
+            out,
+            "  {n} requests had no reply in time; they count with their age"
+        )?;
     }
     if counts.errors > 0 {
         writeln!(out, "  {} error replies, not counted above", counts.errors)?;
@@ -193,7 +214,10 @@ fn write_comparison(out: &mut String, comparison: &Comparison) -> std::fmt::Resu
     writeln!(out, "  1: {}", first.place)?;
     writeln!(out, "  2: {}", second.place)?;
     let rounds = first.outcomes.len();
-    writeln!(out, "  medians of {rounds} rounds; ratios of 1 to 2, with those of single rounds\n")?;
+    writeln!(
+        out,
+        "  medians of {rounds} rounds; ratios of 1 to 2, with those of single rounds\n"
+    )?;
     writeln!(
         out,
         "  {:<28} {:>12} {:>12} {:>7}  {}",

@@ -247,7 +247,11 @@ mod tests {
         for most in [0.0, 0.03, 1.0, 7.0, 99.0, 123_456.0] {
             let axis = Axis::linear(most);
             assert!(axis.to >= most, "{most}");
-            assert!((2..=12).contains(&axis.ticks.len()), "{most}: {:?}", axis.ticks);
+            assert!(
+                (2..=12).contains(&axis.ticks.len()),
+                "{most}: {:?}",
+                axis.ticks
+            );
         }
         let axis = Axis::log(0.03, 120.0);
         assert_eq!((axis.from, axis.to), (-2.0, 3.0));
@@ -271,6 +275,9 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out() {
-        assert_eq!(escaped("<a b=\"c\">&\u{1}"), "&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}");
+        assert_eq!(
+            escaped("<a b=\"c\">&\u{1}"),
+            "&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}"
+        );
     }
 }

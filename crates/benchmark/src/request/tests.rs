@@ -33,7 +33,9 @@ fn one_request_is_patched_in_place() {
     let kinds = [kind("SET key:__rand_int__ __data__", &making, 1)];
     let mut composer = Composer::new(&kinds, &making, sequential(1000), 2);
     let mut told = Vec::new();
-    let sent = composer.compose(41, 2, |kind, n| told.push((kind, n))).to_vec();
+    let sent = composer
+        .compose(41, 2, |kind, n| told.push((kind, n)))
+        .to_vec();
     assert_eq!(
         sent.escape_ascii().to_string(),
         "*3\\r\\n$3\\r\\nSET\\r\\n$16\\r\\nkey:000000000041\\r\\n$3\\r\\nabc\\r\\n\
@@ -56,7 +58,11 @@ fn without_keys_place_holders_stay() {
 #[test]
 fn every_place_holder_gets_a_key_of_its_own() {
     let making = fixed(1, true);
-    let kinds = [kind("MSET a__rand_int__b__rand_int__ __data____data__", &making, 1)];
+    let kinds = [kind(
+        "MSET a__rand_int__b__rand_int__ __data____data__",
+        &making,
+        1,
+    )];
     let mut composer = Composer::new(&kinds, &making, sequential(100), 1);
     let sent = composer.compose(3, 1, |_, _| {});
     assert!(
@@ -115,7 +121,9 @@ fn mixtures_follow_their_weights() {
     let mut counts = [0_u32; 2];
     for number in 0..5000 {
         let mut told = Vec::new();
-        let sent = composer.compose(number, 8, |kind, n| told.push((kind, n))).to_vec();
+        let sent = composer
+            .compose(number, 8, |kind, n| told.push((kind, n)))
+            .to_vec();
         let mut at = 0;
         for (kind, n) in told {
             assert_eq!(n, 1);

@@ -23,7 +23,11 @@ const STREAMS: &[(&str, usize, usize)] = &[
     ("!7\r\nERR bad\r\n+x\r\n", 2, 1),
     ("*2\r\n$1\r\na\r\n*3\r\n:1\r\n-inner\r\n_\r\n+OK\r\n", 2, 0),
     ("*0\r\n*-1\r\n%0\r\n~0\r\n", 4, 0),
-    ("%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n#t\r\n,1.5\r\n(12345678901234567890\r\n", 3, 0),
+    (
+        "%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n#t\r\n,1.5\r\n(12345678901234567890\r\n",
+        3,
+        0,
+    ),
     (">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n$1\r\nv\r\n", 1, 0),
     ("|1\r\n+ttl\r\n:3600\r\n$1\r\nv\r\n", 1, 0),
     ("*1\r\n|1\r\n+a\r\n+b\r\n:7\r\n:8\r\n", 2, 0),

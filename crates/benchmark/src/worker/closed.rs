@@ -113,8 +113,9 @@ impl Worker<'_> {
         let Slot { connection, .. } = &mut self.slots[token];
         let count = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let mut run: Option<Sent> = None;
-        let bytes = self.composer.compose(range.start, count, |kind, n| {
-            match &mut run {
+        let bytes = self
+            .composer
+            .compose(range.start, count, |kind, n| match &mut run {
                 Some(run) if run.kind == kind => run.left += n,
                 other => {
                     if let Some(done) = other.take() {
@@ -127,8 +128,7 @@ impl Worker<'_> {
                         left: n,
                     });
                 }
-            }
-        });
+            });
         if let Some(done) = run {
             connection.note(done);
         }

@@ -32,7 +32,10 @@ impl Worker<'_> {
     pub(super) fn open_loop(&mut self, rate: u64) -> Result<(), Failure> {
         let warming = Schedule::before(rate, self.from);
         let by_count = self.load.requests.map(|n| warming.saturating_add(n));
-        let by_time = self.load.duration.map(|_| Schedule::before(rate, self.end()));
+        let by_time = self
+            .load
+            .duration
+            .map(|_| Schedule::before(rate, self.end()));
         let end = by_count.into_iter().chain(by_time).min();
         let end = end.unwrap_or(u64::MAX);
         let give_up = self.give_up_at(rate, end);
