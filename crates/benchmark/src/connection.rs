@@ -13,6 +13,9 @@ use rustix::event::epoll::EventFlags;
 use std::collections::VecDeque;
 use std::io;
 
+/// What is wrong with a reply when no request is under way.
+const STRAY: &str = "a reply too many";
+
 /// Successive requests of one kind that are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -44,8 +47,10 @@ pub(crate) struct Connection {
     /// What the kernel is asked to tell of.
     pub(crate) interest: EventFlags,
     scanner: Scanner,
-    /// Bytes that the socket had no room for.
+    /// Bytes that the socket had no room for, and how many of them have left since. Those stay until all have, since
+    /// moving what follows them at every write would take time with the square of its length.
     unsent: Vec<u8>,
+    unsent_from: usize,
     sent: VecDeque<Sent>,
     pub(crate) in_flight: usize,
     /// When something last came, or was first waited for.
@@ -80,6 +85,7 @@ impl Connection {
             interest: EventFlags::OUT,
             scanner: Scanner::default(),
             unsent: Vec::new(),
+            unsent_from: 0,
             sent: VecDeque::new(),
             in_flight: 0,
             since: now,
@@ -164,7 +170,7 @@ impl Connection {
                     *phase = Phase::Greeting(left - 1)
                 }
                 (Reply::Value, _) => {
-                    error.get_or_insert_with(|| "a reply that nobody asked for".to_owned());
+                    error.get_or_insert_with(|| STRAY.to_owned());
                 }
             });
         scanned.map_err(|e| Failure::Malformed(e.to_string()))?;
@@ -213,15 +219,15 @@ impl Connection {
     /// When the connection is gone.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.link.flush().map_err(|e| Failure::io(&e))?;
-        let mut done = 0;
-        while done < self.unsent.len() {
-            let written = self.link.write(&self.unsent[done..]);
+        while self.unsent_from < self.unsent.len() {
+            let written = self.link.write(&self.unsent[self.unsent_from..]);
             if would_block(&written) {
-                break;
+                return Ok(());
             }
-            done += written.map_err(|e| Failure::io(&e))?;
+            self.unsent_from += written.map_err(|e| Failure::io(&e))?;
         }
-        self.unsent.drain(..done);
+        self.unsent.clear();
+        self.unsent_from = 0;
         Ok(())
     }
 
@@ -302,30 +308,34 @@ impl Connection {
             return Err(Failure::Reply(text));
         }
         match stray {
-            true => Err(Failure::Malformed("a reply too many".to_owned())),
+            true => Err(Failure::Malformed(STRAY.to_owned())),
             false => Ok(()),
         }
     }
 
-    /// The server has ended an idle connection, or sent what nobody asked for.
+    /// Reads what comes while nothing is asked: push messages, which are skipped, or the end.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the connection is gone, or sends a reply.
     pub(crate) fn idle(&mut self, buffer: &mut [u8]) -> Result<(), Failure> {
         let read = self.link.read(buffer);
         if would_block(&read) {
             return Ok(());
         }
-        match read {
-            Ok(0) => Err(Failure::Closed),
-            Ok(_) => Ok(()),
-            Err(e) => Err(Failure::io(&e)),
+        let n = read.map_err(|e| Failure::io(&e))?;
+        if n == 0 {
+            return Err(Failure::Closed);
         }
-    }
-
-    /// Whether the last reply came whole.
-    pub(crate) fn is_between_replies(&self) -> bool {
-        self.scanner.is_between_replies()
+        // A push may come in pieces, the rest of it before the next reply.
+        let mut stray = None;
+        let scanned = self.scanner.feed(&buffer[..n], |reply| {
+            stray.get_or_insert_with(|| match reply {
+                Reply::Error(text) => Failure::Reply(String::from_utf8_lossy(text).into_owned()),
+                Reply::Value => Failure::Malformed(STRAY.to_owned()),
+            });
+        });
+        scanned.map_err(|e| Failure::Malformed(e.to_string()))?;
+        stray.map_or(Ok(()), Err)
     }
 
     /// Requests that are still unanswered.

@@ -1,6 +1,7 @@
 //! Processor time of processes, from the operating system.
 
 use crate::failure::Failure;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,19 +15,25 @@ pub(crate) fn of_process(pid: u32) -> Result<Duration, Failure> {
         .map_err(|e| Failure::Other(format!("--server-pid: no figures of process {pid}: {e}")))
 }
 
-/// Sum over the threads of `/proc/PID/task`. A thread that ends takes its time along.
-fn total(folder: &Path) -> std::io::Result<Duration> {
-    let mut nanos = 0_u64;
+/// Sum over the threads of `/proc/PID/task`. A thread that ends takes its time along; the figures of the whole process
+/// would keep it, but count in hundredths of a second, which is too coarse for a round.
+fn total(folder: &Path) -> io::Result<Duration> {
+    let mut total = Err(io::Error::from(io::ErrorKind::NotFound));
     for thread in std::fs::read_dir(folder)? {
-        // It may have ended meanwhile.
-        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
-            continue;
+        let text = match std::fs::read_to_string(thread?.path().join("schedstat")) {
+            Ok(text) => text,
+            // It has ended meanwhile, unless the kernel has the file for no thread.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => continue,
+            Err(e) => return Err(e),
         };
         // proc(5): time on the processor in nanoseconds, time waiting for it, time slices.
         let first = text.split_ascii_whitespace().next();
-        nanos = nanos.saturating_add(first.and_then(|n| n.parse().ok()).unwrap_or(0));
+        let nanos = first.and_then(|n| n.parse().ok());
+        let time = Duration::from_nanos(nanos.ok_or(io::ErrorKind::InvalidData)?);
+        total = Ok(total.unwrap_or_default() + time);
     }
-    Ok(Duration::from_nanos(nanos))
+    total
 }
 
 /// Processor time that this process has had.

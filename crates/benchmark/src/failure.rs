@@ -3,6 +3,7 @@
 use crate::options::Place;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// Why a run cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub(crate) enum Failure {
     /// What the operating system says of a connection.
     Io(String),
     Malformed(String),
-    /// Nothing came for so many seconds.
-    Silent(u64),
+    /// Nothing came for so long.
+    Silent(Duration),
     /// Another thread has failed, and tells why.
     Stopped,
     Other(String),
@@ -48,9 +49,10 @@ impl fmt::Display for Failure {
             Failure::Closed => f.write_str("Error: Server closed the connection"),
             Failure::Io(reason) => write!(f, "Error: {reason}"),
             Failure::Malformed(reason) => write!(f, "Error: malformed reply: {reason}"),
-            Failure::Silent(seconds) => write!(
+            Failure::Silent(time) => write!(
                 f,
-                "Error: the server has sent nothing for {seconds} seconds (see --timeout)"
+                "Error: the server has sent nothing for {} seconds (see --timeout)",
+                time.as_secs_f64()
             ),
             Failure::Stopped => f.write_str("Error: stopped"),
             Failure::Other(text) => f.write_str(text),

@@ -16,6 +16,7 @@ mod failure;
 mod figures;
 mod help;
 mod keys;
+mod limits;
 mod link;
 mod load;
 mod options;

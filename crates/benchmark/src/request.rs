@@ -8,6 +8,8 @@
 use crate::cases::{DATA, RAND};
 use crate::keys::{Distribution, Keys};
 
+/// Bytes around a value at most: `$`, its length, two line ends.
+const VALUE_FRAME: u64 = 25;
 /// Digits of a key.
 const DIGITS: usize = 12;
 /// Chooses the letters of values.
@@ -24,7 +26,11 @@ pub(crate) struct Sizes {
 
 /// What is sent, in pieces.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Template(Vec<Segment>);
+pub(crate) struct Template {
+    segments: Vec<Segment>,
+    /// Bytes of a value of varying size at most, with its header.
+    value_most: u64,
+}
 
 /// Bytes, perhaps followed by a value of varying size.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,26 +83,45 @@ impl Template {
             push(&mut segments, &word);
             push(&mut segments, b"\r\n");
         }
-        Ok(Template(segments))
+        Ok(Template {
+            segments,
+            value_most: making.sizes.most as u64 + VALUE_FRAME,
+        })
     }
 
     /// A request as a line.
     pub(crate) fn inline(words: &[Vec<u8>]) -> Template {
         let mut bytes = words.join(&b' ');
         bytes.extend_from_slice(b"\r\n");
-        Template(vec![Segment {
-            bytes,
-            ..Segment::default()
-        }])
+        Template {
+            segments: vec![Segment {
+                bytes,
+                ..Segment::default()
+            }],
+            value_most: 0,
+        }
+    }
+
+    /// Bytes of one request at most.
+    pub(crate) fn longest(&self) -> u64 {
+        let lengths = self.segments.iter().map(|segment| {
+            let value = if segment.value_follows {
+                self.value_most
+            } else {
+                0
+            };
+            segment.bytes.len() as u64 + value
+        });
+        lengths.sum()
     }
 
     /// Keys in one request.
     pub(crate) fn keys(&self) -> u64 {
-        self.0.iter().map(|s| s.digits.len() as u64).sum()
+        self.segments.iter().map(|s| s.digits.len() as u64).sum()
     }
 
     fn is_fixed(&self) -> bool {
-        !self.0.iter().any(|s| s.value_follows)
+        !self.segments.iter().any(|s| s.value_follows)
     }
 }
 
@@ -169,7 +194,7 @@ impl<'a> Composer<'a> {
         if let [only] = kinds
             && only.template.is_fixed()
         {
-            let bytes = &only.template.0[0].bytes;
+            let bytes = &only.template.segments[0].bytes;
             composer.buffer = bytes.repeat(batch);
             composer.fixed = Some(bytes.len());
         }
@@ -194,7 +219,7 @@ impl<'a> Composer<'a> {
         };
         on_kind(0, u32::try_from(count).unwrap_or(u32::MAX));
         let all = &mut self.buffer[..count * length];
-        let digits = &self.kinds[0].template.0[0].digits;
+        let digits = &self.kinds[0].template.segments[0].digits;
         if !digits.is_empty() {
             for request in all.chunks_exact_mut(length) {
                 for &at in digits {
@@ -210,7 +235,7 @@ impl<'a> Composer<'a> {
         for _ in 0..count {
             let index = self.choose();
             on_kind(u8::try_from(index).unwrap_or(u8::MAX), 1);
-            for segment in &self.kinds[index].template.0 {
+            for segment in &self.kinds[index].template.segments {
                 let base = self.buffer.len();
                 self.buffer.extend_from_slice(&segment.bytes);
                 for &at in &segment.digits {

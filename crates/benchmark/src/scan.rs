@@ -44,6 +44,8 @@ pub(crate) struct Scanner {
     line: Vec<u8>,
     /// The reply under way answers no request.
     is_push: bool,
+    /// The reply under way is an array or the like, so that errors in it are values.
+    is_aggregate: bool,
     /// The reply under way is an error.
     is_error: bool,
     /// Beginning of the error's text.
@@ -51,11 +53,6 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Whether the stream may end here.
-    pub(crate) fn is_between_replies(&self) -> bool {
-        self.missing == 0 && self.line.is_empty()
-    }
-
     /// Reads the next piece of the stream, and calls `on_reply` for each reply that it completes.
     ///
     /// # Errors
@@ -156,12 +153,13 @@ impl Scanner {
         if self.missing == 0 {
             self.missing = 1;
             self.is_push = false;
+            self.is_aggregate = false;
             self.is_error = false;
         }
         match kind {
             b'+' | b':' | b',' | b'#' | b'_' | b'(' => self.value_done(on_reply),
             b'-' => {
-                if self.missing == 1 {
+                if self.is_outermost() {
                     self.is_error = true;
                     self.text.clear();
                     self.keep_text(rest);
@@ -172,7 +170,7 @@ impl Scanner {
                 None if kind == b'$' => self.value_done(on_reply),
                 None => return Err(Malformed("a negative length".to_owned())),
                 Some(length) => {
-                    if kind == b'!' && self.missing == 1 {
+                    if kind == b'!' && self.is_outermost() {
                         self.is_error = true;
                         self.text.clear();
                     }
@@ -180,30 +178,36 @@ impl Scanner {
                 }
             },
             b'*' | b'~' => {
-                let values = length(rest)?.unwrap_or(0);
-                self.expect(values)?;
+                self.aggregate(length(rest)?.unwrap_or(0))?;
                 self.value_done(on_reply);
             }
-            b'%' | b'|' => {
-                let pairs = length(rest)?.unwrap_or(0);
-                self.expect(pairs * 2)?;
-                // An attribute comes before the value that it says something of.
-                if kind == b'%' {
-                    self.value_done(on_reply);
-                }
+            b'%' => {
+                self.aggregate(length(rest)?.unwrap_or(0) * 2)?;
+                self.value_done(on_reply);
             }
+            // An attribute comes before the value that it says something of, which stays missing.
+            b'|' => self.expect(length(rest)?.unwrap_or(0) * 2)?,
             b'>' => {
-                if self.missing != 1 {
+                if !self.is_outermost() {
                     return Err(Malformed("a push inside of a reply".to_owned()));
                 }
                 self.is_push = true;
-                let values = length(rest)?.unwrap_or(0);
-                self.expect(values)?;
+                self.aggregate(length(rest)?.unwrap_or(0))?;
                 self.value_done(on_reply);
             }
             other => return Err(unknown(other)),
         }
         Ok(())
+    }
+
+    /// Whether the value that begins is the reply itself, and none of the values in it or in an attribute before it.
+    fn is_outermost(&self) -> bool {
+        self.missing == 1 && !self.is_aggregate
+    }
+
+    fn aggregate(&mut self, values: u64) -> Result<(), Malformed> {
+        self.is_aggregate |= self.is_outermost();
+        self.expect(values)
     }
 
     fn expect(&mut self, values: u64) -> Result<(), Malformed> {

@@ -46,9 +46,14 @@ impl Schedule {
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
-    /// The request that `peek` told of has been sent.
-    pub(crate) fn advance(&mut self) {
-        self.next = self.next.saturating_add(self.threads);
+    /// So many requests, of which `peek` told the first, are done with.
+    pub(crate) fn advance(&mut self, count: u64) {
+        self.next = self.next.saturating_add(self.threads.saturating_mul(count));
+    }
+
+    /// How many of this thread's requests are not sent.
+    pub(crate) fn left(&self) -> u64 {
+        self.end.saturating_sub(self.next).div_ceil(self.threads)
     }
 
     /// How many of this thread's requests are due at `now` and not sent.
@@ -71,9 +76,10 @@ mod tests {
             while let Some((number, at)) = schedule.peek() {
                 assert_eq!(at, number * 1_000_000);
                 assert!(last < Some(at));
+                assert_eq!(schedule.left(), (number..100).step_by(3).count() as u64);
                 last = Some(at);
                 all.push(number);
-                schedule.advance();
+                schedule.advance(1);
             }
         }
         all.sort_unstable();
@@ -107,7 +113,7 @@ mod tests {
                     let mut walk = schedule.clone();
                     let mut count = 0;
                     while walk.peek().is_some_and(|(_, at)| at <= now) {
-                        walk.advance();
+                        walk.advance(1);
                         count += 1;
                     }
                     assert_eq!(

@@ -3,6 +3,7 @@
 use crate::compare;
 use crate::failure::Failure;
 use crate::keys::Distribution;
+use crate::limits;
 use crate::load::{Load, Shared};
 use crate::options::{Format, Options};
 use crate::output::progress::Line;
@@ -51,7 +52,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Unwell> {
         data: &data,
     };
     let workloads = workload::chosen(options, &making).map_err(Failure::Other)?;
-    let mut session = Session::new(options, making)?;
+    let load = Load::new(options, options.seed.unwrap_or_else(seed_of_time));
+    limits::check_batches(&workloads, &load)?;
+    limits::allow_connections(&load)?;
+    let mut session = Session::new(options, making, load)?;
     let mut outcome = session.run_all(&workloads);
     session.line.clear();
     if let Err(failure) = &outcome {
@@ -69,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Unwell> {
 }
 
 impl<'a> Session<'a> {
-    fn new(options: &'a Options, making: Making<'a>) -> Result<Session<'a>, Failure> {
+    fn new(options: &'a Options, making: Making<'a>, load: Load) -> Result<Session<'a>, Failure> {
         let mut targets = Vec::new();
         let mut servers = Vec::new();
         for place in std::iter::once(&options.place).chain(&options.compare) {
@@ -81,8 +85,6 @@ impl<'a> Session<'a> {
             servers.push((place.to_string(), facts));
             targets.push(target);
         }
-        let seed = options.seed.unwrap_or_else(seed_of_time);
-        let load = Load::new(options, seed);
         Ok(Session {
             targets,
             making,

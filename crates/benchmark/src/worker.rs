@@ -313,9 +313,8 @@ impl<'a> Worker<'a> {
             let waits = connection.in_flight > 0 || connection.phase != Phase::Ready;
             waits && now.saturating_sub(connection.since) > timeout
         };
-        // With a connection each, those that are not reopened stay behind ready and without requests.
         match self.slots.iter().any(is_silent) {
-            true => Err(Failure::Silent(self.load.timeout.as_secs())),
+            true => Err(Failure::Silent(self.load.timeout)),
             false => Ok(()),
         }
     }

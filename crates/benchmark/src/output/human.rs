@@ -220,8 +220,8 @@ fn write_comparison(out: &mut String, comparison: &Comparison) -> std::fmt::Resu
     )?;
     writeln!(
         out,
-        "  {:<28} {:>12} {:>12} {:>7}  {}",
-        "", "1", "2", "ratio", "rounds"
+        "  {:<28} {:>12} {:>12} {:>7}  rounds",
+        "", "1", "2", "ratio"
     )?;
     for figure in FIGURES {
         let Some(row) = comparison.row(figure) else {

@@ -21,13 +21,14 @@ impl Line {
 
     /// Shows how `title` is going.
     pub(crate) fn show(&mut self, title: &str, progress: &Progress<'_>) {
-        if self.is_shown {
-            self.write(&text(title, progress));
-        }
+        self.write(&text(title, progress));
     }
 
     /// Shows other text in the same place.
     pub(crate) fn write(&mut self, text: &str) {
+        if !self.is_shown {
+            return;
+        }
         let blank = " ".repeat(self.width.saturating_sub(text.len()));
         self.put(&format!("\r{text}{blank}"));
         self.width = text.len();

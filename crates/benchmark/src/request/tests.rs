@@ -51,7 +51,7 @@ fn one_request_is_patched_in_place() {
 fn without_keys_place_holders_stay() {
     let making = fixed(3, false);
     let template = Template::array(&words("ZADD z __rand_score__ e:__rand_int__"), &making);
-    let bytes = &template.expect("a template").0[0].bytes;
+    let bytes = &template.expect("a template").segments[0].bytes;
     assert!(bytes.ends_with(b"$1\r\n0\r\n$14\r\ne:__rand_int__\r\n"));
 }
 
@@ -86,6 +86,7 @@ fn sizes_vary_within_their_range() {
         let (frame, used) = decode(sent);
         assert_eq!(used, sent.len());
         assert!(making.data.starts_with(&frame[2]));
+        assert!(used as u64 <= kinds[0].template.longest());
         seen[frame[2].len()] += 1;
     }
     assert!(seen[2..=9].iter().all(|&n| n > 20), "{seen:?}");

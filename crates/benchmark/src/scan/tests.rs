@@ -31,6 +31,13 @@ const STREAMS: &[(&str, usize, usize)] = &[
     (">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n$1\r\nv\r\n", 1, 0),
     ("|1\r\n+ttl\r\n:3600\r\n$1\r\nv\r\n", 1, 0),
     ("*1\r\n|1\r\n+a\r\n+b\r\n:7\r\n:8\r\n", 2, 0),
+    ("*2\r\n:1\r\n-last\r\n*1\r\n!3\r\nERR\r\n+OK\r\n", 3, 0),
+    ("|1\r\n+a\r\n*1\r\n:1\r\n-ERR x\r\n+OK\r\n", 2, 1),
+    (
+        "*2\r\n|1\r\n+a\r\n+b\r\n-x\r\n|1\r\n+a\r\n+b\r\n-y\r\n",
+        1,
+        0,
+    ),
     ("=7\r\ntxt:a\r\n\r\n~1\r\n+x\r\n", 2, 0),
     ("$4\r\n\r\n\r\n\r\n+OK\r\n", 2, 0),
 ];
@@ -91,21 +98,6 @@ fn nonsense_is_refused() {
     }
     let endless = vec![b'x'; LINE_LIMIT];
     assert!(scan(&[b"+", &endless, &endless]).is_err());
-}
-
-#[test]
-fn the_end_of_the_stream_is_known() {
-    let mut scanner = Scanner::default();
-    for (piece, between) in [
-        ("+O", false),
-        ("K\r\n", true),
-        ("*1\r\n", false),
-        ("$2\r\nab", false),
-        ("\r\n", true),
-    ] {
-        scanner.feed(piece.as_bytes(), |_| {}).expect("RESP");
-        assert_eq!(scanner.is_between_replies(), between, "after {piece:?}");
-    }
 }
 
 proptest! {

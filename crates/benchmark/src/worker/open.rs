@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How long replies are waited for after the last request was due.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Records made of requests that were never sent; when there are more, each stands for some neighbours.
+const ABANDONED_LIMIT: u64 = 100_000;
+
 /// The state of an open loop.
 struct Opened {
     schedule: Schedule,
@@ -114,7 +117,7 @@ impl Worker<'_> {
             let Some((number, due)) = open.schedule.peek() else {
                 break;
             };
-            open.schedule.advance();
+            open.schedule.advance(1);
             let mut kind = 0;
             let bytes = self.composer.compose(number, 1, |k, _| kind = k);
             connection.note(Sent {
@@ -161,23 +164,31 @@ impl Worker<'_> {
 
     /// Counts what has had no reply with the age that it has.
     fn abandon(&mut self, open: &mut Opened, now: u64) {
-        let mut lose = |sent: &Sent| {
-            if sent.due >= self.from {
-                self.counts.record(sent, now, u64::from(sent.left));
-                self.counts.unanswered += u64::from(sent.left);
-            }
-        };
         for slot in &self.slots {
-            slot.connection.unanswered().for_each(&mut lose);
+            for sent in slot.connection.unanswered() {
+                if sent.due >= self.from {
+                    self.counts.record(sent, now, u64::from(sent.left));
+                    self.counts.unanswered += u64::from(sent.left);
+                }
+            }
         }
-        while let Some((_, due)) = open.schedule.peek() {
-            open.schedule.advance();
-            lose(&Sent {
+        let each = open.schedule.left().div_ceil(ABANDONED_LIMIT).max(1);
+        while let Some((number, due)) = open.schedule.peek() {
+            let count = each.min(open.schedule.left());
+            open.schedule.advance(count);
+            if due < self.from {
+                continue;
+            }
+            let mut kind = 0;
+            self.composer.compose(number, 1, |k, _| kind = k);
+            let sent = Sent {
                 due,
                 at: now,
-                kind: 0,
+                kind,
                 left: 1,
-            });
+            };
+            self.counts.record(&sent, now, count);
+            self.counts.unanswered += count;
         }
     }
 }
