@@ -78,7 +78,11 @@ impl<'a> Session<'a> {
         let mut servers = Vec::new();
         for place in std::iter::once(&options.place).chain(&options.compare) {
             let target = Target::find(place, options)?;
-            let facts = target.facts(options);
+            let facts = if tells_facts(options) {
+                target.facts(options)
+            } else {
+                None
+            };
             if facts.is_none() && options.format == Format::Human {
                 eprintln!("WARNING: Could not fetch server CONFIG");
             }
@@ -264,6 +268,12 @@ fn print(text: &str) -> Result<(), Failure> {
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text).map_err(|e| Failure::Other(format!("{}: {e}", file.display())))
+}
+
+/// Whether anything that is written says what the server is.
+fn tells_facts(options: &Options) -> bool {
+    let has_file = options.json_file.is_some() || options.html_file.is_some();
+    has_file || matches!(options.format, Format::Human | Format::Json)
 }
 
 /// A seed of its own for every run.

@@ -113,10 +113,8 @@ impl Target {
         if let Some(tls) = &options.tls {
             config = config.tls(tls_config(tls).ok()?);
         }
-        let config = config
-            .plain()
-            .connect_timeout(FACTS_TIMEOUT)
-            .timeout(FACTS_TIMEOUT);
+        let timeout = FACTS_TIMEOUT.min(options.timeout);
+        let config = config.plain().connect_timeout(timeout).timeout(timeout);
         let mut client = BlockingClient::connect(config).ok()?;
         let mut setting = |name: &str| -> Option<String> {
             let pairs: Vec<String> = client.run(cmd("CONFIG").arg("GET").arg(name)).ok()?;
@@ -129,11 +127,13 @@ impl Target {
             let value = lines.find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
             value.map(str::to_owned)
         };
-        let named = line("server_name");
+        let version = |name: &str| line(&format!("{name}_version"));
+        let named = line("server_name")
+            .or_else(|| Some("ochre".to_owned()).filter(|name| version(name).is_some()));
         let version = named
             .as_deref()
-            .and_then(|n| line(&format!("{n}_version")))
-            .or_else(|| line("redis_version"));
+            .and_then(version)
+            .or_else(|| version("redis"));
         Some(Facts {
             save: Some(save),
             appendonly: Some(appendonly),

@@ -28,8 +28,6 @@ const READ: usize = 64 * 1024;
 const OPENED_AT_ONCE: usize = 128;
 /// Longest wait for events.
 const GLANCE: Duration = Duration::from_millis(100);
-/// Longest wait for a connection to be ready, its greeting included.
-const READY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a thread tells the one that collects.
 pub(crate) enum Told {
@@ -162,10 +160,15 @@ impl<'a> Worker<'a> {
 
     /// Waits until the connections from `first` on are ready.
     fn make_ready(&mut self, first: usize) -> Result<(), Failure> {
-        let deadline = Instant::now() + READY_TIMEOUT;
+        let mut since = Instant::now();
         let is_ready = |slot: &Slot| slot.connection.phase == Phase::Ready;
         while !self.slots[first..].iter().all(is_ready) {
             self.wait(None)?;
+            if self.poller.len() > 0 {
+                since = Instant::now();
+            } else if since.elapsed() >= self.load.timeout {
+                return Err(self.not_ready());
+            }
             for at in 0..self.poller.len() {
                 let Some((token, flags)) = self.poller.event(at) else {
                     continue;
@@ -179,12 +182,18 @@ impl<'a> Worker<'a> {
                 }
                 self.adjust(token)?;
             }
-            if Instant::now() >= deadline {
-                let error = io::Error::from(io::ErrorKind::TimedOut);
-                return Err(Failure::connect(&self.shared.target.place, &error));
-            }
         }
         Ok(())
+    }
+
+    /// Why connections are not ready, although nothing has gone wrong.
+    fn not_ready(&self) -> Failure {
+        let is_connecting = |slot: &Slot| slot.connection.phase == Phase::Connecting;
+        if self.slots.iter().any(is_connecting) {
+            let error = io::Error::from(io::ErrorKind::TimedOut);
+            return Failure::connect(&self.shared.target.place, &error);
+        }
+        Failure::Silent(self.load.timeout)
     }
 
     fn work(&mut self, epoch: Instant) -> Result<(), Failure> {
