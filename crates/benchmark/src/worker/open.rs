@@ -4,7 +4,7 @@
 //! - A latency begins when its request was due, whether or not it could be sent then: a server that stalls for a second
 //!   is charged with every request of that second.
 //! - Requests that no connection has room for need no queue: their times follow from their numbers.
-//! - What has no reply [`DRAIN`] after the last request was due counts as that old at least.
+//! - What has no reply [`DRAIN`] after the last request was due counts with the age that it has then.
 
 use super::{Slot, Worker};
 use crate::connection::Sent;
@@ -15,7 +15,7 @@ use rustix::event::epoll::EventFlags;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long replies are waited for after the last request was due.
+/// How long replies are waited for after the last request was due, unless `--timeout` is shorter.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Records made of requests that were never sent; when there are more, each stands for some neighbours.
@@ -59,9 +59,11 @@ impl Worker<'_> {
                 self.abandon(&mut open, now);
                 return Ok(());
             }
-            let wake_in = next
-                .filter(|_| !open.free.is_empty())
-                .map(|(_, at)| at.saturating_sub(self.clock()));
+            let wake_at = match next {
+                Some((_, due)) => Some(due).filter(|_| !open.free.is_empty()),
+                None => Some(give_up),
+            };
+            let wake_in = wake_at.map(|at| at.saturating_sub(self.clock()));
             self.wait(wake_in)?;
             for at in 0..self.poller.len() {
                 if let Some((token, flags)) = self.poller.event(at) {
@@ -78,7 +80,7 @@ impl Worker<'_> {
             u64::MAX => u64::MAX,
             end => Schedule::new(rate, 0, 1, u64::MAX).time_of(end),
         };
-        last.saturating_add(nanos(DRAIN))
+        last.saturating_add(nanos(DRAIN.min(self.load.timeout)))
     }
 
     /// Sends what is due, as far as connections have room.
