@@ -237,7 +237,7 @@ impl Collector {
         let elapsed = Duration::from_nanos(last).saturating_sub(self.warmup);
         for (index, counts) in std::mem::take(&mut self.open) {
             let begun = index as f64 * INTERVAL.as_secs_f64();
-            let span = (elapsed.as_secs_f64() - begun).clamp(1e-6, INTERVAL.as_secs_f64());
+            let span = (elapsed.as_secs_f64() - begun).clamp(0.0, INTERVAL.as_secs_f64());
             self.take_up(index, &counts, span);
         }
         let server_cpu = match (self.server_pid, server) {

@@ -196,9 +196,12 @@ impl Course {
         }
     }
 
+    /// Adds what comes next. A stretch much shorter than [`INTERVAL`], as the last may be, would show chance more than
+    /// the server, and joins the one before.
     pub(crate) fn push(&mut self, point: Point) {
+        let is_short = point.span < INTERVAL.as_secs_f64() / 5.0;
         match self.points.last_mut() {
-            Some(last) if self.held < self.each => {
+            Some(last) if self.held < self.each || is_short => {
                 *last = Point::joined(last, &point);
                 self.held += 1;
             }
@@ -307,5 +310,15 @@ mod tests {
         assert_eq!(points.iter().map(|p| p.answered).sum::<u64>(), 2000);
         assert_eq!(points.iter().map(|p| p.max).max(), Some(1000));
         assert!((points.iter().map(|p| p.span).sum::<f64>() - 1000.0).abs() < 1e-9);
+        let length = points.len();
+        course.push(Point {
+            at: 1000.0,
+            span: 1e-3,
+            answered: 1,
+            ..Point::default()
+        });
+        let points = course.points();
+        assert_eq!(points.len(), length);
+        assert_eq!(points.iter().map(|p| p.answered).sum::<u64>(), 2001);
     }
 }

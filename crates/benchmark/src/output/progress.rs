@@ -29,9 +29,16 @@ impl Line {
         if !self.is_shown {
             return;
         }
-        let blank = " ".repeat(self.width.saturating_sub(text.len()));
+        // What does not fit on one line would be left behind by the next.
+        let room = match rustix::termios::tcgetwinsize(std::io::stdout()) {
+            Ok(size) if size.ws_col > 1 => usize::from(size.ws_col) - 1,
+            _ => usize::MAX,
+        };
+        let text: String = text.chars().take(room).collect();
+        let width = text.chars().count();
+        let blank = " ".repeat(self.width.saturating_sub(width));
         self.put(&format!("\r{text}{blank}"));
-        self.width = text.len();
+        self.width = width;
     }
 
     /// Blanks the line.
