@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # What the load generators themselves cost: CPU per request of ochre-benchmark beside redis-benchmark, user and system
 # time of the process from the shell's accounting, in interleaved rounds against one server. Medians and their ratio.
-# usage: load_generator.sh PORT [OCHRE_BENCHMARK] [ROUNDS] [SCALE]   SCALE multiplies the number of requests.
+# usage: load_generator.sh PORT [OCHRE_BENCHMARK] [ROUNDS] [SCALE] [ROWS]
+# SCALE multiplies the number of requests; ROWS is a pattern of the rows that are run.
 # Needs a server on PORT, and redis-benchmark (Debian package redis-tools).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-port=$1 ours=${2:-target/release/ochre-benchmark} rounds=${3:-5} scale=${4:-1}
+port=$1 ours=${2:-target/release/ochre-benchmark} rounds=${3:-5} scale=${4:-1} pattern=${5:-.}
 
 # name, requests, arguments that both take
 rows='
@@ -23,9 +24,9 @@ get_P1_two_threads 200000 -t get -r 100000 -c 50 --threads 2
 TIMEFORMAT='%U %S'
 # Microseconds of CPU per request of one run.
 cost() {
-  local requests=$1 spent
-  shift
-  spent=$({ time "$@" -p "$port" -n "$requests" -q </dev/null >/dev/null 2>&1; } 2>&1)
+  local requests=$1 program=$2 spent
+  shift 2
+  spent=$({ time "$program" -p "$port" -n "$requests" -q "$@" </dev/null >/dev/null 2>&1; } 2>&1)
   awk -v n="$requests" '{printf "%.3f\n", ($1 + $2) * 1e6 / n}' <<<"$spent"
 }
 median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
@@ -43,4 +44,4 @@ while read -r name requests args; do
   done
   mine=$(printf '%s\n' "${a[@]}" | median) theirs=$(printf '%s\n' "${b[@]}" | median)
   printf '%-20s %10.2f %10.2f %7.2f\n' "$name" "$mine" "$theirs" "$(awk -v a="$mine" -v b="$theirs" 'BEGIN {print a / b}')"
-done <<<"$rows"
+done < <(grep -E -- "$pattern" <<<"$rows")

@@ -30,6 +30,7 @@ impl Worker<'_> {
             if !range.is_empty() {
                 busy += 1;
                 self.send_batch(token, range, now)?;
+                self.adjust(token)?;
             }
         }
         while busy > 0 {
