@@ -1,7 +1,7 @@
 //! Two servers in one run, in short rounds that take turns: what disturbs the machine disturbs both.
 
 use crate::failure::Failure;
-use crate::figures::{Figure, median};
+use crate::figures::{FIGURES, Figure, median};
 use crate::load::{Load, Shared};
 use crate::options::Place;
 use crate::request::Making;
@@ -40,6 +40,13 @@ impl Comparison {
     pub(crate) fn errors(&self) -> u64 {
         let outcomes = self.sides.iter().flat_map(|s| &s.outcomes);
         outcomes.map(|o| o.counts.errors).sum()
+    }
+
+    /// The figures that were measured.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Figure, Row)> {
+        FIGURES
+            .iter()
+            .filter_map(|figure| Some((figure, self.row(figure)?)))
     }
 
     /// `None` if it was not measured.

@@ -3,7 +3,7 @@
 use super::plot::{Plot, Scale, Series, escaped, svg};
 use super::{Results, Tested};
 use crate::compare::{Comparison, Side};
-use crate::figures::{FIGURES, Summary, milliseconds};
+use crate::figures::{Summary, milliseconds};
 use crate::run::Outcome;
 use crate::stats::{Latencies, Point, latencies};
 use std::fmt::{Result, Write as _};
@@ -219,10 +219,7 @@ fn write_comparison(out: &mut String, comparison: &Comparison) -> Result {
         escaped(&first),
         escaped(&second)
     )?;
-    for figure in FIGURES {
-        let Some(row) = comparison.row(figure) else {
-            continue;
-        };
+    for (figure, row) in comparison.rows() {
         let [a, b] = row.medians;
         let (least, most) = row.spread;
         writeln!(

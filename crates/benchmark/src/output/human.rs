@@ -2,7 +2,7 @@
 
 use super::Tested;
 use crate::compare::Comparison;
-use crate::figures::{FIGURES, Summary, milliseconds};
+use crate::figures::{Summary, milliseconds};
 use crate::options::Options;
 use crate::run::Outcome;
 use crate::stats::Latencies;
@@ -223,10 +223,7 @@ fn write_comparison(out: &mut String, comparison: &Comparison) -> std::fmt::Resu
         "  {:<28} {:>12} {:>12} {:>7}  rounds",
         "", "1", "2", "ratio"
     )?;
-    for figure in FIGURES {
-        let Some(row) = comparison.row(figure) else {
-            continue;
-        };
+    for (figure, row) in comparison.rows() {
         let [a, b] = row.medians;
         let (least, most) = row.spread;
         let name = figure.name;
@@ -246,10 +243,10 @@ fn write_comparison(out: &mut String, comparison: &Comparison) -> std::fmt::Resu
 /// The line of `-q` for a comparison.
 pub(crate) fn quiet_comparison(comparison: &Comparison) -> String {
     let mut parts = Vec::new();
-    for figure in FIGURES {
+    for (figure, row) in comparison.rows() {
         let is_told = matches!(figure.key, "rps" | "p50_latency_ms" | "p99_latency_ms")
             || figure.key.starts_with("server_cpu");
-        if let Some(row) = comparison.row(figure).filter(|_| is_told) {
+        if is_told {
             let [a, b] = row.medians;
             let name = figure.name;
             parts.push(format!("{name} {a:.3} to {b:.3} = {:.3}", row.ratio));

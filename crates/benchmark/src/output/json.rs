@@ -2,7 +2,7 @@
 
 use super::{Results, Tested};
 use crate::compare::{Comparison, Side};
-use crate::figures::{FIGURES, Summary, milliseconds};
+use crate::figures::{Summary, milliseconds};
 use crate::run::Outcome;
 use crate::stats::{Latencies, Point};
 use serde_json::{Map, Value, json};
@@ -106,15 +106,14 @@ fn point(point: &Point) -> Value {
 }
 
 fn comparison(comparison: &Comparison) -> Value {
-    let figures = FIGURES.iter().filter_map(|figure| {
-        let row = comparison.row(figure)?;
+    let figures = comparison.rows().map(|(figure, row)| {
         let value = json!({
             "medians": row.medians,
             "ratio": row.ratio,
             "least_ratio": row.spread.0,
             "greatest_ratio": row.spread.1,
         });
-        Some((figure.key.to_owned(), value))
+        (figure.key.to_owned(), value)
     });
     let side = |side: &Side| {
         let rounds = side.outcomes.iter().map(|o| outcome(o, &comparison.kinds));
