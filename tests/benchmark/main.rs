@@ -7,8 +7,9 @@ mod loads;
 mod reports;
 
 use ochre::Server;
+use ochre_testkit::programs;
 use ochre_testkit::reference::{Release, Running, Wire};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 /// How a run of a program ended.
 struct Ended {
@@ -19,17 +20,10 @@ struct Ended {
 
 /// Runs a load generator with `input` as its standard input.
 fn run_with(program: &str, words: &[&str], input: &[u8]) -> Ended {
-    use std::io::Write as _;
-    let mut child = Command::new(program)
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a program that starts");
-    // It may end without reading all of it.
-    let _ = child.stdin.take().expect("its input").write_all(input);
-    ended(&child.wait_with_output().expect("a program that ends"))
+    ended(&programs::run_with(
+        Command::new(program).args(words),
+        input,
+    ))
 }
 
 fn ended(output: &Output) -> Ended {

@@ -4,7 +4,8 @@ mod formats;
 mod modes;
 mod terminal;
 
-use std::process::{Command, Output, Stdio};
+use ochre_testkit::programs;
+use std::process::{Command, Output};
 
 /// Where redis-cli is; `OCHRE_REDIS_CLI` names another.
 fn redis_cli() -> Option<String> {
@@ -25,19 +26,12 @@ fn ochre_cli() -> &'static str {
 
 /// Runs a client with `input` as its standard input.
 fn run(program: &str, port: u16, args: &[&str], input: &[u8]) -> Output {
-    use std::io::Write as _;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["-p", &port.to_string()])
         .args(args)
-        .env_remove("REDISCLI_AUTH")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a program that starts");
-    // It may end without reading all of it.
-    let _ = child.stdin.take().expect("its input").write_all(input);
-    child.wait_with_output().expect("a program that ends")
+        .env_remove("REDISCLI_AUTH");
+    programs::run_with(&mut command, input)
 }
 
 /// What a client printed and how it ended, as one text.
