@@ -24,7 +24,7 @@ mod request;
 mod service;
 mod storage;
 mod topics;
-mod value;
+mod values;
 pub mod wire;
 
 pub mod conformance;
@@ -41,22 +41,22 @@ pub mod server;
 mod sockets;
 
 #[cfg(feature = "client")]
-pub use client::Client;
+//pub use client::Client;
 pub use error::KvError;
 pub use hooks::{Hook, Verdict};
 pub use pb::{
     CommandRequest, CommandResponse, Hdel, Hexist, Hget, Hgetall, Hmdel, Hmexist, Hmget, Hmset,
     Hset, Kvpair, Publish, Subscribe, Unsubscribe, Value, command_request, value,
 };
-pub use service::{Limits, Service, ServiceInner};
+pub use service::{Limits, Messages, Service, ServiceInner};
 #[cfg(feature = "disk")]
-pub use storage::disk::{DiskError, DiskOptions, DiskTable, SledDb, Sync};
+pub use storage::disk::{DiskError, DiskOptions, DiskTable, SledDb, SyncPolicy};
 #[cfg(feature = "keyspace")]
 pub use storage::keyspace::Keyspace;
 pub use storage::memory::MemTable;
 pub use storage::{PAGE_MAX, Page, Pairs, Storage};
 pub use topics::{Ended, SUBSCRIBER_BYTES_MAX, SUBSCRIBER_MESSAGES_MAX, Subscription, Topics};
-pub use value::ValueRef;
+pub use values::ValueRef;
 
 /// The encoded description of the protocol (a `FileDescriptorSet`), for reflection and generators.
 pub const DESCRIPTOR: &[u8] = include_bytes!("generated/descriptor.bin");

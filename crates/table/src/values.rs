@@ -125,6 +125,14 @@ impl Kvpair {
     }
 }
 
+impl Kvpair {
+    /// Its value; none is the empty one.
+    #[must_use]
+    pub fn value_ref(&self) -> ValueRef<'_> {
+        self.value.as_ref().map(ValueRef::from).unwrap_or_default()
+    }
+}
+
 impl From<(String, Value)> for Kvpair {
     fn from((key, value): (String, Value)) -> Kvpair {
         Kvpair::new(key, value)
