@@ -6,6 +6,10 @@ use crate::storage::{PAGE_MAX, Storage};
 use crate::values::ValueRef;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// How long data may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Checks that `store`, which has to be empty, does what [`Storage`] says. Leaves it empty.
 ///
@@ -40,6 +44,18 @@ fn ok<T>(result: Result<T, KvError>) -> T {
 #[allow(clippy::panic)] // a failed check
 fn fail(error: &KvError) -> ! {
     panic!("a call failed: {error}")
+}
+
+/// The result of a call that is made again while the data is busy.
+#[track_caller]
+fn at_last<T>(mut call: impl FnMut() -> Result<T, KvError>) -> T {
+    let start = Instant::now();
+    loop {
+        match call() {
+            Err(KvError::Busy) if start.elapsed() < PATIENCE => std::thread::yield_now(),
+            result => return ok(result),
+        }
+    }
 }
 
 fn clear(store: &impl Storage, table: &str) {
@@ -249,7 +265,7 @@ fn previous_values_are_unique(store: &impl Storage) {
     const THREADS: i64 = 4;
     const EACH: i64 = 500;
     let run = |thread: i64| {
-        let set = |n| ok(store.set("t", "k", Value::from(thread * EACH + n)));
+        let set = |n| at_last(|| store.set("t", "k", Value::from(thread * EACH + n)));
         (0..EACH).filter_map(set).collect::<Vec<Value>>()
     };
     let mut seen: Vec<i64> = std::thread::scope(|scope| {
@@ -275,12 +291,13 @@ fn several_are_atomic(store: &impl Storage) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for n in 1..400 {
-                ok(store.mset("t", &all(n).collect::<Vec<_>>()));
+                let pairs: Vec<Kvpair> = all(n).collect();
+                at_last(|| store.mset("t", &pairs));
             }
             stop.store(true, Relaxed);
         });
         while !stop.load(Relaxed) {
-            let values = ok(store.mget("t", &keys));
+            let values = at_last(|| store.mget("t", &keys));
             assert!(values.windows(2).all(|two| two[0] == two[1]), "{values:?}");
         }
     });

@@ -39,6 +39,8 @@ pub mod http;
 pub mod server;
 #[cfg(any(feature = "client", feature = "server"))]
 mod sockets;
+#[cfg(any(feature = "client", feature = "server"))]
+pub use sockets::Io;
 
 #[cfg(feature = "client")]
 //pub use client::Client;

@@ -11,6 +11,11 @@ use crate::storage::memory::MemTable;
 use crate::topics::{Subscription, Topics};
 use prost::Message as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a call waits for data that is busy, and how often it looks.
+const BUSY_PATIENCE: Duration = Duration::from_secs(1);
+const BUSY_RETRY: Duration = Duration::from_millis(1);
 
 /// What one request may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,12 +136,13 @@ pub(crate) enum Outcome {
 impl<Store: Storage> Service<Store> {
     /// Executes a request and gives its response; hooks have run. What was written is as safe as the storage promises.
     ///
-    /// Subscribe needs a stream and is refused: see [`Service::subscribe`].
+    /// Subscribe needs a stream and is refused: see [`Service::subscribe`]. While the data is busy, the thread waits
+    /// for up to a second; transports let other requests go on meanwhile.
     pub fn execute(&self, request: CommandRequest) -> CommandResponse {
         let mut response = match self.received(&request) {
             Err(refused) => refused,
             Ok(()) => {
-                let done = self.dispatch(&request);
+                let done = self.dispatch_at_last(&request);
                 let settled = match done.is_ok() && self.needs_settling(&request) {
                     true => self.inner.store.settle(),
                     false => Ok(()),
@@ -294,6 +300,19 @@ impl<Store: Storage> Service<Store> {
             return Err(KvError::TooLarge(text));
         }
         Ok(())
+    }
+
+    /// Waits while the data is busy, for a bounded time.
+    fn dispatch_at_last(&self, request: &CommandRequest) -> Result<CommandResponse, KvError> {
+        let start = Instant::now();
+        loop {
+            match self.dispatch(request) {
+                Err(KvError::Busy) if start.elapsed() < BUSY_PATIENCE => {
+                    std::thread::sleep(BUSY_RETRY);
+                }
+                done => return done,
+            }
+        }
     }
 
     fn dispatch(&self, request: &CommandRequest) -> Result<CommandResponse, KvError> {
