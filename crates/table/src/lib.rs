@@ -1,10 +1,10 @@
-//! The table front: tables of typed values over length-delimited protobuf, gRPC and HTTP.
+//! The table front: tables of typed values over length-delimited protobuf.
 //!
 //! - [`CommandRequest`], [`CommandResponse`], [`Value`], [`Kvpair`]: the messages of `proto/ochre_table.proto`.
 //! - [`Storage`]: where tables are kept: [`MemTable`], `Keyspace` (the engine's hashes), `DiskTable` (an LSM tree on
 //!   disk); [`conformance`] is what all of them have to pass.
 //! - [`Service`]: a storage, topics and hooks; executes requests. Needs no runtime and no socket.
-//! - [`server`]: the service on TCP, with TLS and yamux; `grpc` and `http` are thin layers over the same service.
+//! - [`server`]: the service on TCP, with TLS and yamux.
 //! - [`Client`]: the async client.
 //!
 //! ```
@@ -31,10 +31,6 @@ pub mod conformance;
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "grpc")]
-pub mod grpc;
-#[cfg(feature = "http")]
-pub mod http;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -43,7 +39,7 @@ mod sockets;
 pub use sockets::Io;
 
 #[cfg(feature = "client")]
-//pub use client::Client;
+pub use client::Client;
 pub use error::KvError;
 pub use hooks::{Hook, Verdict};
 pub use pb::{

@@ -1,6 +1,6 @@
 //! The service: a storage, topics and hooks behind one `execute`.
 //!
-//! Does not know where requests come from: transports (`server`, `grpc`, `http`) and programs that have their own call it.
+//! Does not know where requests come from: a transport (`server`) and programs that have their own call it.
 
 use crate::error::KvError;
 use crate::hooks::{AfterSend, BeforeSend, Executed, Hook, Hooks, Received, Verdict};
@@ -131,6 +131,8 @@ pub(crate) enum Outcome {
     Done(CommandResponse),
     /// It listens to a topic from now on.
     Subscribed(CommandRequest, Subscription),
+    /// It was not done.
+    Failed(CommandRequest, KvError),
 }
 
 impl<Store: Storage> Service<Store> {
@@ -276,20 +278,17 @@ impl<Store: Storage> Service<Store> {
     }
 
     /// Executes a request that the hooks have let through.
-    ///
-    /// # Errors
-    /// When it was not done.
-    pub(crate) fn execute_received(&self, request: CommandRequest) -> Result<Outcome, Failed> {
+    pub(crate) fn execute_received(&self, request: CommandRequest) -> Outcome {
         if let Some(RequestData::Subscribe(subscribe)) = &request.request_data {
             let subscription = self.inner.topics.subscribe(&subscribe.topic);
             return match subscription {
-                Ok(subscription) => Ok(Outcome::Subscribed(request, subscription)),
-                Err(error) => Ok(Outcome::Done(error.into())),
+                Ok(subscription) => Outcome::Subscribed(request, subscription),
+                Err(error) => Outcome::Failed(request, error),
             };
         }
         match self.dispatch(&request) {
-            Ok(response) => Ok(Outcome::Done(response)),
-            Err(error) => Err(Failed { request, error }),
+            Ok(response) => Outcome::Done(response),
+            Err(error) => Outcome::Failed(request, error),
         }
     }
 
@@ -383,12 +382,6 @@ pub(crate) fn over_frame(most: usize) -> KvError {
     KvError::TooLarge(format!(
         "The response has more than the {most} bytes of one frame"
     ))
-}
-
-/// A request that was not done.
-pub(crate) struct Failed {
-    pub(crate) request: CommandRequest,
-    pub(crate) error: KvError,
 }
 
 fn values(values: Vec<Option<Value>>) -> CommandResponse {

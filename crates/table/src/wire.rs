@@ -7,7 +7,7 @@
 use crate::error::KvError;
 use crate::pb::{CommandRequest, CommandResponse};
 use crate::service::over_frame;
-use crate::service::{Failed, Outcome, Service};
+use crate::service::{Outcome, Service};
 use crate::storage::Storage;
 use crate::values::ValueRef;
 use prost::Message as _;
@@ -287,44 +287,26 @@ impl<Store: Storage> Service<Store> {
         out: &mut Vec<u8>,
     ) -> Framed {
         let settles = self.needs_settling(&request);
-        if self.is_plain() {
-            // Without hooks nobody asks for the request again.
-            return match self.execute_received(request) {
-                Ok(outcome) => self.outcome(CommandRequest::default(), outcome, settles, out),
-                Err(failed) => self.failed(failed, patient, out),
-            };
-        }
-        match self.execute_received(request.clone()) {
-            Ok(outcome) => self.outcome(request, outcome, settles, out),
-            Err(failed) => self.failed(failed, patient, out),
-        }
-    }
-
-    fn outcome(
-        &self,
-        request: CommandRequest,
-        outcome: Outcome,
-        settles: bool,
-        out: &mut Vec<u8>,
-    ) -> Framed {
-        match outcome {
+        // Without hooks nobody asks for the request of a response.
+        let seen = match self.is_plain() {
+            true => CommandRequest::default(),
+            false => request.clone(),
+        };
+        match self.execute_received(request) {
             Outcome::Done(response) => {
-                self.answer(&request, response, out);
+                self.answer(&seen, response, out);
                 Framed::Done(settles)
             }
             Outcome::Subscribed(request, subscription) => {
                 put_message(out, &self.subscribed(&request, &subscription));
                 Framed::Subscribed(Box::new((request, subscription)))
             }
+            Outcome::Failed(request, KvError::Busy) if patient => Framed::Held(Box::new(request)),
+            Outcome::Failed(request, error) => {
+                self.answer(&request, error.into(), out);
+                Framed::Done(false)
+            }
         }
-    }
-
-    fn failed(&self, failed: Failed, patient: bool, out: &mut Vec<u8>) -> Framed {
-        if patient && failed.error == KvError::Busy {
-            return Framed::Held(Box::new(failed.request));
-        }
-        self.answer(&failed.request, failed.error.into(), out);
-        Framed::Done(false)
     }
 
     fn answer(&self, request: &CommandRequest, mut response: CommandResponse, out: &mut Vec<u8>) {

@@ -7,14 +7,13 @@ use std::path::Path;
 #[test]
 fn generated_code_is_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let scratch = root.join("../../target/table-generated");
-    std::fs::create_dir_all(&scratch).unwrap();
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let set = protox::compile(["ochre_table.proto"], [root.join("proto")]).unwrap();
     let descriptor = prost::Message::encode_to_vec(&set);
     let mut config = prost_build::Config::new();
-    config.out_dir(&scratch).bytes(["."]).enable_type_names();
+    config.out_dir(scratch).bytes(["."]).enable_type_names();
     tonic_prost_build::configure()
-        .out_dir(&scratch)
+        .out_dir(scratch)
         .emit_rerun_if_changed(false)
         .compile_fds_with_config(set, config)
         .unwrap();
@@ -40,6 +39,8 @@ fn generated_code_is_up_to_date() {
 
 /// The messages, which everybody needs, and what only gRPC does.
 fn split(code: &str) -> (String, String) {
-    let at = code.find("/// Generated client implementations").unwrap();
+    let at = code
+        .find("/// Generated client implementations")
+        .expect("a service");
     (code[..at].to_owned(), code[at..].to_owned())
 }

@@ -265,8 +265,8 @@ async fn after_send_is_told_of_every_response() {
 
 /// A server on a port.
 async fn listen(service: Service, options: Options) -> (Server<MemTable>, std::net::SocketAddr) {
-    let listener = ochre_table::server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = ochre_table::server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = listener.local_addr().expect("bound");
     let server = Server::new(service, options);
     let accepting = server.clone();
     tokio::spawn(async move { accepting.accept(listener).await });
