@@ -1,7 +1,7 @@
 //! The table front beside RESP: its storage, ports and TLS as the settings say.
 //!
 //! Connections of `table-port` are placed on the same workers as those of RESP, so that a table in the keyspace is read
-//! where the request arrived.
+//! where the request arrived. Those to tables on disk have threads of their own: they wait for it.
 //!
 //! Whom it lets in: under `protected-mode` peers of this machine only, unless they have to show a certificate, as the
 //! protocols have no password. What requests may do in the keyspace, the ACL says (`table-user`).
@@ -21,6 +21,7 @@ use ochre_table::{
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 /// How long connections of the table front may take to leave when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -30,6 +31,34 @@ type Store = Arc<dyn Storage>;
 /// The running front.
 pub(crate) struct Tables {
     server: Option<Server<Store>>,
+    /// Serves the connections when tables are on disk, so that nobody else waits for it.
+    disk: Option<DiskRuntime>,
+}
+
+/// Threads that serve connections to tables on disk, at least.
+const DISK_THREADS_MIN: usize = 4;
+
+/// Owns those threads. A drop ends them without waiting, which a runtime's own drop would do.
+struct DiskRuntime {
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl Drop for DiskRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Places connections on a runtime of their own.
+struct OnRuntime(Handle);
+
+impl Spawn for OnRuntime {
+    fn spawn(&self, task: Task) {
+        self.0.spawn(task);
+    }
 }
 
 /// Places connections on the workers.
@@ -56,12 +85,21 @@ impl Tables {
         let settings = &*shared.engine.settings;
         let port = u16::try_from(settings.int(id::TABLE_PORT)).unwrap_or(0);
         if port == 0 {
-            return Ok(Tables { server: None });
+            let (server, disk) = (None, None);
+            return Ok(Tables { server, disk });
         }
         let service: Service<Store> = ServiceInner::new(storage(shared)?)
             .limits(limits(settings))
             .into();
-        let options = options(shared, log)?;
+        let disk = match settings.choice(id::TABLE_STORAGE) {
+            "disk" => Some(disk_runtime(settings)?),
+            _ => None,
+        };
+        let spawn: Arc<dyn Spawn> = match &disk {
+            Some(runtime) => Arc::new(OnRuntime(runtime.handle.clone())),
+            None => Arc::new(OnWorkers(shared.seats.clone())),
+        };
+        let options = options(shared, log, spawn)?;
         let server = Server::new(service, options);
         for listener in bind(settings, port)? {
             let listener =
@@ -78,6 +116,7 @@ impl Tables {
         );
         Ok(Tables {
             server: Some(server),
+            disk,
         })
     }
 
@@ -89,6 +128,7 @@ impl Tables {
         server.stop();
         // What is left then is closed by the end of the workers.
         let _ = tokio::time::timeout(STOP_PATIENCE, server.stopped()).await;
+        drop(self.disk);
     }
 }
 
@@ -99,7 +139,10 @@ fn bind(settings: &Settings, port: u16) -> Result<Vec<std::net::TcpListener>, St
 fn storage(shared: &Shared) -> Result<Store, String> {
     let settings = &*shared.engine.settings;
     Ok(match settings.choice(id::TABLE_STORAGE) {
-        "memory" => Arc::new(MemTable::new()),
+        "memory" => {
+            let engine = shared.engine.clone();
+            Arc::new(MemTable::limited(move || !engine.memory.is_over()))
+        }
         "disk" => {
             let sync = match settings.choice(id::TABLE_SYNC) {
                 "always" => SyncPolicy::Always,
@@ -129,7 +172,21 @@ fn limits(settings: &Settings) -> Limits {
     }
 }
 
-fn options(shared: &Arc<Shared>, log: &Log) -> Result<Options, String> {
+fn disk_runtime(settings: &Settings) -> Result<DiskRuntime, String> {
+    let workers = usize::try_from(settings.int(id::WORKER_THREADS)).unwrap_or(0);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(workers.max(DISK_THREADS_MIN))
+        .thread_name("ochre-table")
+        .enable_all()
+        .build()
+        .map_err(|e| e.to_string())?;
+    Ok(DiskRuntime {
+        handle: runtime.handle().clone(),
+        runtime: Some(runtime),
+    })
+}
+
+fn options(shared: &Arc<Shared>, log: &Log, spawn: Arc<dyn Spawn>) -> Result<Options, String> {
     let settings = &*shared.engine.settings;
     let seconds = settings.size(id::TABLE_TIMEOUT);
     let most = usize::try_from(settings.size(id::TABLE_MAX_CONNECTIONS)).unwrap_or(usize::MAX);
@@ -143,7 +200,7 @@ fn options(shared: &Arc<Shared>, log: &Log) -> Result<Options, String> {
         yamux: settings.flag(id::TABLE_YAMUX),
         tls,
         guard: Some(guard(shared)),
-        spawn: Arc::new(OnWorkers(shared.seats.clone())),
+        spawn,
     })
 }
 

@@ -13,9 +13,10 @@ use crate::sockets::Io;
 use crate::wire::{HEAD, frame_len};
 use prost::Message as _;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -25,6 +26,8 @@ const IN_FLIGHT_MAX: usize = 4096;
 const BATCH: usize = 256;
 /// Bytes to be sent at which no further request is taken.
 const OUTPUT_HIGH_WATER: usize = 1 << 20;
+/// Bytes that there is room for when a connection begins; it grows with the frames that come.
+const INPUT_BYTES: usize = 16 * 1024;
 /// Waits between attempts to connect.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(1)];
 /// How long beyond its deadline a response may be missing before the connection counts as dead.
@@ -71,7 +74,10 @@ pub(super) async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, first:
 async fn serve(io: Box<dyn Io>, calls: &mut mpsc::Receiver<Call>, frame_bytes: usize) -> bool {
     let (mut reader, mut writer) = tokio::io::split(io);
     let mut line: VecDeque<Waiting> = VecDeque::new();
-    let (mut input, mut output, mut sent) = (Vec::new(), Vec::new(), 0);
+    let (mut input, mut output, mut sent) = (Vec::with_capacity(INPUT_BYTES), Vec::new(), 0);
+    // Bytes may wait in a layer below (TLS). Reading goes on while they are flushed: the peer may take no more before it
+    // gets rid of its responses.
+    let mut unflushed = false;
     let mut batch = Vec::new();
     let over = loop {
         let oldest = line.front().map(|waiting| waiting.until + GRACE);
@@ -88,22 +94,21 @@ async fn serve(io: Box<dyn Io>, calls: &mut mpsc::Receiver<Call>, frame_bytes: u
                     }
                     output.extend_from_slice(&frame);
                     line.push_back(Waiting { reply, until });
+                    unflushed = true;
                 }
             }
-            wrote = writer.write(&output[sent..]), if sent < output.len() => {
-                match wrote {
-                    Ok(n) if n > 0 => sent += n,
-                    _ => break false,
-                }
-                if sent == output.len() {
-                    output.clear();
-                    output.shrink_to(OUTPUT_HIGH_WATER);
-                    sent = 0;
-                    if writer.flush().await.is_err() {
-                        break false;
+            pushed = push(&mut writer, &output[sent..]), if unflushed => match pushed {
+                Ok(Pushed::Wrote(n)) => {
+                    sent += n;
+                    if sent == output.len() {
+                        output.clear();
+                        output.shrink_to(OUTPUT_HIGH_WATER);
+                        sent = 0;
                     }
                 }
-            }
+                Ok(Pushed::Flushed) => unflushed = false,
+                Err(_) => break false,
+            },
             read = reader.read_buf(&mut input) => {
                 if !matches!(read, Ok(n) if n > 0) || !answer(&mut line, &mut input, frame_bytes) {
                     break false;
@@ -117,6 +122,26 @@ async fn serve(io: Box<dyn Io>, calls: &mut mpsc::Receiver<Call>, frame_bytes: u
         let _ = waiting.reply.send(Err(ClientError::Lost));
     }
     over
+}
+
+/// What [`push`] did.
+enum Pushed {
+    Wrote(usize),
+    Flushed,
+}
+
+/// Writes some of `bytes`; when there are none, flushes.
+///
+/// # Cancel safety
+/// Nothing was written when the future is dropped; a flush may be begun again.
+async fn push(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<Pushed> {
+    if bytes.is_empty() {
+        return writer.flush().await.map(|()| Pushed::Flushed);
+    }
+    match writer.write(bytes).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        n => Ok(Pushed::Wrote(n)),
+    }
 }
 
 async fn late(until: Option<Instant>) {

@@ -15,16 +15,22 @@ use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt
 pub(super) async fn serve<Store: Storage>(server: &Server<Store>, io: impl Io, handle: Entered) {
     let mut connection = yamux::Connection::new(io.compat(), mux_config(), yamux::Mode::Server);
     let mut streams = tokio::task::JoinSet::new();
-    // The connection itself is not idle while it has streams; they are looked at one by one.
-    handle.busy();
     loop {
-        let next = poll_fn(|cx| match connection.poll_next_inbound(cx) {
-            Poll::Ready(next) => Poll::Ready(Some(next)),
-            Poll::Pending => handle.poll_stopped(cx).map(|()| None),
+        let next = poll_fn(|cx| {
+            // The connection itself is idle when it has no streams; they are looked at one by one.
+            while let Poll::Ready(Some(_)) = streams.poll_join_next(cx) {
+                if streams.is_empty() {
+                    handle.active();
+                }
+            }
+            match connection.poll_next_inbound(cx) {
+                Poll::Ready(next) => Poll::Ready(Some(next)),
+                Poll::Pending => handle.poll_stopped(cx).map(|()| None),
+            }
         });
         match next.await {
             Some(Some(Ok(stream))) => {
-                while streams.try_join_next().is_some() {}
+                handle.busy();
                 // yamux refuses what is above its own limit; this one holds whatever that does.
                 if let Some(handle) = handle.sibling().filter(|_| streams.len() < STREAMS_MAX) {
                     let service = server.service.clone();

@@ -36,7 +36,14 @@ pub(super) async fn serve<Store: Storage, IO: Io>(
     connection.handle.busy();
     let mut messages = Messages::new(connection.service.clone(), request.clone(), subscription);
     loop {
-        let over = poll_fn(|cx| poll(connection, &mut messages, cx)).await?;
+        let over = match poll_fn(|cx| poll(connection, &mut messages, cx)).await {
+            Ok(over) => over,
+            Err(error) => {
+                // What a peer that broke the protocol is told goes out; others are gone, and there is nothing.
+                tokio::time::timeout(PATIENCE, connection.flush()).await??;
+                return Err(error);
+            }
+        };
         if over {
             let ended = messages.subscription().ended();
             let mut response = ended.unwrap_or(Ended::Stopped).response();
@@ -57,6 +64,15 @@ fn poll<Store: Storage, IO: Io>(
     messages: &mut Messages<Store>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<bool>> {
+    // Requests first, so that Unsubscribe is heard in a flood of messages; one read a turn, so that they stop none.
+    if connection.output.is_empty()
+        && let Poll::Ready(read) = connection.poll_query(cx)
+    {
+        cx.waker().wake_by_ref();
+        if let Err(error) = read {
+            return Poll::Ready(Err(error));
+        }
+    }
     if let Err(error) = take_requests(connection, messages) {
         return Poll::Ready(Err(error));
     }
@@ -73,14 +89,7 @@ fn poll<Store: Storage, IO: Io>(
     if connection.handle.poll_stopped(cx).is_ready() {
         return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
     }
-    match connection.poll_query(cx) {
-        Poll::Ready(Ok(())) => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        Poll::Pending => Poll::Pending,
-    }
+    Poll::Pending
 }
 
 /// Answers the whole requests that have arrived.

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
 use std::ops::Bound;
 
+const FULL: &str = "The memory limit is reached; tables take no more keys";
+
 /// Stripes of a store.
 const STRIPES: usize = 64;
 
@@ -31,6 +33,16 @@ struct Stripe(RwLock<Tables>);
 pub struct MemTable {
     hasher: foldhash::fast::RandomState,
     stripes: Box<[Stripe]>,
+    room: Room,
+}
+
+/// Tells whether there is memory for more.
+struct Room(Option<Box<dyn Fn() -> bool + Send + Sync>>);
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Room")
+    }
 }
 
 impl Default for MemTable {
@@ -40,12 +52,30 @@ impl Default for MemTable {
 }
 
 impl MemTable {
-    /// A store without tables.
+    /// A store without tables, and without a limit.
     #[must_use]
     pub fn new() -> MemTable {
         MemTable {
             hasher: foldhash::fast::RandomState::default(),
             stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
+            room: Room(None),
+        }
+    }
+
+    /// A store without tables that refuses to set keys ([`KvError::OutOfMemory`]) while `has_room` says no. That is
+    /// asked at every write, so it has to be quick.
+    #[must_use]
+    pub fn limited(has_room: impl Fn() -> bool + Send + Sync + 'static) -> MemTable {
+        MemTable {
+            room: Room(Some(Box::new(has_room))),
+            ..MemTable::new()
+        }
+    }
+
+    fn check_room(&self) -> Result<(), KvError> {
+        match &self.room.0 {
+            Some(has_room) if !has_room() => Err(KvError::OutOfMemory(FULL.to_owned())),
+            _ => Ok(()),
         }
     }
 
@@ -112,6 +142,7 @@ impl Storage for MemTable {
     }
 
     fn set(&self, table: &str, key: &str, value: Value) -> Result<Option<Value>, KvError> {
+        self.check_room()?;
         Ok(put(&mut self.write(table, key), table, key, value))
     }
 
@@ -134,6 +165,7 @@ impl Storage for MemTable {
     }
 
     fn mset(&self, table: &str, pairs: &[Kvpair]) -> Result<Vec<Option<Value>>, KvError> {
+        self.check_room()?;
         let keys = pairs.iter().map(|pair| pair.key.as_str());
         let (mut guards, places) = self.several(table, keys, RwLock::write);
         let set = |(pair, place): (&Kvpair, usize)| {
