@@ -125,16 +125,6 @@ impl<Store> From<ServiceInner<Store>> for Service<Store> {
     }
 }
 
-/// What became of a request.
-pub(crate) enum Outcome {
-    /// Its response.
-    Done(CommandResponse),
-    /// It listens to a topic from now on.
-    Subscribed(CommandRequest, Subscription),
-    /// It was not done.
-    Failed(CommandRequest, KvError),
-}
-
 impl<Store: Storage> Service<Store> {
     /// Executes a request and gives its response; hooks have run. What was written is as safe as the storage promises.
     ///
@@ -215,6 +205,7 @@ impl<Store: Storage> Service<Store> {
     }
 
     /// Whether requests may be executed without their decoded form, which only hooks need.
+    #[cfg(feature = "server")]
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.inner.hooks.is_empty()
@@ -277,21 +268,6 @@ impl<Store: Storage> Service<Store> {
         Arc::new(changed)
     }
 
-    /// Executes a request that the hooks have let through.
-    pub(crate) fn execute_received(&self, request: CommandRequest) -> Outcome {
-        if let Some(RequestData::Subscribe(subscribe)) = &request.request_data {
-            let subscription = self.inner.topics.subscribe(&subscribe.topic);
-            return match subscription {
-                Ok(subscription) => Outcome::Subscribed(request, subscription),
-                Err(error) => Outcome::Failed(request, error),
-            };
-        }
-        match self.dispatch(&request) {
-            Ok(response) => Outcome::Done(response),
-            Err(error) => Outcome::Failed(request, error),
-        }
-    }
-
     fn check_keys(&self, count: usize) -> Result<(), KvError> {
         let most = self.inner.limits.keys;
         if count > most {
@@ -314,7 +290,11 @@ impl<Store: Storage> Service<Store> {
         }
     }
 
-    fn dispatch(&self, request: &CommandRequest) -> Result<CommandResponse, KvError> {
+    /// Executes a request without hooks, in one try.
+    ///
+    /// # Errors
+    /// When it was not done.
+    pub(crate) fn dispatch(&self, request: &CommandRequest) -> Result<CommandResponse, KvError> {
         let store = &self.inner.store;
         let Some(data) = &request.request_data else {
             return Err(KvError::Invalid("The request is empty".to_owned()));

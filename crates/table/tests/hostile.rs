@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
@@ -226,12 +226,15 @@ async fn a_connection_of_yamux_without_streams_is_idle() {
     until(|| server.connections() == 0).await;
 }
 
-/// Asks for the end of a subscription while messages come without pause.
-async fn unsubscribe_in_a_flood(io: &mut (impl AsyncRead + AsyncWrite + Unpin), service: Service) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unsubscribe_is_heard_in_a_flood_of_messages() {
+    let service = service();
+    let (_server, address) = listen(&service, Options::default());
+    let mut io = TcpStream::connect(address).await.unwrap();
     io.write_all(&frame(&CommandRequest::new_subscribe("t")))
         .await
         .unwrap();
-    let first = receive(io).await;
+    let first = receive(&mut io).await;
     let id = u32::try_from(i64::try_from(first.values[0].clone()).unwrap()).unwrap();
     let over = Arc::new(AtomicBool::new(false));
     let flood = std::thread::spawn({
@@ -248,7 +251,7 @@ async fn unsubscribe_in_a_flood(io: &mut (impl AsyncRead + AsyncWrite + Unpin), 
         .await
         .unwrap();
     let last = loop {
-        let response = receive(io).await;
+        let response = receive(&mut io).await;
         if response.values.is_empty() {
             break response;
         }
@@ -260,14 +263,6 @@ async fn unsubscribe_in_a_flood(io: &mut (impl AsyncRead + AsyncWrite + Unpin), 
     io.write_all(&frame(&CommandRequest::new_hexist("t", "k")))
         .await
         .unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unsubscribe_is_heard_in_a_flood_of_messages() {
-    let service = service();
-    let (_server, address) = listen(&service, Options::default());
-    let mut io = TcpStream::connect(address).await.unwrap();
-    unsubscribe_in_a_flood(&mut io, service).await;
     // A late Unsubscribe of one that was ended is answered first.
     let mut next = receive(&mut io).await;
     if next.status == 404 {

@@ -8,6 +8,7 @@
 //! - Responses that wait to be sent stop the execution of further requests at [`OUTPUT_HIGH_WATER`].
 //! - Bytes of a frame are kept as they arrive, whatever its length announces, and that is bounded by the frame limit.
 
+use super::frame::Framed;
 use super::handle::Entered;
 use super::subscribed;
 use crate::error::KvError;
@@ -16,7 +17,7 @@ use crate::service::Service;
 use crate::sockets::Io;
 use crate::storage::Storage;
 use crate::topics::Subscription;
-use crate::wire::{Framed, HEAD, frame_len, put_message};
+use crate::wire::{HEAD, frame_len, put_message};
 use std::cell::RefCell;
 use std::future::{Future as _, poll_fn};
 use std::io;

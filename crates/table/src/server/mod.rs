@@ -5,10 +5,11 @@
 //!   descriptors.
 //! - A stop lets every connection finish the batch that it is executing and send its responses.
 //!
-//! Parts: `connection` is one stream of frames, `subscribed` one that listens to a topic, `mux` many streams over one
-//! connection (yamux).
+//! Parts: `connection` is one stream of frames, `frame` what becomes of one, `subscribed` a stream that listens to a
+//! topic, `mux` many streams over one connection (yamux).
 
 mod connection;
+mod frame;
 mod handle;
 mod mux;
 mod subscribed;
