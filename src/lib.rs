@@ -64,3 +64,8 @@ mod guides {
     #[doc = include_str!("../docs/embedding.md")]
     struct Embedding;
 }
+
+/// The examples of the guide to the table front.
+#[cfg(all(doctest, feature = "server", feature = "table"))]
+#[doc = include_str!("../docs/table.md")]
+struct TableGuide;
