@@ -220,6 +220,9 @@ pub(crate) async fn serve(
         ),
     );
     log.write(LogLevel::Notice, "Server initialized");
+    let Some(table) = start_tables(&shared, &log) else {
+        return ExitCode::FAILURE;
+    };
     let unix_path = unix
         .as_ref()
         .map(|_| String::from_utf8_lossy(&settings.text(id::UNIXSOCKET)).into_owned());
@@ -232,9 +235,6 @@ pub(crate) async fn serve(
             );
             return ExitCode::FAILURE;
         }
-    };
-    let Some(table) = start_tables(&shared, &log) else {
-        return ExitCode::FAILURE;
     };
     let cron = start_cron(engine.clone());
     log.write(LogLevel::Notice, "Ready to accept connections");
