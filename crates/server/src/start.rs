@@ -161,7 +161,7 @@ pub(crate) async fn serve(
     let Some((bound, unix)) = bind_all(&settings, &log, &tls) else {
         return ExitCode::FAILURE;
     };
-    let tables = settings.int(id::TABLE_PORT) != 0;
+    let tables = id::TABLE_PORTS.iter().any(|port| settings.int(*port) != 0);
     if bound.iter().all(Bound::is_empty) && unix.is_none() && host.is_none() && !tables {
         log.write(
             LogLevel::Warning,
@@ -328,7 +328,8 @@ impl Tables {
 
 #[cfg(not(feature = "table"))]
 fn start_tables(shared: &Arc<Shared>, log: &Arc<Log>) -> Option<Tables> {
-    let wanted = shared.engine.settings.int(id::TABLE_PORT) != 0;
+    let settings = &shared.engine.settings;
+    let wanted = id::TABLE_PORTS.iter().any(|port| settings.int(*port) != 0);
     if wanted {
         log.write(
             LogLevel::Warning,

@@ -1,10 +1,13 @@
 //! The table front beside RESP: its storage, ports and TLS as the settings say.
 //!
 //! Connections of `table-port` are placed on the same workers as those of RESP, so that a table in the keyspace is read
-//! where the request arrived. Those to tables on disk have threads of their own: they wait for it.
+//! where the request arrived. Those to tables on disk, which wait for it, and gRPC and HTTP, whose libraries start tasks
+//! of their own, have threads of their own.
 //!
 //! Whom it lets in: under `protected-mode` peers of this machine only, unless they have to show a certificate, as the
 //! protocols have no password. What requests may do in the keyspace, the ACL says (`table-user`).
+
+mod web;
 
 use crate::apply::configure_tls;
 use crate::listen::bind_port;
@@ -22,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 /// How long connections of the table front may take to leave when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -29,22 +33,42 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 type Store = Arc<dyn Storage>;
 
 /// The running front.
+#[derive(Default)]
 pub(crate) struct Tables {
     server: Option<Server<Store>>,
-    /// Serves the connections when tables are on disk, so that nobody else waits for it.
-    disk: Option<DiskRuntime>,
+    /// What serves gRPC and HTTP.
+    web: Vec<JoinHandle<()>>,
+    /// Serves what is not for the workers, so that nobody else waits for a disk.
+    beside: Option<Beside>,
 }
 
 /// Threads that serve connections to tables on disk, at least.
 const DISK_THREADS_MIN: usize = 4;
 
 /// Owns those threads. A drop ends them without waiting, which a runtime's own drop would do.
-struct DiskRuntime {
+struct Beside {
     runtime: Option<Runtime>,
     handle: Handle,
 }
 
-impl Drop for DiskRuntime {
+impl Beside {
+    fn start(settings: &Settings, on_disk: bool) -> Result<Beside, String> {
+        let workers = usize::try_from(settings.int(id::WORKER_THREADS)).unwrap_or(0);
+        let least = if on_disk { DISK_THREADS_MIN } else { 1 };
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers.max(least))
+            .thread_name("ochre-table")
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        Ok(Beside {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+}
+
+impl Drop for Beside {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -83,40 +107,48 @@ impl Tables {
     /// With the reason, when a port, the storage or TLS is not to be had.
     pub(crate) fn start(shared: &Arc<Shared>, log: &Arc<Log>) -> Result<Tables, String> {
         let settings = &*shared.engine.settings;
-        let port = u16::try_from(settings.int(id::TABLE_PORT)).unwrap_or(0);
-        if port == 0 {
-            let (server, disk) = (None, None);
-            return Ok(Tables { server, disk });
+        let ports = id::TABLE_PORTS.map(|port| u16::try_from(settings.int(port)).unwrap_or(0));
+        if ports == [0; 3] {
+            return Ok(Tables::default());
         }
+        let [port, grpc, http] = ports;
         let service: Service<Store> = ServiceInner::new(storage(shared)?)
             .limits(limits(settings))
             .into();
-        let disk = match settings.choice(id::TABLE_STORAGE) {
-            "disk" => Some(disk_runtime(settings)?),
-            _ => None,
+        let on_disk = settings.choice(id::TABLE_STORAGE) == "disk";
+        let beside = match on_disk || grpc != 0 || http != 0 {
+            true => Some(Beside::start(settings, on_disk)?),
+            false => None,
         };
-        let spawn: Arc<dyn Spawn> = match &disk {
-            Some(runtime) => Arc::new(OnRuntime(runtime.handle.clone())),
-            None => Arc::new(OnWorkers(shared.seats.clone())),
+        let spawn: Arc<dyn Spawn> = match &beside {
+            Some(beside) if on_disk => Arc::new(OnRuntime(beside.handle.clone())),
+            _ => Arc::new(OnWorkers(shared.seats.clone())),
         };
-        let options = options(shared, log, spawn)?;
-        let server = Server::new(service, options);
+        let server = Server::new(service, options(shared, log, spawn)?);
         for listener in bind(settings, port)? {
             let listener =
                 tokio::net::TcpListener::from_std(listener).map_err(|e| e.to_string())?;
             let accepting = server.clone();
             tokio::spawn(async move { accepting.accept(listener).await });
         }
+        let mut web = Vec::new();
+        if let Some(beside) = &beside {
+            // Sockets belong to the runtime in which they are made.
+            let _inside = beside.handle.enter();
+            web.extend(web::start_grpc(shared, log, &server, grpc)?);
+            web.extend(web::start_http(shared, log, &server, http)?);
+        }
         log.write(
             LogLevel::Notice,
             &format!(
-                "Table front: port={port}, storage={}",
+                "Table front: port={port}, grpc={grpc}, http={http}, storage={}",
                 settings.choice(id::TABLE_STORAGE)
             ),
         );
         Ok(Tables {
             server: Some(server),
-            disk,
+            web,
+            beside,
         })
     }
 
@@ -126,9 +158,16 @@ impl Tables {
             return;
         };
         server.stop();
-        // What is left then is closed by the end of the workers.
-        let _ = tokio::time::timeout(STOP_PATIENCE, server.stopped()).await;
-        drop(self.disk);
+        let all = async {
+            server.stopped().await;
+            for task in self.web {
+                // A panic of the task was reported by itself.
+                let _ = task.await;
+            }
+        };
+        // What is left then is closed by the end of the workers, and of the threads beside.
+        let _ = tokio::time::timeout(STOP_PATIENCE, all).await;
+        drop(self.beside);
     }
 }
 
@@ -170,20 +209,6 @@ fn limits(settings: &Settings) -> Limits {
         frame_bytes: usize::try_from(settings.size(id::TABLE_MAX_FRAME)).unwrap_or(usize::MAX),
         keys: usize::try_from(settings.size(id::TABLE_MAX_KEYS)).unwrap_or(usize::MAX),
     }
-}
-
-fn disk_runtime(settings: &Settings) -> Result<DiskRuntime, String> {
-    let workers = usize::try_from(settings.int(id::WORKER_THREADS)).unwrap_or(0);
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(workers.max(DISK_THREADS_MIN))
-        .thread_name("ochre-table")
-        .enable_all()
-        .build()
-        .map_err(|e| e.to_string())?;
-    Ok(DiskRuntime {
-        handle: runtime.handle().clone(),
-        runtime: Some(runtime),
-    })
 }
 
 fn options(shared: &Arc<Shared>, log: &Log, spawn: Arc<dyn Spawn>) -> Result<Options, String> {

@@ -4,7 +4,7 @@
 //! - [`Storage`]: where tables are kept: [`MemTable`], `Keyspace` (the engine's hashes), `DiskTable` (an LSM tree on
 //!   disk); [`conformance`] is what all of them have to pass.
 //! - [`Service`]: a storage, topics and hooks; executes requests. Needs no runtime and no socket.
-//! - [`server`]: the service on TCP, with TLS and yamux.
+//! - [`server`]: the service on TCP, with TLS and yamux; `grpc` and `http` are thin layers over the same service.
 //! - [`Client`]: the async client.
 //!
 //! ```
@@ -31,6 +31,10 @@ pub mod conformance;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(any(feature = "client", feature = "server"))]

@@ -173,6 +173,60 @@ impl<Store: Storage> Service<Store> {
         }
     }
 
+    /// As [`Service::execute`], for callers in a Tokio runtime: who waits for data or a disk lets others go on.
+    ///
+    /// # Cancel safety
+    /// The request is executed or not when the future is dropped.
+    #[cfg(feature = "server")]
+    pub async fn run(&self, request: CommandRequest) -> CommandResponse {
+        let mut response = match self.received(&request) {
+            Err(refused) => refused,
+            Ok(()) => self
+                .dispatch_patiently(&request)
+                .await
+                .unwrap_or_else(CommandResponse::from),
+        };
+        self.finish(&request, &mut response);
+        response
+    }
+
+    #[cfg(feature = "server")]
+    async fn dispatch_patiently(
+        &self,
+        request: &CommandRequest,
+    ) -> Result<CommandResponse, KvError> {
+        let response = patiently(|| self.dispatch(request)).await?;
+        if self.needs_settling(request) {
+            let service = self.clone();
+            let settled = tokio::task::spawn_blocking(move || service.store().settle()).await;
+            settled.unwrap_or_else(|e| Err(KvError::Storage(e.to_string())))?;
+        }
+        Ok(response)
+    }
+
+    /// A page of a table; hooks see it as an Hgetall. Gives the response, and where the next page begins.
+    #[cfg(feature = "http")]
+    pub(crate) async fn page(
+        &self,
+        table: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> (CommandResponse, Option<String>) {
+        let request = CommandRequest::new_hgetall(table);
+        let page = match self.received(&request) {
+            Ok(()) => patiently(|| self.inner.store.scan(table, cursor, limit))
+                .await
+                .map_err(CommandResponse::from),
+            Err(refused) => Err(refused),
+        };
+        let (mut response, next) = match page {
+            Ok(page) => (page.pairs.into(), page.next),
+            Err(refused) => (refused, None),
+        };
+        self.inner.hooks.finish(&request, &mut response);
+        (response, next)
+    }
+
     /// Tells the hooks that `count` responses were sent.
     pub fn sent(&self, count: usize) {
         if !self.inner.hooks.is_empty() {
@@ -351,6 +405,20 @@ impl<Store: Storage> Service<Store> {
                 let reached = i64::try_from(reached).unwrap_or(i64::MAX);
                 Ok(Value::from(reached).into())
             }
+        }
+    }
+}
+
+/// Tries again while the data is busy, for a bounded time.
+#[cfg(feature = "server")]
+async fn patiently<T>(mut call: impl FnMut() -> Result<T, KvError>) -> Result<T, KvError> {
+    let start = Instant::now();
+    loop {
+        match call() {
+            Err(KvError::Busy) if start.elapsed() < 5 * BUSY_PATIENCE => {
+                tokio::time::sleep(BUSY_RETRY).await;
+            }
+            done => return done,
         }
     }
 }

@@ -136,6 +136,8 @@ handles! {
         TABLE_MAX_CONNECTIONS = "table-max-connections",
         TABLE_MAX_FRAME = "table-max-frame",
         TABLE_MAX_KEYS = "table-max-keys",
+        TABLE_GRPC_PORT = "table-grpc-port",
+        TABLE_HTTP_PORT = "table-http-port",
         TABLE_PORT = "table-port",
         TABLE_TIMEOUT = "table-timeout",
         TCP_BACKLOG = "tcp-backlog",
@@ -202,3 +204,6 @@ handles! {
         LATENCY_TRACKING_INFO_PERCENTILES = "latency-tracking-info-percentiles",
     }
 }
+
+/// The ports of the table front: raw, gRPC, HTTP.
+pub const TABLE_PORTS: [Int; 3] = [TABLE_PORT, TABLE_GRPC_PORT, TABLE_HTTP_PORT];

@@ -9,8 +9,7 @@ pub mod table_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// The same service over gRPC. What has no status 200 is an error of gRPC, with the status in the
-    /// trailer "table-status".
+    /// The same service over gRPC. A request that was not done is a response of another status than 200, as on the raw port.
     #[derive(Debug, Clone)]
     pub struct TableClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -161,8 +160,7 @@ pub mod table_server {
             request: tonic::Request<super::Subscribe>,
         ) -> std::result::Result<tonic::Response<Self::SubscribeStream>, tonic::Status>;
     }
-    /// The same service over gRPC. What has no status 200 is an error of gRPC, with the status in the
-    /// trailer "table-status".
+    /// The same service over gRPC. A request that was not done is a response of another status than 200, as on the raw port.
     #[derive(Debug)]
     pub struct TableServer<T> {
         inner: Arc<T>,

@@ -11,6 +11,8 @@
 mod connection;
 mod frame;
 mod handle;
+#[cfg(any(feature = "grpc", feature = "http"))]
+pub(crate) mod incoming;
 mod mux;
 mod subscribed;
 
@@ -142,6 +144,25 @@ impl<Store: Storage> Server<Store> {
                 () = self.registry.stopping() => return,
             }
         }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &Service<Store> {
+        &self.service
+    }
+
+    #[cfg(any(feature = "grpc", feature = "http"))]
+    pub(crate) fn options(&self) -> Arc<Options> {
+        self.options.clone()
+    }
+
+    /// Ready when a stop was asked for.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn stopping(&self) {
+        self.registry.stopping().await;
     }
 
     /// How many connections there are.
