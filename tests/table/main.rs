@@ -150,3 +150,44 @@ async fn a_stop_ends_connections_after_their_responses() {
         std::net::TcpStream::connect(&server.table).is_err()
     });
 }
+
+/// What `ochre-cli --table` prints for a line each, and whether it succeeded.
+#[cfg(feature = "cli")]
+fn cli(server: &Server, lines: &str) -> (String, bool) {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let port = server.table.rsplit(':').next().expect("a port");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ochre-cli"))
+        .args(["--table", "-e", "-p", port])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("piped");
+    // It ends before it has read all when a line fails.
+    let _ = input.write_all(lines.as_bytes());
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (text, output.status.success())
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_line_keeps_types() {
+    let server = Server::start(&[]);
+    let lines = r#"hmset t int 5 text "5" real 1.5 yes true none empty bytes b"\xff"
+hmget t int text real yes none bytes missing
+hexist t "text"
+"#;
+    let shown = "5\n5\n1.5\ntrue\nempty\nb\"\\xff\"\nempty\ntrue\n";
+    let (text, good) = cli(&server, lines);
+    assert_eq!(
+        (text, good),
+        (format!("{}{shown}", "empty\n".repeat(6)), true)
+    );
+    let mut wire = server.wire();
+    assert_eq!(call(&mut wire, "HGET t text"), "$1\r\n5\r\n");
+    let (text, good) = cli(&server, "hget t nothing\nhget t int\n");
+    assert!(text.starts_with("(error) 404 ") && !good, "{text}");
+}

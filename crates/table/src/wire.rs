@@ -2,7 +2,7 @@
 //! allocates nothing.
 //!
 //! [`Borrowed::parse`] reads requests on one key as borrowed strings; whatever it is not sure of it leaves to the
-//! generated decoder. It agrees with that one on everything that it does read (property tests, and a fuzz target).
+//! generated decoder. It agrees with that one on everything that it does read (property tests).
 
 use crate::values::ValueRef;
 
