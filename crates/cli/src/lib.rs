@@ -19,6 +19,8 @@ mod rdb;
 mod reply;
 mod session;
 mod stat;
+#[cfg(feature = "table")]
+mod table;
 
 use options::{Mode, Options, Stop};
 use session::{Outcome, Session};
@@ -89,6 +91,10 @@ async fn run(options: Options) -> ExitCode {
     if let Mode::IntrinsicLatency(seconds) = mode {
         return latency::intrinsic(seconds);
     }
+    #[cfg(feature = "table")]
+    if mode == Mode::Table {
+        return table::run(options).await;
+    }
     let mut session = Session::new(options);
     let is_prompt = mode == Mode::Commands && session.options.words.is_empty();
     if !session.connect().await && !is_prompt {
@@ -111,7 +117,8 @@ async fn run(options: Options) -> ExitCode {
         Mode::LatencyHistory => latency::run(&mut session, true).await,
         Mode::LatencyDist => latency::spectrum(&mut session).await,
         Mode::Rdb(path) => rdb::run(&mut session, &path).await,
-        Mode::IntrinsicLatency(_) => ExitCode::SUCCESS,
+        // Both were done above.
+        Mode::IntrinsicLatency(_) | Mode::Table => ExitCode::SUCCESS,
     }
 }
 

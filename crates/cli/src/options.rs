@@ -33,6 +33,8 @@ pub(crate) enum Mode {
     /// To a file, or `-`.
     Rdb(String),
     Eval(String),
+    /// The table front.
+    Table,
 }
 
 /// The command line, taken apart.
@@ -41,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Whether somebody named it.
+    port_given: bool,
     pub(crate) socket: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
@@ -121,6 +125,7 @@ impl Options {
             mode: Mode::Commands,
             host: "127.0.0.1".to_owned(),
             port: ochre_client::DEFAULT_PORT,
+            port_given: false,
             socket: None,
             user: None,
             password: None,
@@ -182,7 +187,11 @@ impl Options {
                 "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe."
             );
         }
-        if options.password.is_none() {
+        #[cfg(feature = "table")]
+        if options.mode == Mode::Table && !options.port_given {
+            options.port = ochre_table::DEFAULT_PORT;
+        }
+        if options.password.is_none() && options.mode != Mode::Table {
             options.password = std::env::var("REDISCLI_AUTH").ok();
         }
         Ok(options)
@@ -199,6 +208,7 @@ impl Options {
             "-p" => {
                 let bad = |_| wrong("Invalid server port.");
                 self.port = words.text(option)?.parse().map_err(bad)?;
+                self.port_given = true;
             }
             "-s" => self.socket = Some(words.text(option)?),
             "-a" | "--pass" => self.password = Some(words.text(option)?),
@@ -242,6 +252,7 @@ impl Options {
         let config = Config::parse(url).map_err(|e| wrong(format!("Invalid URI: {e}")))?;
         if let Some((host, port)) = config.host_and_port() {
             (self.host, self.port) = (host.to_owned(), port);
+            self.port_given = true;
         } else if let Some((_, path)) = url.split_once("://") {
             let path = path.split('?').next().unwrap_or_default();
             self.socket = path.find('/').map(|at| path[at..].to_owned());
@@ -327,6 +338,10 @@ impl Options {
             "--intrinsic-latency" => Mode::IntrinsicLatency(words.number(option)?),
             "--rdb" => Mode::Rdb(words.text(option)?),
             "--eval" => Mode::Eval(words.text(option)?),
+            #[cfg(feature = "table")]
+            "--table" => Mode::Table,
+            #[cfg(not(feature = "table"))]
+            "--table" => return Err(wrong("This program was built without --table")),
             "--replica" | "--slave" | "--lru-test" | "--functions-rdb" | "--cluster" | "--ldb"
             | "--ldb-sync-mode" => {
                 return Err(wrong(format!("{option} is not supported")));
@@ -347,6 +362,35 @@ impl Options {
             None => Ok(config),
             Some(tls) => Ok(config.tls(tls.config().map_err(|e| e.to_string())?)),
         }
+    }
+
+    /// How to encrypt a connection, if it is to be.
+    #[cfg(feature = "table")]
+    pub(crate) fn tls_config(&self) -> Result<Option<TlsConfig>, String> {
+        let config = self.tls.as_ref().map(Tls::config).transpose();
+        config.map_err(|e| e.to_string())
+    }
+
+    /// An option given that means something for RESP only.
+    #[cfg(feature = "table")]
+    pub(crate) fn only_resp(&self) -> Option<&'static str> {
+        let given = [
+            ("-s", self.socket.is_some()),
+            ("--user", self.user.is_some()),
+            ("--pass", self.password.is_some()),
+            ("-n", self.database != 0),
+            ("-c", self.follow),
+            ("--csv", self.style == Style::Csv),
+            (
+                "--json",
+                matches!(self.style, Style::Json | Style::QuotedJson),
+            ),
+            ("-2 or -3", self.protocol.is_some()),
+        ];
+        given
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(name, _)| *name)
     }
 
     /// The server as messages and the prompt name it.

@@ -163,15 +163,30 @@ impl TlsConfig {
         Ok(self.ready.get_or_init(|| config).clone())
     }
 
+    /// What this amounts to for other protocols over TLS: rustls's configuration, and the name that the certificate of
+    /// the server `host` has to be for.
+    ///
+    /// # Errors
+    /// When a certificate is of no use, or `host` is no name.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn rustls(
+        &self,
+        host: &str,
+    ) -> Result<(Arc<ClientConfig>, ServerName<'static>), Error> {
+        let name = self.server_name.as_deref().unwrap_or(host).to_owned();
+        let name = ServerName::try_from(name)
+            .map_err(|_| Error::config(format!("'{host}' is no name of a server")))?;
+        Ok((self.ready().await?, name))
+    }
+
     pub(crate) async fn connect(
         &self,
         host: &str,
         tcp: TcpStream,
     ) -> Result<TlsStream<TcpStream>, Error> {
-        let config = self.ready().await?;
-        let name = self.server_name.as_deref().unwrap_or(host).to_owned();
-        let name = ServerName::try_from(name)
-            .map_err(|_| Error::config(format!("'{host}' is no name of a server")))?;
+        let (config, name) = self.rustls(host).await?;
         Ok(TlsConnector::from(config).connect(name, tcp).await?)
     }
 

@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::shared::{Shared, TlsConfig};
 use crate::tls;
 use ochre_engine::ports::LogLevel;
-use ochre_engine::settings::{Apply, Changed, Refusal, Settings};
+use ochre_engine::settings::{Apply, Changed, Refusal, Settings, id};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use std::ffi::OsStr;
@@ -123,7 +123,7 @@ impl Applier {
         changed: &[Changed],
         next: &Settings,
     ) -> Result<Option<Arc<ServerConfig>>, Refusal> {
-        if Front::Tls.port(next) == 0 {
+        if Front::Tls.port(next) == 0 && !next.flag(id::TABLE_TLS) {
             return Ok(None);
         }
         let named = |c: &&Changed| tls::SETTINGS.contains(&c.setting.name);

@@ -15,6 +15,8 @@ mod runtime;
 mod shared;
 mod start;
 mod stream;
+#[cfg(feature = "table")]
+mod table;
 mod tls;
 mod window;
 mod workers;

@@ -78,13 +78,21 @@ pub(crate) struct Bound {
 }
 
 /// Binds every address that the settings name on the port of `front`; none when it is 0.
+pub(crate) fn bind_tcp(settings: &Settings, front: Front) -> Result<Bound, ListenError> {
+    let tcp = bind_port(settings, front.port(settings))?;
+    Ok(Bound { front, tcp })
+}
+
+/// Binds every address that the settings name on `port`; none when it is 0.
 ///
 /// An address with a leading `-` may be missing from the machine.
-pub(crate) fn bind_tcp(settings: &Settings, front: Front) -> Result<Bound, ListenError> {
+pub(crate) fn bind_port(
+    settings: &Settings,
+    port: u16,
+) -> Result<Vec<std::net::TcpListener>, ListenError> {
     let mut tcp = Vec::new();
-    let port = front.port(settings);
     if port == 0 {
-        return Ok(Bound { front, tcp });
+        return Ok(tcp);
     }
     let words = &settings.words(id::BIND);
     let backlog = i32::try_from(settings.int(id::TCP_BACKLOG)).unwrap_or(511);
@@ -114,7 +122,7 @@ pub(crate) fn bind_tcp(settings: &Settings, front: Front) -> Result<Bound, Liste
             reason: io::ErrorKind::AddrNotAvailable.into(),
         });
     }
-    Ok(Bound { front, tcp })
+    Ok(tcp)
 }
 
 fn resolve(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

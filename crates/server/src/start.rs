@@ -161,7 +161,8 @@ pub(crate) async fn serve(
     let Some((bound, unix)) = bind_all(&settings, &log, &tls) else {
         return ExitCode::FAILURE;
     };
-    if bound.iter().all(Bound::is_empty) && unix.is_none() && host.is_none() {
+    let tables = id::TABLE_PORTS.iter().any(|port| settings.int(*port) != 0);
+    if bound.iter().all(Bound::is_empty) && unix.is_none() && host.is_none() && !tables {
         log.write(
             LogLevel::Warning,
             "Configured to not listen anywhere, exiting.",
@@ -219,6 +220,9 @@ pub(crate) async fn serve(
         ),
     );
     log.write(LogLevel::Notice, "Server initialized");
+    let Some(table) = start_tables(&shared, &log) else {
+        return ExitCode::FAILURE;
+    };
     let unix_path = unix
         .as_ref()
         .map(|_| String::from_utf8_lossy(&settings.text(id::UNIXSOCKET)).into_owned());
@@ -246,6 +250,7 @@ pub(crate) async fn serve(
         .chain(&unix_task)
         .for_each(tokio::task::AbortHandle::abort);
     drop(cron);
+    table.stop().await;
     stop_connections(&engine).await;
     for path in pid_file.into_iter().chain(unix_path) {
         // Already gone is as good as removed.
@@ -300,6 +305,38 @@ fn bind_all(
         }
     };
     Some((bound, unix))
+}
+
+/// Starts the table front, if it has a port. `None` when that fails; the reason is in the log.
+#[cfg(feature = "table")]
+fn start_tables(shared: &Arc<Shared>, log: &Arc<Log>) -> Option<crate::table::Tables> {
+    let started = crate::table::Tables::start(shared, log);
+    started
+        .inspect_err(|reason| log.write(LogLevel::Warning, &format!("Table front: {reason}")))
+        .ok()
+}
+
+/// A server that was built without the table front.
+#[cfg(not(feature = "table"))]
+struct Tables;
+
+#[cfg(not(feature = "table"))]
+impl Tables {
+    #[allow(clippy::unused_async)] // as the other one
+    async fn stop(self) {}
+}
+
+#[cfg(not(feature = "table"))]
+fn start_tables(shared: &Arc<Shared>, log: &Arc<Log>) -> Option<Tables> {
+    let settings = &shared.engine.settings;
+    let wanted = id::TABLE_PORTS.iter().any(|port| settings.int(*port) != 0);
+    if wanted {
+        log.write(
+            LogLevel::Warning,
+            "Table front: this server was built without it",
+        );
+    }
+    (!wanted).then_some(Tables)
 }
 
 /// Starts accepting from everything that is bound. Gives the task of the Unix socket.

@@ -61,7 +61,8 @@ impl Workers {
     }
 }
 
-/// Chooses workers for connections.
+/// Chooses workers for connections. Clones share the places.
+#[derive(Clone)]
 pub(crate) struct Seats(Vec<(Handle, Arc<AtomicUsize>)>);
 
 /// A connection's place at a worker, free again when it is dropped.

@@ -62,7 +62,7 @@ impl MemoryLimit {
     }
 
     /// Whether more is used than the limit allows.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         let used = u64::try_from(self.used.load(Relaxed)).unwrap_or(0);
         self.is_limited() && used > self.limit.load(Relaxed)
     }

@@ -21,6 +21,7 @@ mod cron;
 mod effects;
 mod gates;
 mod held;
+mod inside;
 mod interest;
 mod joined;
 mod latency;
@@ -51,6 +52,7 @@ pub use context::{
 };
 pub use effects::{Effects, Journals};
 pub use held::{Follower, Held};
+pub use inside::Inside;
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;

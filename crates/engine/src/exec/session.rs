@@ -193,7 +193,31 @@ impl Clients {
         if all.len() >= most {
             return None;
         }
-        let client = Arc::new(Client {
+        let client = self.make(endpoint, now_ms, user, waker);
+        all.insert(client.id, client.clone());
+        Some(client)
+    }
+
+    /// A list whose ids are none of a connection's.
+    pub(super) fn inside() -> Clients {
+        let clients = Clients::default();
+        clients.next.store(1 << 62, Relaxed);
+        clients
+    }
+
+    /// A record that is in no list.
+    pub(super) fn record(&self, endpoint: Endpoint, now_ms: i64, user: Arc<User>) -> Arc<Client> {
+        self.make(endpoint, now_ms, user, None)
+    }
+
+    fn make(
+        &self,
+        endpoint: Endpoint,
+        now_ms: i64,
+        user: Arc<User>,
+        waker: Option<Arc<dyn Waker>>,
+    ) -> Arc<Client> {
+        Arc::new(Client {
             id: self.next.fetch_add(1, Relaxed) + 1,
             endpoint,
             created_ms: now_ms,
@@ -225,9 +249,7 @@ impl Clients {
             killed: AtomicBool::new(false),
             overflowed: AtomicBool::new(false),
             waker: Mutex::new(waker),
-        });
-        all.insert(client.id, client.clone());
-        Some(client)
+        })
     }
 
     /// Forgets a connection.

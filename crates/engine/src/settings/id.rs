@@ -133,6 +133,13 @@ handles! {
         SLOWLOG_MAX_LEN = "slowlog-max-len",
         STREAM_NODE_MAX_BYTES = "stream-node-max-bytes",
         STREAM_NODE_MAX_ENTRIES = "stream-node-max-entries",
+        TABLE_MAX_CONNECTIONS = "table-max-connections",
+        TABLE_MAX_FRAME = "table-max-frame",
+        TABLE_MAX_KEYS = "table-max-keys",
+        TABLE_GRPC_PORT = "table-grpc-port",
+        TABLE_HTTP_PORT = "table-http-port",
+        TABLE_PORT = "table-port",
+        TABLE_TIMEOUT = "table-timeout",
         TCP_BACKLOG = "tcp-backlog",
         TCP_KEEPALIVE = "tcp-keepalive",
         TIMEOUT = "timeout",
@@ -155,6 +162,8 @@ handles! {
         LAZYFREE_LAZY_USER_FLUSH = "lazyfree-lazy-user-flush",
         PROTECTED_MODE = "protected-mode",
         RDBCOMPRESSION = "rdbcompression",
+        TABLE_TLS = "table-tls",
+        TABLE_YAMUX = "table-yamux",
         TLS_PREFER_SERVER_CIPHERS = "tls-prefer-server-ciphers",
         TLS_SESSION_CACHING = "tls-session-caching",
     }
@@ -164,6 +173,8 @@ handles! {
         ENABLE_PROTECTED_CONFIGS = "enable-protected-configs",
         LOGLEVEL = "loglevel",
         MAXMEMORY_POLICY = "maxmemory-policy",
+        TABLE_STORAGE = "table-storage",
+        TABLE_SYNC = "table-sync",
         TLS_AUTH_CLIENTS = "tls-auth-clients",
     }
     Text {
@@ -173,6 +184,8 @@ handles! {
         LOGFILE = "logfile",
         PIDFILE = "pidfile",
         REQUIREPASS = "requirepass",
+        TABLE_DIR = "table-dir",
+        TABLE_USER = "table-user",
         TLS_CA_CERT_DIR = "tls-ca-cert-dir",
         TLS_CA_CERT_FILE = "tls-ca-cert-file",
         TLS_CERT_FILE = "tls-cert-file",
@@ -191,3 +204,6 @@ handles! {
         LATENCY_TRACKING_INFO_PERCENTILES = "latency-tracking-info-percentiles",
     }
 }
+
+/// The ports of the table front: raw, gRPC, HTTP.
+pub const TABLE_PORTS: [Int; 3] = [TABLE_PORT, TABLE_GRPC_PORT, TABLE_HTTP_PORT];

@@ -2,10 +2,13 @@
 
 mod counter;
 mod get;
+mod previous;
 mod random;
 mod scan;
 mod set;
 mod whole;
+
+pub use previous::{HDEL_PREVIOUS, HSET_PREVIOUS};
 
 use crate::exec::Out;
 use crate::spec::{Categories, Command, Group};

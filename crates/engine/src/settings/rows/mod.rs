@@ -7,16 +7,18 @@
 pub(crate) mod data;
 mod network;
 mod storage;
+mod table;
 
 use super::setting::Setting;
 
-const COUNT: usize = network::ROWS.len() + data::ROWS.len() + storage::ROWS.len();
+const COUNT: usize =
+    network::ROWS.len() + data::ROWS.len() + storage::ROWS.len() + table::ROWS.len();
 
 /// All settings, in the order in which `CONFIG GET *` answers.
 pub static TABLE: [Setting; COUNT] = join();
 
 const fn join() -> [Setting; COUNT] {
-    let parts = [network::ROWS, data::ROWS, storage::ROWS];
+    let parts = [network::ROWS, data::ROWS, storage::ROWS, table::ROWS];
     let mut table = [network::ROWS[0]; COUNT];
     let (mut part, mut filled) = (0, 0);
     while part < parts.len() {
