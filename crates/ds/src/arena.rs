@@ -13,8 +13,8 @@
 //! - Every byte of a slab is initialised (slabs are allocated zeroed), so that a stale handle reads
 //!   old bytes and never undefined ones.
 //!
-//! Cost: allocation and release are a few instructions; waste is under 8 bytes a record, plus at
-//! most 1/32 of a class (half of a small class) in its newest slab, plus 32 bytes a slab. Emptying a slab costs in proportion
+//! Cost: allocation and release are a few instructions; waste is under 8 bytes a record, plus for a class of `h` bytes
+//! about `sqrt(48 h)` in its newest slab and the directory (half of a small class). Emptying a slab costs in proportion
 //! to that slab alone, as its owner holds a lock meanwhile.
 //!
 //! It does not know what records mean and never drops anything that they refer to.
@@ -33,12 +33,12 @@ pub const SMALL_MAX: usize = 512;
 /// The smallest slot: room for the free-list link.
 const SLOT_MIN: usize = 16;
 const STEP: usize = 8;
-/// Slab sizes: the newest slab of a class is about 1/32 of the class, within these bounds, and half
-/// of it while that is less than `SLAB_SOON`: an owner of few records holds little more than them.
+/// Slab sizes: with `h` bytes of a class held in slabs of `s`, the directory takes `h / s` entries and the newest slab
+/// leaves `s / 2` unused on average; the sum is least at `s = sqrt(2 * entry * h)`. At most half of what is held: an
+/// owner of few records holds little more than them.
 /// The upper bound is jemalloc's largest small class: beyond it every block costs up to a page more.
 /// Within that, `blocks` chooses the size that wastes least.
-const SLAB_SOON: usize = 512;
-const SLAB_SHARE: usize = 32;
+const SLAB_COST: usize = 2 * size_of::<Slab>();
 /// Handle layout: slab number above, slot number below; or `LARGE` and the number of a large record.
 const SLOT_BITS: u32 = 10;
 const LARGE: u32 = 1 << 31;
@@ -252,7 +252,7 @@ impl Arena {
             self.classes.resize(index + 1, Class::default());
         }
         let held = self.classes[index].slots as usize * size;
-        let target = (held / SLAB_SHARE).max((held / 2).min(SLAB_SOON));
+        let target = (SLAB_COST * held).isqrt().min(held / 2);
         let slots = blocks::slots(size, target);
         let slab = self.add_slab(size, slots)?;
         self.classes[index].slots += u32::try_from(slots).ok()?;

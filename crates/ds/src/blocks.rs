@@ -12,11 +12,11 @@ const BLOCKS: [u16; 27] = [
 /// The largest of them.
 pub(crate) const MAX: usize = BLOCKS[BLOCKS.len() - 1] as usize;
 /// Blocks compared: larger ones may be filled better, but leave more room unused while the slab is the newest.
-const COMPARED: usize = 3;
+const COMPARED: usize = 4;
 
 /// Sizes for what is moved to larger blocks as it grows: the runs that such blocks leave empty have several pages
 /// and serve others, while runs of one page (64, 128, 256, ... bytes) would lie about until they are returned.
-const STEPS: [u16; 11] = [64, 192, 320, 448, 640, 896, 1280, 1792, 3072, 3584, 5120];
+const STEPS: [u16; 7] = [64, 192, 384, 768, 1536, 3072, 5120];
 
 /// The smallest step of at least `bytes`; beyond the largest, `bytes`.
 pub(crate) fn step(bytes: usize) -> usize {

@@ -3,11 +3,12 @@
 //! Invariants
 //! - A chunk in a list has at least one element; one marked `ALONE` has exactly one, stored as it is.
 //! - The elements are `data[start..]`; what is before is room for pushing at the front.
-//! - Room is at most doubled by growth, never beyond the chunk's limit, and is given back by `trim`
-//!   and when three quarters are unused.
+//! - Room is at most doubled by growth, or what the owner gives a new chunk; it is never beyond the chunk's limit, and
+//!   is given back by `trim` and when three quarters are unused.
 //!
 //! Cost: pushes and pops at both ends are amortised O(1); a change inside moves the shorter side.
 
+use super::End;
 use super::entry::{self, Encoded};
 use super::limits::{FRAME, Limits};
 use crate::pack::Element;
@@ -51,6 +52,23 @@ impl Chunk {
             count: 0,
         };
         chunk.insert(0, &element, limits);
+        chunk
+    }
+
+    /// A chunk of one element at an end of a list, with `room` bytes for more on the side of that end.
+    pub(super) fn roomy(value: &[u8], end: End, room: usize, limits: Limits) -> Chunk {
+        let mut chunk = Chunk::of(value, limits);
+        let len = chunk.data.len();
+        if chunk.is_alone() || room <= len {
+            return chunk;
+        }
+        let mut data = Vec::with_capacity(room);
+        if end == End::Front {
+            data.resize(room - len, 0);
+            chunk.start = narrow(room - len);
+        }
+        data.append(&mut chunk.data);
+        chunk.data = data;
         chunk
     }
 

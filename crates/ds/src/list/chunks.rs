@@ -21,6 +21,10 @@ use std::ops::Range;
 /// compat: Redis lets it grow on, so that one node may hold megabytes.
 const GROWN: usize = 4;
 
+/// A list of this many chunks gives a new one at its end the room of the last: growing it in steps would copy its
+/// elements several times, and leave blocks of all the sizes between with the allocator.
+const ROOMY_FROM: usize = 16;
+
 /// A list too large for one byte vector. See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Chunks {
@@ -94,7 +98,7 @@ impl Chunks {
                 End::Front => 0,
                 End::Back => self.len().saturating_sub(1),
             };
-            self.tree.edit(place, |chunk, _| {
+            let room = self.tree.edit(place, |chunk, _| {
                 while let Some(value) = values.next_if(|v| chunk.accepts(v.len(), limits)) {
                     let at = match end {
                         End::Front => 0,
@@ -105,13 +109,18 @@ impl Chunks {
                 if values.peek().is_some() {
                     chunk.trim();
                 }
+                if chunk.is_alone() { 0 } else { chunk.room() }
             });
             if let Some(value) = values.next() {
                 let place = match end {
                     End::Front => 0,
                     End::Back => self.len(),
                 };
-                self.tree.insert(place, Chunk::of(value, limits));
+                let room = room
+                    .filter(|room| room * ROOMY_FROM <= self.tree.heap_bytes())
+                    .map_or(0, |room| room.min(limits.chunk_bytes()));
+                self.tree
+                    .insert(place, Chunk::roomy(value, end, room, limits));
             }
         }
     }
