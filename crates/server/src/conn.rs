@@ -370,19 +370,27 @@ impl Connection {
             Poll::Ready(Err(_) | Ok(0)) => return Poll::Ready(Next::End(End::Quiet)),
             Poll::Ready(Ok(filled)) => self.net_in += filled as u64,
         }
+        if self.over_query_limit() {
+            return Poll::Ready(Next::End(End::Quiet));
+        }
+        Poll::Ready(self.execute_backlog(engine))
+    }
+
+    /// Whether unexecuted requests exceed `client-query-buffer-limit`, which is logged and counted: the connection is to end.
+    fn over_query_limit(&self) -> bool {
+        let engine = &self.shared.engine;
         let limit = engine.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT);
-        if self.query.len() as u64 > limit {
+        let over = self.query.len() as u64 > limit;
+        if over {
             self.shared.runtime.log(
                 LogLevel::Warning,
                 "Closing client that reached max query buffer length",
             );
-            self.shared
-                .engine
+            engine
                 .stats
                 .add(Counter::ClientQueryBufferLimitDisconnections, 1);
-            return Poll::Ready(Next::End(End::Quiet));
         }
-        Poll::Ready(self.execute_backlog(engine))
+        over
     }
 
     /// Executes what the query buffer holds.
