@@ -4,6 +4,7 @@
 
 use crate::library::Registration;
 use crate::reply;
+use ochre_engine::error::printed;
 use ochre_engine::ports::LogLevel;
 use ochre_lua::{Args, Interface, Kind, Native, Raise, Stack, Verdict};
 use ochre_resp::{Protocol, Request, RequestBuf};
@@ -334,6 +335,8 @@ fn error_reply(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
         reply::push_error(stack, b"ERR wrong number or type of arguments", false)?;
         return Ok(1);
     };
+    // compat: a C string.
+    let given = printed(given);
     let mut text = given.strip_prefix(b"-").unwrap_or(given);
     while let [rest @ .., b'\r' | b'\n'] = text {
         text = rest;

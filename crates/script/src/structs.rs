@@ -316,8 +316,9 @@ fn unpack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
         at += size;
     }
     stack.charge(data.len() / 64);
+    // compat: a negative offset is told back as one, where nothing was read there.
     #[allow(clippy::cast_precision_loss)] // a position in a string
-    stack.push_number((at + 1) as f64)?;
+    stack.push_number((at + 1).cast_signed() as f64)?;
     Ok(count + 1)
 }
 
