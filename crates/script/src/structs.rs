@@ -291,7 +291,8 @@ fn unpack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
             b'c' => {
                 if size == 0 {
                     let top = stack.top();
-                    let Some(announced) = (count > 0).then(|| stack.number(top)).flatten() else {
+                    let Some(announced) = (count > 0).then(|| stack.to_number(top)).flatten()
+                    else {
                         return Err(Raise::at("format 'c0' needs a previous size"));
                     };
                     size = usize::try_from(to_integer(announced)).map_err(|_| short())?;
