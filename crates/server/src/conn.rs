@@ -295,9 +295,6 @@ impl Connection {
                     break;
                 }
             };
-            if let Some(until_ms) = self.session.hold_until_ms.take() {
-                self.hold(until_ms).await;
-            }
         }
     }
 
@@ -523,8 +520,7 @@ impl Connection {
         if self.session.blocked.is_some() {
             return Some(Next::Block);
         }
-        (self.session.hold_until_ms.is_some() || self.session.client.is_killed())
-            .then_some(Next::Read)
+        self.session.client.is_killed().then_some(Next::Read)
     }
 
     /// Executes the decoded requests of a window, advancing `at`. `Some` when the batch stops here.
@@ -624,7 +620,7 @@ impl Connection {
         }
         self.output = Some(out);
         match next {
-            Next::Read if self.session.hold_until_ms.is_none() => Next::Flush,
+            Next::Read => Next::Flush,
             other => other,
         }
     }

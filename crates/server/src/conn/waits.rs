@@ -104,25 +104,6 @@ impl Connection {
         }
     }
 
-    /// Keeps the present reply back until `until_ms`, or for ever.
-    pub(super) async fn hold(&mut self, until_ms: i64) {
-        loop {
-            let now = self.shared.engine.clock.unix_ms();
-            if now >= until_ms || self.session.client.is_killed() {
-                break;
-            }
-            let rest = Duration::from_millis(u64::try_from(until_ms - now).unwrap_or(0))
-                .min(Duration::from_secs(3600));
-            let peer_left = tokio::time::timeout(rest, self.woken_or_closed()).await;
-            if matches!(peer_left, Ok(true)) {
-                self.session.client.kill();
-            }
-        }
-        if self.flush().await.is_err() {
-            self.session.client.kill();
-        }
-    }
-
     /// Ready when the client was told to go.
     pub(super) async fn killed(&self) {
         poll_fn(|cx| {
