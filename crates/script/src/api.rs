@@ -341,7 +341,10 @@ fn error_reply(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
     while let [rest @ .., b'\r' | b'\n'] = text {
         text = rest;
     }
-    // A text of one word has no code.
+    // A text of one word has no code, and no line ends before it.
+    while let ([b'\r' | b'\n', rest @ ..], false) = (text, text.contains(&b' ')) {
+        text = rest;
+    }
     if text.contains(&b' ') {
         reply::push_error(stack, text, false)?;
     } else {
