@@ -109,6 +109,42 @@ const SCENARIOS: &[Scenario] = &[
         ],
     ),
     scenario(
+        "prefixes in all databases",
+        &[
+            "A> CLIENT TRACKING ON BCAST PREFIX k",
+            "d> SUBSCRIBE __redis__:invalidate",
+            "e> CLIENT TRACKING ON BCAST REDIRECT {d} NOLOOP",
+            "b> SELECT 3 | SET k1 1 | SET x 1",
+            "A> SELECT 3 | SET k1 2",
+            "e> SELECT 3 | SET k1 3 | SELECT 5 | SET k1 4",
+            "b> MOVE k1 7 | SELECT 7 | COPY k1 k2 DB 2",
+            "A> MULTI | SELECT 2 | SET k1 1 | SELECT 3 | SET k2 2 | EXEC",
+            "b> SWAPDB 2 3 | SWAPDB 2 2 | SWAPDB 0 1",
+            "b> EVAL redis.call('SELECT','4');redis.call('SET',KEYS[1],'1') 1 k9",
+        ],
+    ),
+    scenario(
+        "databases are emptied",
+        &[
+            "A> CLIENT TRACKING ON BCAST PREFIX k",
+            "d> SUBSCRIBE __redis__:invalidate",
+            "e> CLIENT TRACKING ON BCAST REDIRECT {d}",
+            "g> CLIENT TRACKING ON REDIRECT {d}",
+            "H> CLIENT TRACKING ON",
+            "b> SELECT 3 | SET k1 1",
+            "g> SELECT 3 | GET k1",
+            "b> FLUSHDB",
+            "b> SELECT 11 | FLUSHDB",
+            "b> FLUSHALL",
+            "g> GET k1",
+            "b> MULTI | FLUSHDB | FLUSHALL | EXEC",
+            "b> EVAL return(redis.call('FLUSHDB')) 0",
+            "b> SELECT 3 | SET k1 1",
+        ],
+    )
+    // 7.0 tells by turns of whom it tells one client first.
+    .unordered(BOTH),
+    scenario(
         "expired keys",
         &[
             "c> DEBUG SET-ACTIVE-EXPIRE 0",
@@ -471,6 +507,120 @@ const SCENARIOS: &[Scenario] = &[
     // LMOVE of Redis tells of the list that got an element first.
     .unordered(BOTH),
 ];
+
+/// What is watched while databases are exchanged and emptied, and what had expired by then.
+const WATCHED: &[Scenario] = &[
+    scenario(
+        "watched keys and exchanged databases",
+        &[
+            "a> WATCH k",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "b> SET k 1",
+            "a> WATCH k",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC | WATCH k",
+            "b> SWAPDB 1 0",
+            "a> MULTI | PING | EXEC",
+            "b> SELECT 1 | SET k 2",
+            "a> WATCH k",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC | WATCH k",
+            "b> SWAPDB 2 3 | SWAPDB 1 1",
+            "a> MULTI | PING | EXEC | WATCH k",
+            "b> SWAPDB 1 2",
+            "a> MULTI | PING | EXEC | SELECT 2 | WATCH k | SELECT 0",
+            "b> SWAPDB 1 2",
+            "a> MULTI | PING | EXEC | WATCH k | SWAPDB 0 1 | MULTI | PING | EXEC",
+            "a> WATCH k | MULTI | SWAPDB 0 1 | EXEC",
+        ],
+    ),
+    scenario(
+        "watched keys that expired and exchanged databases",
+        &[
+            "c> DEBUG SET-ACTIVE-EXPIRE 0",
+            "b> SET e 1 PX 20",
+            "a> WATCH e",
+            ". 30",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "b> FLUSHALL | SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "b> FLUSHALL | SELECT 1 | SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "b> FLUSHALL | SET e 1 PX 20 | SELECT 0 | SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "a> WATCH e",
+            "b> SWAPDB 0 2",
+            "a> MULTI | PING | EXEC",
+            "b> SELECT 1 | FLUSHALL | SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SWAPDB 0 1 | SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "a> WATCH e",
+            "b> SWAPDB 0 1 | SELECT 0 | GET e | SELECT 1",
+            "a> MULTI | PING | EXEC",
+            "b> FLUSHALL | SET e 1 | SELECT 0 | SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SWAPDB 0 1",
+            "a> MULTI | PING | EXEC",
+            "c> DEBUG SET-ACTIVE-EXPIRE 1",
+        ],
+    ),
+    scenario(
+        "watched keys that expired and emptied databases",
+        &[
+            "c> DEBUG SET-ACTIVE-EXPIRE 0",
+            "b> SET e 1 PX 20",
+            "a> WATCH e",
+            ". 30",
+            "b> FLUSHALL",
+            "a> MULTI | PING | EXEC",
+            "b> SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> FLUSHDB",
+            "a> MULTI | PING | EXEC",
+            "b> SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> GET e",
+            "a> MULTI | PING | EXEC",
+            "b> SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SELECT 3 | FLUSHDB | SELECT 0",
+            "a> MULTI | PING | EXEC",
+            "b> SET e 1 PX 20",
+            ". 30",
+            "a> WATCH e",
+            "b> SET e 2",
+            "a> MULTI | PING | EXEC",
+            "c> DEBUG SET-ACTIVE-EXPIRE 1",
+        ],
+    ),
+];
+
+#[test]
+fn watches_as_redis_7_0() {
+    compare(Release::V70, WATCHED);
+}
+
+#[test]
+fn watches_as_redis_8_2() {
+    compare(Release::V82, WATCHED);
+}
 
 #[test]
 fn as_redis_7_0() {

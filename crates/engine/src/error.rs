@@ -45,7 +45,8 @@ impl CommandError {
 }
 
 /// A word of a request as C would print it: up to the first NUL.
-pub(crate) fn printed(word: &[u8]) -> &[u8] {
+#[must_use]
+pub fn printed(word: &[u8]) -> &[u8] {
     &word[..word.iter().position(|b| *b == 0).unwrap_or(word.len())]
 }
 

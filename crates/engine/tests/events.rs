@@ -86,8 +86,36 @@ fn expired_keys(admin: &mut Connection) -> u64 {
     value.and_then(|n| n.parse().ok()).expect("a number")
 }
 
-#[test]
-fn a_result_that_is_empty_removes_an_expired_key_unseen() {
+/// Elements of large collections: what is made of these is computed without the locks.
+const LARGE: usize = 5_000;
+
+/// The same of large collections, `la` and `lb` without a common member.
+const LARGE_REQUESTS: [(&str, &[&str]); 11] = [
+    ("SINTERSTORE d la lb", &DELETED),
+    ("SINTERSTORE d la lb d", &EXPIRED),
+    ("SUNIONSTORE d la lb", &["expired d", "sunionstore d"]),
+    ("SDIFFSTORE d la la", &DELETED),
+    ("SDIFFSTORE d la lb", &["expired d", "sdiffstore d"]),
+    ("ZINTERSTORE d 2 la lb", &DELETED),
+    ("ZUNIONSTORE d 2 la d", &["expired d", "zunionstore d"]),
+    ("ZDIFFSTORE d 2 lz la", &DELETED),
+    ("ZRANGESTORE d lz 0 -1", &["expired d", "zrangestore d"]),
+    ("SORT la LIMIT 0 0 STORE d", &DELETED),
+    ("SORT la STORE d", &["expired d", "sortstore d"]),
+];
+
+fn add_large(client: &mut Connection) {
+    for (start, from) in [("SADD la", 0), ("SADD lb", LARGE), ("ZADD lz", 0)] {
+        let member = |n| match start {
+            "ZADD lz" => format!(" {n} {n}"),
+            _ => format!(" {n}"),
+        };
+        let members: String = (from..from + LARGE).map(member).collect();
+        client.line(&format!("{start}{members}"));
+    }
+}
+
+fn are_published(requests: &[(&str, &[&str])], prepare: fn(&mut Connection)) {
     for (heard, in_transaction) in [(true, false), (true, true), (false, false)] {
         let server = InProcess::default();
         let mut client = server.connect(Protocol::Resp3);
@@ -96,9 +124,9 @@ fn a_result_that_is_empty_removes_an_expired_key_unseen() {
             client.line("CONFIG SET notify-keyspace-events EA");
         }
         listener.line("PSUBSCRIBE __keyevent@0__:*");
-        for (request, expected) in REQUESTS {
+        for (request, expected) in requests {
             client.line("FLUSHALL");
-            OTHERS.iter().for_each(|line| drop(client.line(line)));
+            prepare(&mut client);
             client.line("SADD d old");
             client.line("PEXPIRE d 5");
             server.advance(10);
@@ -114,8 +142,20 @@ fn a_result_that_is_empty_removes_an_expired_key_unseen() {
             let counted = expired_keys(&mut client) - before;
             let was_seen = expected.contains(&"expired d");
             assert_eq!(counted, u64::from(was_seen), "{request}");
-            let expected = if heard { expected } else { &[] };
+            let expected = if heard { expected } else { &[][..] };
             assert_eq!(published(&mut listener), expected, "{request}");
         }
     }
+}
+
+#[test]
+fn a_result_that_is_empty_removes_an_expired_key_unseen() {
+    are_published(&REQUESTS, |client| {
+        OTHERS.iter().for_each(|line| drop(client.line(line)));
+    });
+}
+
+#[test]
+fn so_does_one_that_is_computed_without_the_locks() {
+    are_published(&LARGE_REQUESTS, add_large);
 }

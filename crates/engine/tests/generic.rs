@@ -238,24 +238,57 @@ fn a_large_value_moves_without_a_copy_and_stays_whole() {
 }
 
 #[test]
-fn wait_holds_the_reply_only_when_it_asks_for_more_than_there_is() {
+fn wait_blocks_only_when_it_asks_for_more_than_there_is() {
     let server = InProcess::new(&[]);
-    let mut c = server.connect(Protocol::Resp2);
-    let now = c.session.now_ms;
-    for (line, held) in [
+    let (mut c, mut other) = (
+        server.connect(Protocol::Resp2),
+        server.connect(Protocol::Resp2),
+    );
+    let id = integer(c.line("CLIENT ID"));
+    for (line, waits) in [
         ("WAIT 0 0", None),
         ("WAIT -1 100", None),
-        ("WAIT 1 100", Some(now + 100)),
-        ("WAIT 1 0", Some(i64::MAX)),
+        ("WAIT 1 100", Some(100)),
+        ("WAIT 1 0", Some(0)),
         ("WAIT 1 x", None),
         ("WAITAOF 0 0 0", None),
-        ("WAITAOF 0 1 250", Some(now + 250)),
-        ("WAITAOF 0 1 0", Some(i64::MAX)),
+        ("WAITAOF 0 1 250", Some(250)),
+        ("WAITAOF 0 1 0", Some(0)),
         ("WAITAOF 1 1 0", None),
     ] {
-        c.line(line);
-        assert_eq!(c.session.hold_until_ms.take(), held, "{line}");
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut reply = c.raw(&words);
+        assert_eq!(c.is_blocked(), waits.is_some(), "{line}");
+        let counts: &[u8] = match words[0] {
+            "WAIT" => b":0\r\n",
+            _ => b"*2\r\n:0\r\n:0\r\n",
+        };
+        if let Some(ms) = waits {
+            assert!(reply.is_empty(), "{line}");
+            if ms == 0 {
+                let unblocked = other.line(&format!("CLIENT UNBLOCK {id}"));
+                assert_eq!(integer(unblocked), 1, "{line}");
+            } else {
+                server.advance(ms - 1);
+                assert!(c.look_raw().is_empty(), "{line}");
+                server.advance(1);
+            }
+            reply = c.look_raw();
+        }
+        assert!(!c.is_blocked(), "{line}");
+        assert_eq!(
+            reply.starts_with(b"-"),
+            line.ends_with('x') || line.contains("AOF 1"),
+            "{line}"
+        );
+        assert!(reply.starts_with(b"-") || reply == counts, "{line}");
     }
+    assert!(c.raw(&["WAIT", "1", "0"]).is_empty());
+    other.line(&format!("CLIENT UNBLOCK {id} ERROR"));
+    assert_eq!(
+        c.look_raw(),
+        b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+    );
 }
 
 /// Writes every effect down as a line.

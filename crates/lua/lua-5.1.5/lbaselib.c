@@ -306,11 +306,10 @@ static int luaB_pcall (lua_State *L) {
   int status;
   luaL_checkany(L, 1);
   status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  /* ochre: of an error table with a text `err', the text */
+  /* ochre: of an error table with a text `err', the text; behind others what else `err' is, as in Redis */
   if (status != 0 && lua_istable(L, -1)) {
     lua_getfield(L, -1, "err");
     if (lua_isstring(L, -1)) lua_replace(L, -2);
-    else lua_pop(L, 1);
   }
   luaL_checkstack(L, 1, "too many results");  /* ochre */
   lua_pushboolean(L, (status == 0));

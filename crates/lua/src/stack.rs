@@ -342,6 +342,19 @@ impl<'l> Stack<'l> {
         (self.kind(index) == Kind::Number).then(|| unsafe { raw::lua_tonumber(self.raw, index) })
     }
 
+    /// The number at `index`, or that which the string there reads as.
+    #[must_use]
+    pub fn to_number(&self, index: i32) -> Option<f64> {
+        match self.kind(index) {
+            Kind::Number | Kind::String => {}
+            _ => return None,
+        }
+        // SAFETY: the slot holds a number or a string, which is left as it is.
+        unsafe {
+            (raw::lua_isnumber(self.raw, index) != 0).then(|| raw::lua_tonumber(self.raw, index))
+        }
+    }
+
     /// Whether the value at `index` is neither nil nor false.
     #[must_use]
     pub fn boolean(&self, index: i32) -> bool {

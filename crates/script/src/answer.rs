@@ -3,6 +3,7 @@
 //! A table is what the first of these fields says that it has, metatables aside: `err`, `ok`, `double`, `big_number`,
 //! `verbatim_string`, `map`, `set`; otherwise its items up to the first nil.
 
+use ochre_engine::error::printed;
 use ochre_lua::{Kind, Raise, Stack};
 use ochre_resp::{Aggregate, Mark, Out, Protocol};
 
@@ -139,8 +140,9 @@ fn table<S: AsRef<[u8]>>(
         let kind = stack.field(table, name)?;
         let field = stack.top();
         match (name, kind) {
-            ("err", Kind::String) => error(out, stack.bytes(field).unwrap_or_default()),
-            ("ok", Kind::String) => out.simple(stack.bytes(field).unwrap_or_default()),
+            // compat: both end at a NUL.
+            ("err", Kind::String) => out.error(ended(stack.bytes(field).unwrap_or_default())),
+            ("ok", Kind::String) => out.simple(printed(stack.bytes(field).unwrap_or_default())),
             ("double", Kind::Number) => out.double(stack.number(field).unwrap_or_default()),
             _ => {
                 stack.pop(1);
@@ -192,9 +194,11 @@ fn table<S: AsRef<[u8]>>(
     Ok(Some(Open::Array { table, items, mark }))
 }
 
-/// An error as a script gives it.
-fn error<S: AsRef<[u8]>>(out: &mut Out<S>, text: &[u8]) {
-    out.error(text);
+/// The text of an error as Redis sends it: a C string, without line ends at its end.
+fn ended(text: &[u8]) -> &[u8] {
+    let text = printed(text);
+    let last = text.iter().rposition(|b| !matches!(b, b'\r' | b'\n'));
+    &text[..last.map_or(0, |last| last + 1)]
 }
 
 fn big_number<S: AsRef<[u8]>>(out: &mut Out<S>, digits: &[u8]) {

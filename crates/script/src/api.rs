@@ -4,6 +4,7 @@
 
 use crate::library::Registration;
 use crate::reply;
+use ochre_engine::error::printed;
 use ochre_engine::ports::LogLevel;
 use ochre_lua::{Args, Interface, Kind, Native, Raise, Stack, Verdict};
 use ochre_resp::{Protocol, Request, RequestBuf};
@@ -334,11 +335,16 @@ fn error_reply(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
         reply::push_error(stack, b"ERR wrong number or type of arguments", false)?;
         return Ok(1);
     };
+    // compat: a C string.
+    let given = printed(given);
     let mut text = given.strip_prefix(b"-").unwrap_or(given);
     while let [rest @ .., b'\r' | b'\n'] = text {
         text = rest;
     }
-    // A text of one word has no code.
+    // A text of one word has no code, and no line ends before it.
+    while let ([b'\r' | b'\n', rest @ ..], false) = (text, text.contains(&b' ')) {
+        text = rest;
+    }
     if text.contains(&b' ') {
         reply::push_error(stack, text, false)?;
     } else {

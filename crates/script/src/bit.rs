@@ -41,7 +41,8 @@ fn give(stack: &mut Stack<'_>, value: u32) -> Result<u32, Raise> {
 
 fn fold(args: Args<'_>, stack: &mut Stack<'_>, join: fn(u32, u32) -> u32) -> Result<u32, Raise> {
     let mut value = integer(args, 1)?;
-    for index in 2..=args.len() {
+    // compat: from the last one on, which shows in what is complained of.
+    for index in (2..=args.len()).rev() {
         value = join(value, integer(args, index)?);
     }
     give(stack, value)

@@ -291,7 +291,8 @@ fn unpack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
             b'c' => {
                 if size == 0 {
                     let top = stack.top();
-                    let Some(announced) = (count > 0).then(|| stack.number(top)).flatten() else {
+                    let Some(announced) = (count > 0).then(|| stack.to_number(top)).flatten()
+                    else {
                         return Err(Raise::at("format 'c0' needs a previous size"));
                     };
                     size = usize::try_from(to_integer(announced)).map_err(|_| short())?;
@@ -316,8 +317,9 @@ fn unpack(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
         at += size;
     }
     stack.charge(data.len() / 64);
+    // compat: a negative offset is told back as one, where nothing was read there.
     #[allow(clippy::cast_precision_loss)] // a position in a string
-    stack.push_number((at + 1) as f64)?;
+    stack.push_number((at + 1).cast_signed() as f64)?;
     Ok(count + 1)
 }
 

@@ -10,6 +10,7 @@ use crate::library::{Libraries, Library, Loaded, Registration};
 use crate::sandbox::{self, Purpose, Scene};
 use crate::{answer, header};
 use foldhash::fast::RandomState;
+use ochre_engine::error::printed;
 use ochre_lua::{Failure, Fault, Kind, Raise, Ref, State};
 use ochre_resp::{Out, Protocol, RequestBuf};
 use std::collections::HashMap;
@@ -418,7 +419,9 @@ impl Vm {
             Kind::Table => {
                 let field = stack.field(value, "err").unwrap_or(Kind::Nil);
                 match field {
-                    Kind::String => return stack.bytes(value + 1).unwrap_or_default().to_vec(),
+                    Kind::String => {
+                        return printed(stack.bytes(value + 1).unwrap_or_default()).to_vec();
+                    }
                     Kind::Number => {
                         text.clear();
                         ochre_lua::general(
@@ -430,7 +433,7 @@ impl Vm {
                     _ => text.extend_from_slice(b"unknown error"),
                 }
             }
-            Kind::String => text.extend_from_slice(stack.bytes(value).unwrap_or_default()),
+            Kind::String => text.extend_from_slice(printed(stack.bytes(value).unwrap_or_default())),
             Kind::Number => {
                 ochre_lua::general(&mut text, stack.number(value).unwrap_or_default(), 14)
             }

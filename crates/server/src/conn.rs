@@ -295,9 +295,6 @@ impl Connection {
                     break;
                 }
             };
-            if let Some(until_ms) = self.session.hold_until_ms.take() {
-                self.hold(until_ms).await;
-            }
         }
     }
 
@@ -370,19 +367,27 @@ impl Connection {
             Poll::Ready(Err(_) | Ok(0)) => return Poll::Ready(Next::End(End::Quiet)),
             Poll::Ready(Ok(filled)) => self.net_in += filled as u64,
         }
+        if self.over_query_limit() {
+            return Poll::Ready(Next::End(End::Quiet));
+        }
+        Poll::Ready(self.execute_backlog(engine))
+    }
+
+    /// Whether unexecuted requests exceed `client-query-buffer-limit`, which is logged and counted: the connection is to end.
+    fn over_query_limit(&self) -> bool {
+        let engine = &self.shared.engine;
         let limit = engine.settings.size(id::CLIENT_QUERY_BUFFER_LIMIT);
-        if self.query.len() as u64 > limit {
+        let over = self.query.len() as u64 > limit;
+        if over {
             self.shared.runtime.log(
                 LogLevel::Warning,
                 "Closing client that reached max query buffer length",
             );
-            self.shared
-                .engine
+            engine
                 .stats
                 .add(Counter::ClientQueryBufferLimitDisconnections, 1);
-            return Poll::Ready(Next::End(End::Quiet));
         }
-        Poll::Ready(self.execute_backlog(engine))
+        over
     }
 
     /// Executes what the query buffer holds.
@@ -515,8 +520,7 @@ impl Connection {
         if self.session.blocked.is_some() {
             return Some(Next::Block);
         }
-        (self.session.hold_until_ms.is_some() || self.session.client.is_killed())
-            .then_some(Next::Read)
+        self.session.client.is_killed().then_some(Next::Read)
     }
 
     /// Executes the decoded requests of a window, advancing `at`. `Some` when the batch stops here.
@@ -616,7 +620,7 @@ impl Connection {
         }
         self.output = Some(out);
         match next {
-            Next::Read if self.session.hold_until_ms.is_none() => Next::Flush,
+            Next::Read => Next::Flush,
             other => other,
         }
     }

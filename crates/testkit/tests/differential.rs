@@ -2,7 +2,7 @@
 //!
 //! `OCHRE_SEED` sets another seed, `OCHRE_COMMANDS` another budget. The long runs are made with `ochre-differential`.
 
-use ochre_testkit::differential::crowd::{self, blocking, transactions};
+use ochre_testkit::differential::crowd::{self, blocking, scripts, transactions};
 use ochre_testkit::differential::{Config, groups, permissions, run};
 use ochre_testkit::reference::{Reference, Release};
 
@@ -151,4 +151,28 @@ fn the_same_transactions_as_redis_7_0() {
 #[test]
 fn the_same_transactions_as_redis_8_2() {
     compare_transactions(Release::V82);
+}
+
+/// Lua programs: the same replies, events and data.
+fn compare_scripts(release: Release) {
+    let Some(reference) = reference(release) else {
+        return;
+    };
+    let maker = scripts::Maker::new(&reference).expect("a reference that answers");
+    let extent = (seed(), number("OCHRE_COMMANDS").unwrap_or(4_000), 1);
+    let found = crowd::run(&reference, extent, |seed| maker.sequence(seed))
+        .expect("a reference that answers");
+    eprintln!("scripts, seed {}: {found}", extent.0);
+    assert!(found.failures.is_empty(), "see above");
+    assert!(found.events > 0 && found.ran > 0);
+}
+
+#[test]
+fn the_same_scripts_as_redis_7_0() {
+    compare_scripts(Release::V70);
+}
+
+#[test]
+fn the_same_scripts_as_redis_8_2() {
+    compare_scripts(Release::V82);
 }

@@ -6,7 +6,7 @@
 //! - Keys come from the key specifications, as the lock plan's do. Where the arguments contradict these there are none,
 //!   and the handler reaches none.
 //!
-//! Cost: nothing is allocated unless a request names more than [`KEYS_INLINE`] keys.
+//! Cost: nothing is allocated unless a request names more than [`KEYS_INLINE`] keys, or only its first argument may permit it.
 
 use super::User;
 use super::rules::Rules;

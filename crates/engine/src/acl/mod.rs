@@ -3,6 +3,7 @@
 //! | module | does |
 //! |---|---|
 //! | `selector` | one set of permissions, and the words that change it |
+//! | `ordered` | what was said, in its order |
 //! | `rules` | one user: passwords, state, selectors |
 //! | `check` | decides about a request |
 //! | `log` | ACL LOG |
@@ -22,6 +23,7 @@
 mod check;
 mod load;
 mod log;
+mod ordered;
 mod rules;
 mod selector;
 mod session;
@@ -41,6 +43,9 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A pattern or name in a rule; both ends of an [`ordered::Ordered`] share it.
+type Name = Arc<[u8]>;
 
 /// The user that connections begin as.
 pub const DEFAULT_USER: &[u8] = b"default";

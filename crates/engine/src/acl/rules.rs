@@ -5,6 +5,7 @@
 //! - A user without a password has no list of passwords.
 
 use super::Reason;
+use super::ordered::Ordered;
 use super::selector::Selector;
 use crate::error::printed;
 use crate::exec::Lookup;
@@ -22,7 +23,7 @@ pub struct Rules {
     nopass: bool,
     /// RESTORE need not look closely at this user's payloads: kept and shown, but Ochre always does.
     trusts_payloads: bool,
-    passwords: Vec<Secret>,
+    passwords: Ordered<Secret, ()>,
     root: Selector,
     more: Vec<Selector>,
 }
@@ -43,7 +44,7 @@ impl Rules {
             enabled: false,
             nopass: false,
             trusts_payloads: false,
-            passwords: Vec::new(),
+            passwords: Ordered::default(),
             root: Selector::new(frame.lookup, frame.all_channels),
             more: Vec::new(),
         }
@@ -103,16 +104,18 @@ impl Rules {
 
     fn add_password(&mut self, secret: Secret) -> Result<(), Reason> {
         if !self.passwords.contains(&secret) {
-            self.passwords.push(secret);
+            self.passwords.push(secret, ());
         }
         self.nopass = false;
         Ok(())
     }
 
     fn remove_password(&mut self, secret: Secret) -> Result<(), Reason> {
-        let at = self.passwords.iter().position(|p| *p == secret);
-        self.passwords.remove(at.ok_or(Reason::NoSuchPassword)?);
-        Ok(())
+        if self.passwords.remove(&secret) {
+            Ok(())
+        } else {
+            Err(Reason::NoSuchPassword)
+        }
     }
 
     /// Makes `password` the only one; an empty one asks for none.
@@ -120,7 +123,7 @@ impl Rules {
         self.nopass = password.is_empty();
         self.passwords.clear();
         if !self.nopass {
-            self.passwords.push(hash(password));
+            self.passwords.push(hash(password), ());
         }
     }
 
@@ -141,7 +144,7 @@ impl Rules {
     pub(super) fn lets_in(&self, secret: &Secret) -> bool {
         let matches = self
             .passwords
-            .iter()
+            .keys()
             .fold(subtle::Choice::from(0), |any, p| {
                 any | p.as_slice().ct_eq(secret.as_slice())
             });
@@ -182,7 +185,7 @@ impl Rules {
 
     /// The passwords' SHA-256 in hexadecimal.
     pub(crate) fn passwords(&self) -> impl Iterator<Item = String> + '_ {
-        self.passwords.iter().map(|secret| hex(secret))
+        self.passwords.keys().map(|secret| hex(secret))
     }
 
     /// Rules of commands, keys and channels of each selector, the user's own first, as ACL GETUSER shows them.

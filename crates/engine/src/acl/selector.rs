@@ -9,13 +9,14 @@
 //! Source: observed replies of Redis 7.0.15 and 8.2.3; the text of the rules is 8.2.3's, which keeps what was said,
 //! where 7.0.15 makes up a shorter equivalent out of the categories.
 
-use super::Reason;
+use super::ordered::Ordered;
+use super::{Name, Reason};
 use crate::error::printed;
 use crate::exec::{Entry, Lookup};
 use crate::spec::{Access, Categories, Channels, Flags};
 use ochre_ds::glob::glob_match;
 use ochre_resp::Request;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What may be done with keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,13 +50,6 @@ impl Rights {
     }
 }
 
-/// A pattern of keys and what may be done with those that fit it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct KeyPattern {
-    rights: Rights,
-    pattern: Vec<u8>,
-}
-
 /// See the module's documentation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Selector {
@@ -64,14 +58,15 @@ pub(super) struct Selector {
     /// Whether the rules start from `+@all`.
     future: bool,
     allowed: Box<[u64]>,
-    /// First arguments with which commands may be used whose bit is not set, by dense index.
-    first_args: BTreeMap<usize, Vec<Vec<u8>>>,
-    /// `+` or `-` and a name, in lower case.
-    rules: Vec<(bool, Vec<u8>)>,
+    /// First arguments with which commands may be used whose bit is not set, in lower case, by dense index.
+    first_args: BTreeMap<usize, BTreeSet<Vec<u8>>>,
+    /// Names in lower case, and whether they are permitted.
+    rules: Ordered<Name, bool>,
     all_keys: bool,
-    keys: Vec<KeyPattern>,
+    /// Patterns, and what may be done with the keys that fit them.
+    keys: Ordered<Name, Rights>,
     all_channels: bool,
-    channels: Vec<Vec<u8>>,
+    channels: Ordered<Name, ()>,
 }
 
 /// Whether a name or pattern would break the line that it stands on.
@@ -88,11 +83,11 @@ impl Selector {
             future: false,
             allowed: vec![0; lookup.entries().len().div_ceil(64)].into_boxed_slice(),
             first_args: BTreeMap::new(),
-            rules: Vec::new(),
+            rules: Ordered::default(),
             all_keys: false,
-            keys: Vec::new(),
+            keys: Ordered::default(),
             all_channels,
-            channels: Vec::new(),
+            channels: Ordered::default(),
         }
     }
 
@@ -174,12 +169,9 @@ impl Selector {
         if rights == Rights::NONE || has_spaces(pattern) {
             return Err(Reason::Syntax);
         }
-        match self.keys.iter_mut().find(|k| k.pattern == pattern) {
-            Some(known) => known.rights = known.rights.with(rights),
-            None => self.keys.push(KeyPattern {
-                rights,
-                pattern: pattern.to_vec(),
-            }),
+        match self.keys.get_mut(pattern) {
+            Some(known) => *known = known.with(rights),
+            None => self.keys.push(pattern.into(), rights),
         }
         Ok(())
     }
@@ -191,8 +183,8 @@ impl Selector {
         if has_spaces(pattern) {
             return Err(Reason::Syntax);
         }
-        if !self.channels.iter().any(|c| c == pattern) {
-            self.channels.push(pattern.to_vec());
+        if !self.channels.contains(pattern) {
+            self.channels.push(pattern.into(), ());
         }
         Ok(())
     }
@@ -226,9 +218,7 @@ impl Selector {
         }
         if entry.command.subcommands.is_empty() {
             let words = self.first_args.entry(entry.index).or_default();
-            if !words.iter().any(|w| w.eq_ignore_ascii_case(word)) {
-                words.push(word.to_vec());
-            }
+            words.insert(word.to_ascii_lowercase());
         } else {
             let entry = lookup.subcommand(entry, word).ok_or(Reason::Unknown)?;
             self.change(lookup, entry, true);
@@ -254,11 +244,9 @@ impl Selector {
     /// Puts a rule behind the others, and takes away what it makes void: the same name, and its subcommands.
     fn note(&mut self, mut name: Vec<u8>, allow: bool) {
         name.make_ascii_lowercase();
-        self.rules.retain(|(_, rule)| {
-            let rest = rule.strip_prefix(name.as_slice());
-            !rest.is_some_and(|rest| matches!(rest, [] | [b'|', ..]))
-        });
-        self.rules.push((allow, name));
+        self.rules.push(name.as_slice().into(), allow);
+        name.push(b'|');
+        self.rules.remove_below(&name);
     }
 
     /// Whether no request is refused.
@@ -280,7 +268,7 @@ impl Selector {
         let (Some(words), Some(given)) = (self.first_args.get(&entry.index), request.get(1)) else {
             return false;
         };
-        words.iter().any(|w| w.eq_ignore_ascii_case(given))
+        words.contains(&given.to_ascii_lowercase())
     }
 
     /// Whether every key is within reach.
@@ -295,13 +283,14 @@ impl Selector {
             || self
                 .keys
                 .iter()
-                .any(|k| k.rights.has(needed) && glob_match(&k.pattern, key, false))
+                .any(|(pattern, rights)| rights.has(needed) && glob_match(pattern, key, false))
     }
 
     /// Whether every key may be read, whatever its name.
     pub(super) fn reads_every_key(&self) -> bool {
-        let every = |k: &KeyPattern| k.pattern == b"*" && k.rights.has(Rights::READ);
-        self.all_keys || self.keys.iter().any(every)
+        let mut keys = self.keys.iter();
+        self.all_keys
+            || keys.any(|(pattern, rights)| &**pattern == b"*" && rights.has(Rights::READ))
     }
 
     /// Whether every channel is within reach.
@@ -310,19 +299,27 @@ impl Selector {
     }
 
     /// The patterns of channels within reach; none where all are.
-    pub(super) fn channels(&self) -> &[Vec<u8>] {
-        &self.channels
+    pub(super) fn channels(&self) -> impl Iterator<Item = &Name> {
+        self.channels.keys()
     }
 
     /// Whether a channel, or the pattern of channels that `kind` says it is, may be used.
     pub(super) fn allows_channel(&self, name: &[u8], kind: Channels) -> bool {
-        self.all_channels || permits_channel(&self.channels, name, kind == Channels::Patterns)
+        self.all_channels || self.permits_channel(name, kind == Channels::Patterns)
+    }
+
+    /// Whether the patterns permit a channel; a pattern that is subscribed to has to be one of them to the letter.
+    pub(super) fn permits_channel(&self, name: &[u8], is_pattern: bool) -> bool {
+        if is_pattern {
+            return self.channels.contains(name);
+        }
+        self.channels.keys().any(|p| glob_match(p, name, false))
     }
 
     /// The rules of commands, as ACL GETUSER shows them.
     pub(super) fn commands_text(&self) -> Vec<u8> {
         let mut text = if self.future { b"+@all" } else { b"-@all" }.to_vec();
-        for (allow, name) in &self.rules {
+        for (name, allow) in self.rules.iter() {
             text.extend_from_slice(if *allow { b" +" } else { b" -" });
             text.extend_from_slice(name);
         }
@@ -334,13 +331,13 @@ impl Selector {
         if self.all_keys {
             return b"~*".to_vec();
         }
-        let one = |k: &KeyPattern| {
-            let mark: &[u8] = match k.rights {
+        let one = |(pattern, rights): (&Name, &Rights)| {
+            let mark: &[u8] = match *rights {
                 Rights::READ => b"%R~",
                 Rights::WRITE => b"%W~",
                 _ => b"~",
             };
-            [mark, &k.pattern].concat()
+            [mark, pattern].concat()
         };
         self.keys.iter().map(one).collect::<Vec<_>>().join(&b' ')
     }
@@ -350,8 +347,8 @@ impl Selector {
         if self.all_channels {
             return b"&*".to_vec();
         }
-        let one = |pattern: &Vec<u8>| [b"&".as_slice(), pattern].concat();
-        let all: Vec<Vec<u8>> = self.channels.iter().map(one).collect();
+        let one = |pattern: &Name| [b"&".as_slice(), pattern].concat();
+        let all: Vec<Vec<u8>> = self.channels.keys().map(one).collect();
         all.join(&b' ')
     }
 
@@ -370,15 +367,4 @@ impl Selector {
         words.push(self.commands_text());
         words.join(&b' ')
     }
-}
-
-/// Whether patterns permit a channel; a pattern that is subscribed to has to be one of them to the letter.
-pub(super) fn permits_channel(patterns: &[Vec<u8>], name: &[u8], is_pattern: bool) -> bool {
-    patterns.iter().any(|p| {
-        if is_pattern {
-            p == name
-        } else {
-            glob_match(p, name, false)
-        }
-    })
 }

@@ -3,14 +3,13 @@
 use super::check::Denied;
 use super::log::{Context, LogEntry, Why};
 use super::rules::{Frame, Rules, hash};
-use super::selector::permits_channel;
-use super::{DEFAULT_USER, User, apply_words};
+use super::{DEFAULT_USER, Name, User, apply_words};
 use crate::commands::connection::describe_client;
 use crate::error::CommandError;
 use crate::exec::{Counter, Engine, Entry, Kind, Session};
 use crate::settings::id;
 use ochre_resp::Request;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -305,19 +304,14 @@ fn keeps_channels(old: &Rules, new: &Rules) -> bool {
     if new.selectors().any(|s| s.allows_all_channels()) {
         return true;
     }
+    let after: BTreeSet<&Name> = new.selectors().flat_map(|s| s.channels()).collect();
     let mut before = old.selectors();
-    before.all(|old| {
-        !old.allows_all_channels()
-            && old
-                .channels()
-                .iter()
-                .all(|c| new.selectors().any(|new| new.channels().contains(c)))
-    })
+    before.all(|old| !old.allows_all_channels() && old.channels().all(|c| after.contains(c)))
 }
 
 /// Whether a subscription may stay.
 pub(crate) fn may_listen(rules: &Rules, kind: Kind, name: &[u8]) -> bool {
-    rules.selectors().any(|s| {
-        s.allows_all_channels() || permits_channel(s.channels(), name, kind == Kind::Pattern)
-    })
+    rules
+        .selectors()
+        .any(|s| s.allows_all_channels() || s.permits_channel(name, kind == Kind::Pattern))
 }

@@ -5,6 +5,12 @@ use super::rules::{Frame, Rules};
 use super::{DEFAULT_USER, Reason, load, merge_selectors};
 use crate::commands::FAMILIES;
 use crate::exec::Lookup;
+use std::time::{Duration, Instant};
+
+/// Words of a kind where there are very many.
+const MANY: usize = 100_000;
+/// How long such a test may take, on a busy machine and without optimisation.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn frame(lookup: &Lookup) -> Frame<'_> {
     Frame {
@@ -89,6 +95,55 @@ fn a_description_makes_the_same_user() {
         let words: Vec<&str> = merged.iter().map(String::as_str).collect();
         assert_eq!(described(&words), line);
     }
+}
+
+/// `mark` and a number, over and over.
+fn numbered(mark: &str, show: impl Fn(usize) -> String) -> Vec<String> {
+    (0..MANY).map(|i| format!("{mark}{}", show(i))).collect()
+}
+
+/// Words of every kind, many of each and twice: what a word costs must not grow with what was said before.
+#[test]
+fn very_many_rules_take_no_time_of_note() {
+    let lookup = Lookup::new(FAMILIES);
+    let frame = frame(&lookup);
+    let started = Instant::now();
+    let mut rules = Rules::new(frame);
+    let (decimal, digits) = (|i: usize| i.to_string(), |i| format!("{i:064x}"));
+    let mut expected = String::from("user u off sanitize-payload");
+    for (mark, behind) in [
+        ("#", ""),
+        ("~", " resetchannels"),
+        ("&", " -@all"),
+        ("+select|", ""),
+    ] {
+        let words = match mark {
+            "#" => numbered(mark, digits),
+            _ => numbered(mark, decimal),
+        };
+        for word in words.iter().chain(&words) {
+            assert_eq!(rules.apply(frame, word.as_bytes()), Ok(()), "{word}");
+        }
+        words
+            .iter()
+            .for_each(|word| expected += &format!(" {word}"));
+        expected += behind;
+    }
+    let line = rules.describe(b"u");
+    assert!(
+        line == expected.as_bytes(),
+        "rules are not shown in their order"
+    );
+    let file = load::parse_file(frame, "/f", &line).expect("a file");
+    assert!(file[b"u".as_slice()] == rules, "a file reads otherwise");
+    for word in numbered("!", digits) {
+        assert_eq!(rules.apply(frame, word.as_bytes()), Ok(()), "{word}");
+    }
+    assert_eq!(rules.apply(frame, b"-select"), Ok(()));
+    let line = rules.describe(b"u");
+    assert!(line.ends_with(b"&99999 -@all -select"));
+    // Quadratic, any of these lists takes minutes.
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub enum Nothing {
     NullArray,
     /// The same; in a transaction or script a null, as the command that does not wait would answer.
     NullInUnit,
+    /// How many replicas: none.
+    Replicas,
+    /// How many files and replicas: none.
+    FilesAndReplicas,
 }
 
 impl Nothing {
@@ -48,6 +52,12 @@ impl Nothing {
         match self {
             Nothing::NullInUnit if in_unit => out.null(),
             Nothing::NullArray | Nothing::NullInUnit => out.null_array(),
+            Nothing::Replicas => out.integer(0),
+            Nothing::FilesAndReplicas => {
+                out.array(2);
+                out.integer(0);
+                out.integer(0);
+            }
         }
     }
 }
@@ -93,7 +103,50 @@ pub struct Waiter {
     state: Mutex<State>,
 }
 
+impl Session {
+    /// Lets the client wait for what no key tells: until the time has passed, in Unix milliseconds, if there is one, or
+    /// somebody ends it.
+    pub(crate) fn wait_without_keys(
+        &mut self,
+        (command, request): (&'static Command, ochre_resp::Request<'_>),
+        deadline_ms: Option<i64>,
+        nothing: Nothing,
+    ) {
+        let block = Block {
+            deadline_ms,
+            nothing,
+        };
+        let waiter = Waiter::new(self, command, request, block, Vec::new());
+        self.is_to_wait(waiter);
+    }
+
+    fn is_to_wait(&mut self, waiter: Arc<Waiter>) {
+        *self.client.waiter.lock() = Some(waiter.clone());
+        self.blocked = Some(waiter);
+    }
+}
+
 impl Waiter {
+    fn new(
+        session: &Session,
+        command: &'static Command,
+        request: ochre_resp::Request<'_>,
+        block: Block,
+        places: Vec<(StripeId, usize)>,
+    ) -> Arc<Waiter> {
+        Arc::new(Waiter {
+            id: session.client.id,
+            client: session.client.clone(),
+            command,
+            request: request.to_buf(),
+            db: session.db,
+            block,
+            places,
+            relied_on: AtomicBool::new(false),
+            state: Mutex::new(State::Waiting),
+        })
+    }
+
     /// Whether the wait ends by itself.
     pub(crate) fn has_deadline(&self) -> bool {
         self.block.deadline_ms.is_some()
@@ -185,25 +238,15 @@ impl Engine {
             .keys
             .iter()
             .filter(|k| !k.access.has(Access::INSERT));
-        let waiter = Arc::new(Waiter {
-            id: session.client.id,
-            client: session.client.clone(),
-            command,
-            request: request.to_buf(),
-            db: session.db,
-            block,
-            places: awaited.clone().map(|k| (k.id, k.arg)).collect(),
-            relied_on: AtomicBool::new(false),
-            state: Mutex::new(State::Waiting),
-        });
+        let places = awaited.clone().map(|k| (k.id, k.arg)).collect();
+        let waiter = Waiter::new(session, command, request, block, places);
         let token: Token = waiter.clone();
         for key in awaited {
             let name = request.get(key.arg).unwrap_or_default();
             let interest = locked.stripe_mut(key.guard).interest_mut();
             interest.wait(name, waiter.id, &token);
         }
-        *session.client.waiter.lock() = Some(waiter.clone());
-        session.blocked = Some(waiter);
+        session.is_to_wait(waiter);
     }
 
     /// Serves those who wait for the keys of `ready`, whose stripes are in `locked`, and for what serving them changes.

@@ -116,6 +116,16 @@ impl WriteKeys<'_> {
             .for_each(|key| key.missed.store(true, Relaxed));
     }
 
+    /// Takes over from an earlier try of the request whose keys had expired there; who is back was found expired.
+    pub(super) fn owe(&mut self, owed: Vec<usize>) {
+        for key in self.plan.iter_mut().filter(|key| owed.contains(&key.arg)) {
+            key.lapsed = key.found.is_none();
+            if let Some(name) = self.args.get(key.arg).filter(|_| !key.lapsed) {
+                self.engine.found_expired(key.id.database(), name);
+            }
+        }
+    }
+
     /// Raises an event of key `i`, and before it, if the request made the key, that it is new.
     #[cold]
     fn raise(&mut self, class: EventClasses, event: &str, i: usize) {

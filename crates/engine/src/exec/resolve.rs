@@ -43,6 +43,17 @@ impl Lapsed {
     }
 }
 
+/// The arguments that are keys whose time had come, of which nobody was told yet: the caller has to.
+pub(super) fn owed(keys: &mut [PlannedKey]) -> Vec<usize> {
+    let lapsed = keys.iter_mut().filter(|key| key.lapsed);
+    lapsed
+        .map(|key| {
+            key.lapsed = false;
+            key.arg
+        })
+        .collect()
+}
+
 impl Engine {
     /// Looks every planned key up, removing those whose time has come. Returns how many exist.
     ///

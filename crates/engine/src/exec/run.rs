@@ -18,7 +18,7 @@ use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
 use super::plan::Plan;
-use super::resolve::Lapsed;
+use super::resolve::{self, Lapsed};
 use super::session::Session;
 use super::unit::UnitCx;
 use crate::error::CommandError;
@@ -29,8 +29,9 @@ use ochre_resp::{Request, RequestBuf};
 
 /// What a `Write` handler leaves to be done after the release.
 enum Left {
-    /// Then the request goes on under the locks.
-    Outside(Outside),
+    /// Then the request goes on under the locks. With the places of its result that had expired, as arguments: whether
+    /// they were found so, or removed unseen, is told with the result.
+    Outside(Outside, Vec<usize>),
     /// And nothing else.
     After(After),
 }
@@ -68,6 +69,8 @@ pub(crate) struct Applied {
 pub(crate) struct Rest {
     /// Work to be done after the release, then committed under the locks.
     pub(crate) outside: Option<Outside>,
+    /// See [`Left::Outside`].
+    owed: Vec<usize>,
     /// Work to be done after the release.
     pub(crate) later: Option<After>,
     /// The rest of the reply.
@@ -318,8 +321,9 @@ impl Engine {
             handler(cx, request)
         });
         match left {
-            Some(Left::Outside(work)) if outcome.is_ok() => {
-                self.run_outside(session, command, request, out, env, handler, work)
+            Some(Left::Outside(work, owed)) if outcome.is_ok() => {
+                let left = (work, owed);
+                self.run_outside(session, command, request, out, env, handler, left)
             }
             Some(Left::After(work)) if outcome.is_ok() => self.run_later(session, out, work),
             _ => outcome,
@@ -337,7 +341,7 @@ impl Engine {
         out: &mut Out,
         env: Env<'_>,
         handler: fn(&mut WriteCx<'_>, Request<'_>) -> Outcome,
-        work: Outside,
+        (work, mut owed): (Outside, Vec<usize>),
     ) -> Outcome {
         let mut work = Some(work);
         for attempt in 1.. {
@@ -355,20 +359,30 @@ impl Engine {
                 attempt,
                 |cx| {
                     cx.keys.misses_told();
-                    if commit(cx)? {
-                        Ok(())
-                    } else {
-                        handler(cx, request)
-                    }
+                    cx.keys.owe(std::mem::take(&mut owed));
+                    let outcome = match commit(cx) {
+                        Ok(false) => handler(cx, request),
+                        done => done.map(drop),
+                    };
+                    owed = resolve::owed(cx.keys.plan);
+                    outcome
                 },
             );
             match again {
-                Some(Left::Outside(again)) if outcome.is_ok() => work = Some(again),
+                Some(Left::Outside(again, more)) if outcome.is_ok() => {
+                    work = Some(again);
+                    owed.extend(more);
+                    continue;
+                }
                 Some(Left::After(after)) if outcome.is_ok() => {
                     return self.run_later(session, out, after);
                 }
-                _ => return outcome,
+                _ => {}
             }
+            for name in owed.iter().filter_map(|at| request.get(*at)) {
+                self.found_expired(env.db, name);
+            }
+            return outcome;
         }
         Ok(())
     }
@@ -477,7 +491,8 @@ impl Engine {
             let mut ids = session.plan.stripes.to_vec();
             self.serve(session, locked, &mut ids, rest.ready);
         }
-        let outside = rest.outside.map(Left::Outside);
+        let owed = rest.owed;
+        let outside = rest.outside.map(|work| Left::Outside(work, owed));
         outside.or(rest.later.map(Left::After))
     }
 
@@ -529,7 +544,10 @@ impl Engine {
         let outcome = handle(&mut cx);
         let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
         if lapsed.any {
-            self.tell_lapsed(cx.keys.plan, request);
+            match &mut rest {
+                Some(rest) if rest.outside.is_some() => rest.owed = resolve::owed(cx.keys.plan),
+                _ => self.tell_lapsed(cx.keys.plan, request),
+            }
             if !lapsed.effects.is_empty() {
                 rest.get_or_insert_default().effects = lapsed.effects;
             }

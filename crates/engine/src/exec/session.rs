@@ -314,9 +314,6 @@ pub struct Session {
     pub(crate) reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
-    /// The reply of the last command is to be sent at this time, Unix milliseconds, and nothing be read
-    /// before; `i64::MAX` for never (WAIT without enough replicas).
-    pub hold_until_ms: Option<i64>,
     /// Close after the reply was sent.
     pub closing: bool,
     /// Unix milliseconds of the present batch: one time for all its commands.
@@ -397,7 +394,6 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_touch: false,
             closing: false,
-            hold_until_ms: None,
             stream: None,
             holds: false,
             in_unit: false,

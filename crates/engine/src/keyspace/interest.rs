@@ -22,6 +22,15 @@ pub(crate) type Token = Arc<dyn Any + Send + Sync>;
 /// Who remembers a key, in ascending order.
 pub(crate) type Readers = SmallVec<[u64; 2]>;
 
+/// What there is of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Presence {
+    Absent,
+    /// It is stored, but its time has come.
+    Expired,
+    Present,
+}
+
 /// Who watches a key.
 struct Watcher {
     id: u64,
@@ -39,6 +48,15 @@ impl Watcher {
     fn gone(&mut self) {
         if !std::mem::take(&mut self.stale) {
             self.raise();
+        }
+    }
+
+    /// The key, which was stored or not, is another one: nothing changed if both are as good as none.
+    fn replaced(&mut self, was_stored: bool, now: Presence) {
+        match now {
+            Presence::Absent => self.gone(),
+            Presence::Expired if self.stale || !was_stored => self.stale = true,
+            _ => self.raise(),
         }
     }
 }
@@ -83,17 +101,17 @@ impl Interest {
         watchers.for_each(Watcher::gone);
     }
 
-    /// Tells those who watch a key for which `changed` holds that it is another one, or, unless `is_there` holds, gone.
-    pub(crate) fn replaced_where(
+    /// Tells those who watch keys that they are other ones: which were stored, and what there is now.
+    pub(crate) fn replaced(
         &mut self,
-        changed: impl Fn(&[u8]) -> bool,
-        is_there: impl Fn(&[u8]) -> bool,
+        was_stored: impl Fn(&[u8]) -> bool,
+        now: impl Fn(&[u8]) -> Presence,
     ) {
-        for (key, watchers) in self.watched.iter_mut().filter(|(key, _)| changed(key)) {
-            if is_there(key) {
-                watchers.iter().for_each(Watcher::raise);
-            } else {
-                watchers.iter_mut().for_each(Watcher::gone);
+        for (key, watchers) in &mut self.watched {
+            let (was_stored, now) = (was_stored(key), now(key));
+            if was_stored || now != Presence::Absent {
+                let watchers = watchers.iter_mut();
+                watchers.for_each(|watcher| watcher.replaced(was_stored, now));
             }
         }
     }

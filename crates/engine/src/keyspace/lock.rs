@@ -537,8 +537,9 @@ impl<'a> Cut<'a> {
         stripes.get_mut(stripe).map(|guard| &mut **guard)
     }
 
-    /// Exchanges the contents of two databases, which both must be held (see [`Cut::hold`]).
-    pub fn swap(&mut self, a: usize, b: usize) {
+    /// Exchanges the contents of two databases, which both must be held (see [`Cut::hold`]). Who watches a key of theirs
+    /// is told, unless it is as good as none before and after, for its time has come at `now_ms`.
+    pub fn swap(&mut self, a: usize, b: usize, now_ms: i64) {
         let at = |i| self.databases.iter().position(|(d, _)| *d == i);
         let (Some(a), Some(b)) = (at(a), at(b)) else {
             return;
@@ -552,10 +553,9 @@ impl<'a> Cut<'a> {
             let (x, y) = (&mut **x, &mut **y);
             std::mem::swap(&mut x.interest, &mut y.interest);
             let mut interests = [x.interest.take(), y.interest.take()];
-            let gone_or_come = |key: &[u8]| x.has(key) || y.has(key);
-            for (interest, now) in interests.iter_mut().zip([&*x, &*y]) {
+            for (interest, [before, now]) in interests.iter_mut().zip([[&*y, &*x], [&*x, &*y]]) {
                 if let Some(interest) = interest {
-                    interest.replaced_where(gone_or_come, |key| now.has(key));
+                    interest.replaced(|key| before.has(key), |key| now.presence(key, now_ms));
                 }
             }
             [x.interest, y.interest] = interests;

@@ -14,7 +14,7 @@ mod objects;
 
 use super::access::AccessRule;
 use super::entry::{self, Kind, Outside, Spec, View};
-use super::interest::Interest;
+use super::interest::{Interest, Presence};
 use super::object::Object;
 use super::value::{Detached, DetachedValue, Garbage, KeyHasher, Str};
 use ochre_ds::arena::{self, Arena, Handle};
@@ -75,7 +75,7 @@ impl Stripe {
     pub fn take(&mut self) -> Stripe {
         let mut interest = self.interest.take();
         if let Some(interest) = &mut interest {
-            interest.replaced_where(|key| self.has(key), |_| false);
+            interest.replaced(|key| self.has(key), |_| Presence::Absent);
         }
         let mut empty = Stripe::new(self.hasher, self.random);
         empty.epoch = self.epoch;
@@ -149,6 +149,19 @@ impl Stripe {
     /// Whether there is an entry for `key`, expired or not.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         self.find(self.hasher.hash(key), key).is_some()
+    }
+
+    /// What there is of a key at a time.
+    pub(crate) fn presence(&self, key: &[u8], now_ms: i64) -> Presence {
+        let Some(found) = self.find(self.hasher.hash(key), key) else {
+            return Presence::Absent;
+        };
+        let expires_at = self.view(found.handle).and_then(|view| view.expires_at());
+        if expires_at.is_some_and(|at| at <= now_ms) {
+            Presence::Expired
+        } else {
+            Presence::Present
+        }
     }
 
     #[inline]

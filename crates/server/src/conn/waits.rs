@@ -1,16 +1,18 @@
 //! What a connection waits for besides bytes: the end of a pause, a busy stripe, keys, and whoever tells it to go.
 //!
-//! Invariant: a wait registers the task's waker before it looks, so that no wake-up falls between.
+//! Invariants
+//! - A wait registers the task's waker before it looks, so that no wake-up falls between.
+//! - While it waits, a connection reads on: a peer that left is noticed however much it had sent before. Beyond
+//!   `client-query-buffer-limit` the connection ends, as it does in Redis.
 
 use super::{
-    BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, READ_BYTES, SCRATCH,
-    next_turn,
+    BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, SCRATCH, next_turn,
 };
 use ochre_engine::exec::Waited;
 use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
 
@@ -26,9 +28,10 @@ impl Connection {
             let rest = u64::try_from(pause.until_ms.saturating_sub(now))
                 .unwrap_or(0)
                 .max(1);
-            // Ended early by CLIENT UNPAUSE or CLIENT KILL.
-            let _ = tokio::time::timeout(Duration::from_millis(rest), self.pause_over()).await;
-            if self.session.client.is_killed() {
+            // Ended early by CLIENT UNPAUSE, CLIENT KILL, or the peer, whose request is then not executed any more.
+            let rest = Duration::from_millis(rest);
+            let left = tokio::time::timeout(rest, self.pause_over_or_closed()).await;
+            if left == Ok(true) || self.session.client.is_killed() {
                 return Next::End(End::Quiet);
             }
         }
@@ -101,25 +104,6 @@ impl Connection {
         }
     }
 
-    /// Keeps the present reply back until `until_ms`, or for ever.
-    pub(super) async fn hold(&mut self, until_ms: i64) {
-        loop {
-            let now = self.shared.engine.clock.unix_ms();
-            if now >= until_ms || self.session.client.is_killed() {
-                break;
-            }
-            let rest = Duration::from_millis(u64::try_from(until_ms - now).unwrap_or(0))
-                .min(Duration::from_secs(3600));
-            let peer_left = tokio::time::timeout(rest, self.woken_or_closed()).await;
-            if matches!(peer_left, Ok(true)) {
-                self.session.client.kill();
-            }
-        }
-        if self.flush().await.is_err() {
-            self.session.client.kill();
-        }
-    }
-
     /// Ready when the client was told to go.
     pub(super) async fn killed(&self) {
         poll_fn(|cx| {
@@ -133,48 +117,37 @@ impl Connection {
         .await;
     }
 
-    /// Ready when no pause is in force or the client was told to go.
+    /// Ready when no pause is in force, the client was told to go (false), or the peer closed (true).
     ///
     /// Registers before it looks, so that no wake-up falls between; this connection may never have
     /// waited for anything before.
-    async fn pause_over(&self) {
+    async fn pause_over_or_closed(&mut self) -> bool {
         poll_fn(|cx| {
             self.waker.register(cx);
             let over = self.shared.engine.pause_in_force().is_none();
             if over || self.session.client.is_killed() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
+                return Poll::Ready(false);
+            }
+            loop {
+                match self.poll_closed(cx) {
+                    Poll::Ready(false) => {}
+                    closed_or_pending => return closed_or_pending,
+                }
             }
         })
-        .await;
+        .await
     }
 
-    /// Ready at a wake-up (false), when bytes came (false), or when the peer closed (true); requests that arrive
-    /// meanwhile are kept.
+    /// Ready at a wake-up (false), when bytes came (false), or when the peer closed or sent too much (true); requests that
+    /// arrive meanwhile are kept.
     ///
     /// Bytes end the wait too, because a wake-up that came together with them is the same one for the task.
     async fn woken_or_closed(&mut self) -> bool {
         let mut first = true;
         poll_fn(|cx| {
             self.waker.register(cx);
-            // Beyond this the peer's bytes wait in the kernel.
-            if self.query.len() < READ_BYTES {
-                let read = SCRATCH.with_borrow_mut(|scratch| {
-                    let mut buf = ReadBuf::new(&mut scratch.input);
-                    let read = self.stream.poll_read(cx, &mut buf);
-                    self.query.extend_from_slice(buf.filled());
-                    read.map_ok(|()| buf.filled().len())
-                });
-                match read {
-                    Poll::Ready(Ok(filled)) if filled > 0 => {
-                        self.net_in += filled as u64;
-                        self.backlog = true;
-                        return Poll::Ready(false);
-                    }
-                    Poll::Ready(_) => return Poll::Ready(true),
-                    Poll::Pending => {}
-                }
+            if let Poll::Ready(closed) = self.poll_closed(cx) {
+                return Poll::Ready(closed);
             }
             if std::mem::take(&mut first) && !self.session.client.is_killed() {
                 Poll::Pending
@@ -183,5 +156,24 @@ impl Connection {
             }
         })
         .await
+    }
+
+    /// Reads what the peer sends. Ready when bytes came (false), or when it closed or sent too much (true).
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let read = SCRATCH.with_borrow_mut(|scratch| {
+            let mut buf = ReadBuf::new(&mut scratch.input);
+            let read = self.stream.poll_read(cx, &mut buf);
+            self.query.extend_from_slice(buf.filled());
+            read.map_ok(|()| buf.filled().len())
+        });
+        read.map(|read| match read {
+            Ok(filled) if filled > 0 => {
+                self.net_in += filled as u64;
+                self.backlog = true;
+                self.account();
+                self.over_query_limit()
+            }
+            _ => true,
+        })
     }
 }

@@ -8,13 +8,13 @@
 //! The family is a command group as COMMAND DOCS names it. `--address` compares a running ochre-server, whose data
 //! are dropped, instead of an engine in this process. `--family permissions` compares decisions of access control instead,
 //! with a new user for every 100 of the commands; `--family waits` lets several clients wait for keys that others change,
-//! and `--family units` lets them run transactions of everything. `--keep-going` ends after N differences instead of one.
+//! `--family units` lets them run transactions of everything, and `--family scripts` programs written at random. `--keep-going` ends after N differences instead of one.
 //! `--notifications` compares the events that both publish about keys (`notify-keyspace-events`), too; it is slower.
 //! The reference's binary is `OCHRE_REDIS_70` (/usr/bin/redis-server by default) or `OCHRE_REDIS_82`.
 //! The exit status is 0 without unexplained differences, 1 with some, 2 when nothing could be compared.
 
 use ochre_resp::Protocol;
-use ochre_testkit::differential::crowd::{self, Found, blocking, transactions};
+use ochre_testkit::differential::crowd::{self, Found, blocking, scripts, transactions};
 use ochre_testkit::differential::{Config, groups, permissions, run};
 use ochre_testkit::reference::{Reference, Release};
 use std::process::ExitCode;
@@ -25,8 +25,10 @@ const PERMISSIONS: &str = "permissions";
 const WAITS: &str = "waits";
 /// The family of transactions, of all commands.
 const UNITS: &str = "units";
+/// The family of Lua programs.
+const SCRIPTS: &str = "scripts";
 /// Families that are no command groups.
-const OTHERS: [&str; 3] = [PERMISSIONS, WAITS, UNITS];
+const OTHERS: [&str; 4] = [PERMISSIONS, WAITS, UNITS, SCRIPTS];
 
 fn main() -> ExitCode {
     match compare() {
@@ -105,9 +107,9 @@ fn compare() -> Result<bool, String> {
             agree &= found.failures.is_empty();
             continue;
         }
-        if family == WAITS || family == UNITS {
-            let found = crowd_of(&reference, &config, family == WAITS)
-                .map_err(|e| format!("{family}: {e}"))?;
+        if [WAITS, UNITS, SCRIPTS].contains(&family) {
+            let found =
+                crowd_of(&reference, &config, family).map_err(|e| format!("{family}: {e}"))?;
             println!("{found}");
             agree &= found.failures.is_empty();
             continue;
@@ -119,13 +121,19 @@ fn compare() -> Result<bool, String> {
     Ok(agree)
 }
 
-fn crowd_of(reference: &Reference, config: &Config, waits: bool) -> std::io::Result<Found> {
+fn crowd_of(reference: &Reference, config: &Config, family: &str) -> std::io::Result<Found> {
     let extent = (config.seed, config.commands, config.most);
-    if waits {
-        return crowd::run(reference, extent, |seed| {
+    match family {
+        WAITS => crowd::run(reference, extent, |seed| {
             blocking::sequence(seed, reference.release)
-        });
+        }),
+        SCRIPTS => {
+            let maker = scripts::Maker::new(reference)?;
+            crowd::run(reference, extent, |seed| maker.sequence(seed))
+        }
+        _ => {
+            let maker = transactions::Maker::new(reference)?;
+            crowd::run(reference, extent, |seed| maker.sequence(seed))
+        }
     }
-    let maker = transactions::Maker::new(reference)?;
-    crowd::run(reference, extent, |seed| maker.sequence(seed))
 }

@@ -10,6 +10,7 @@
 //! Does not compare what depends on time: waits end by others only, and keys expire only where an act lets time pass.
 
 pub mod blocking;
+pub mod scripts;
 mod side;
 pub mod transactions;
 
@@ -142,7 +143,10 @@ impl Stage<'_> {
         };
         let mut difference = None;
         for (at, act) in acts.iter().enumerate() {
-            if let Some(text) = pair.act(act)? {
+            let text = pair.act(act).map_err(|error| {
+                io::Error::new(error.kind(), format!("{error}, at {at}: {act:?}"))
+            })?;
+            if let Some(text) = text {
                 difference = Some(Difference { at, text });
                 break;
             }

@@ -33,6 +33,13 @@ fn same_but_for(ours: &Frame, theirs: &Frame, alike: fn(&[u8], &[u8]) -> bool) -
     };
     match (ours, theirs) {
         (Frame::Array(a), Frame::Array(b)) | (Frame::Set(a), Frame::Set(b)) => all(a, b),
+        (Frame::Map(a), Frame::Map(b)) => {
+            let flat = |pairs: &[(Frame, Frame)]| -> Vec<Frame> {
+                let both = |(k, v): &(Frame, Frame)| [k.clone(), v.clone()];
+                pairs.iter().flat_map(both).collect()
+            };
+            all(&flat(a), &flat(b))
+        }
         (Frame::Bulk(a), Frame::Bulk(b)) if a != b => alike(a, b),
         _ => ours == theirs,
     }
@@ -155,12 +162,11 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
-            // EXEC answers for what was queued.
-            let of_zsets = d.args[0]
-                .first()
-                .is_some_and(|b| b.eq_ignore_ascii_case(&b'z'));
+            // EXEC answers for what was queued, a script for what it called.
+            let name = d.args[0].to_ascii_lowercase();
+            let of_scores = ["z", "exec", "eval", "fcall"];
             d.release == Release::V70
-                && (of_zsets || d.is("exec"))
+                && of_scores.iter().any(|of| name.starts_with(of.as_bytes()))
                 && same_but_for_doubles(d.ours, d.theirs)
         },
         reason: "Redis 7.0 writes scores with 17 digits; 7.2 and Ochre with as many as tell them",

@@ -1,13 +1,10 @@
 //! WAIT and WAITAOF: how many replicas, or files, have what this connection wrote.
 //!
-//! There are no replicas and no append-only file yet, so the counts are zero. The reply is written at
-//! once; when more was asked for than there is, [`Session::hold_until_ms`] tells the connection's task
-//! to send it only when the timeout has passed (`i64::MAX`: never), and to read nothing before.
-//!
-//! [`Session::hold_until_ms`]: crate::exec::Session::hold_until_ms
+//! There are no replicas and no append-only file yet, so the counts are zero. Who asks for more than there is waits as
+//! in a blocking command, until the timeout has passed or CLIENT UNBLOCK ends it.
 
 use crate::error::CommandError;
-use crate::exec::SessionCx;
+use crate::exec::{Nothing, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
 use ochre_ds::int::parse_i64;
 use ochre_resp::Request;
@@ -31,10 +28,7 @@ pub(super) const WAIT: Command = Command {
 fn wait(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let replicas = parse_i64(&args[1]).ok_or(CommandError::NOT_INTEGER)?;
     let until = deadline(&args[2], cx.env.now_ms)?;
-    if replicas > 0 && !cx.session.in_unit {
-        cx.session.hold_until_ms = Some(until);
-    }
-    cx.out.integer(0);
+    wait_for_replicas(cx, replicas, (&WAIT, args), until, Nothing::Replicas);
     Ok(())
 }
 
@@ -68,21 +62,40 @@ fn waitaof(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     if local > 0 {
         return Err(CommandError::WAITAOF_DISABLED);
     }
-    if replicas > 0 && !cx.session.in_unit {
-        cx.session.hold_until_ms = Some(until);
-    }
-    cx.out.array(2);
-    cx.out.integer(0);
-    cx.out.integer(0);
+    wait_for_replicas(
+        cx,
+        replicas,
+        (&WAITAOF, args),
+        until,
+        Nothing::FilesAndReplicas,
+    );
     Ok(())
 }
 
+/// Answers at once when no replica is wanted, and inside of transactions and scripts.
+fn wait_for_replicas(
+    cx: &mut SessionCx<'_>,
+    wanted: i64,
+    request: (&'static Command, Request<'_>),
+    until: Option<i64>,
+    counts: Nothing,
+) {
+    if wanted > 0 && !cx.session.in_unit {
+        cx.session.wait_without_keys(request, until, counts);
+    } else {
+        counts.write(cx.session.in_unit, cx.out);
+    }
+}
+
 /// The time in Unix milliseconds until which a timeout lasts; a timeout of 0 never ends.
-fn deadline(timeout: &[u8], now_ms: i64) -> Result<i64, CommandError> {
+fn deadline(timeout: &[u8], now_ms: i64) -> Result<Option<i64>, CommandError> {
     let ms = parse_i64(timeout).ok_or(CommandError::TIMEOUT_NOT_INTEGER)?;
     match ms {
         ..0 => Err(CommandError::TIMEOUT_NEGATIVE),
-        0 => Ok(i64::MAX),
-        _ => now_ms.checked_add(ms).ok_or(CommandError::TIMEOUT_RANGE),
+        0 => Ok(None),
+        _ => now_ms
+            .checked_add(ms)
+            .map(Some)
+            .ok_or(CommandError::TIMEOUT_RANGE),
     }
 }

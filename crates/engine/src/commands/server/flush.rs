@@ -125,7 +125,7 @@ fn swapdb(cx: &mut CutCx<'_, '_>, args: Request<'_>) -> Outcome {
     let (first, second) = (index(first)?, index(second)?);
     cx.cut.hold(first);
     cx.cut.hold(second);
-    cx.cut.swap(first, second);
+    cx.cut.swap(first, second, cx.env.now_ms);
     let by = cx.session.id;
     cx.env
         .engine

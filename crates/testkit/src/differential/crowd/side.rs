@@ -2,7 +2,7 @@
 //!
 //! Invariant: after [`Side::moment`], everything that followed from the act before has been seen.
 
-use super::ID_OF;
+use super::{ID_OF, scripts};
 use crate::differential::events::{Event, Listener};
 use crate::differential::peer::{self, Peer};
 use crate::differential::steps;
@@ -67,6 +67,11 @@ impl Side {
     ) -> io::Result<Side> {
         let mut origin = Peer::server(address, Protocol::Resp2)?;
         origin.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"])?;
+        origin.call(&["SCRIPT", "FLUSH", "SYNC"])?;
+        for library in 0..scripts::LIBRARIES {
+            // There may be none.
+            origin.call(&["FUNCTION", "DELETE", &format!("lib{library}")])?;
+        }
         Side::start(origin, address, protocols, release)
     }
 

@@ -1,0 +1,121 @@
+//! Clients that wait while they have more to say, over TCP, as in a running Redis: all they send is read meanwhile, so
+//! that it is noticed when they leave, and `client-query-buffer-limit` holds.
+
+use ochre_testkit::reference::{Release, Running, Wire};
+use ochre_testkit::waiting::wait_until;
+
+/// Requests behind the one that waits, and bytes of each: more than is read at once.
+const BEHIND: (usize, usize) = (300, 1000);
+
+type Words = Vec<Vec<u8>>;
+
+fn words(line: &str) -> Words {
+    line.split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect()
+}
+
+/// What waits, and much behind it.
+fn pipeline(first: &str) -> Vec<Words> {
+    let (count, bytes) = BEHIND;
+    let echo = vec![b"ECHO".to_vec(), vec![b'x'; bytes]];
+    let mut requests = vec![words("CLIENT SETNAME waits"), words(first)];
+    requests.resize(count, echo);
+    requests
+}
+
+/// Runs `scene` on Ochre with 2 workers, and on each Redis that is there.
+fn everywhere(scene: impl Fn(&str)) {
+    let ours = Some(env!("CARGO_BIN_EXE_ochre-server").to_owned());
+    let servers = [
+        (ours, &["--worker-threads", "2"][..]),
+        (Release::V70.binary(), &[]),
+        (Release::V82.binary(), &[]),
+    ];
+    for (binary, options) in servers {
+        let Some(binary) = binary else {
+            eprintln!("skipped: no redis-server");
+            continue;
+        };
+        eprintln!("{binary}");
+        let running = Running::start(&binary, options).expect("it starts");
+        scene(&running.address.to_string());
+    }
+}
+
+fn connect(address: &str) -> Wire {
+    Wire::connect(address).expect("a connection")
+}
+
+fn ask(wire: &mut Wire, line: &str) -> String {
+    let reply = wire.call(&words(line)).expect("a reply");
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+/// Whether the client that waits is in the list, with a field that says so.
+fn is_there(admin: &mut Wire, field: &str) -> bool {
+    let list = ask(admin, "CLIENT LIST");
+    list.lines()
+        .any(|l| l.contains(" name=waits ") && l.contains(field))
+}
+
+#[test]
+fn who_leaves_a_wait_is_noticed_however_much_is_behind_it() {
+    everywhere(|address| {
+        let (mut admin, mut client) = (connect(address), connect(address));
+        client.send(&pipeline("BLPOP queue 0")).expect("it is sent");
+        wait_until("the wait", || is_there(&mut admin, " flags=b "));
+        drop(client);
+        wait_until("the end", || !is_there(&mut admin, ""));
+        assert_eq!(ask(&mut admin, "RPUSH queue element"), ":1\r\n");
+        assert_eq!(ask(&mut admin, "LLEN queue"), ":1\r\n");
+    });
+}
+
+#[test]
+fn what_came_during_a_wait_is_answered_behind_it() {
+    everywhere(|address| {
+        let (mut admin, mut client) = (connect(address), connect(address));
+        client.send(&pipeline("BLPOP queue 0")).expect("it is sent");
+        wait_until("the wait", || is_there(&mut admin, " flags=b "));
+        ask(&mut admin, "RPUSH queue element");
+        let replies = client
+            .until(&["PING", "end"], |frame| frame == b"$3\r\nend\r\n")
+            .expect("replies");
+        let (count, bytes) = BEHIND;
+        let echo = format!("${bytes}\r\n{}\r\n", "x".repeat(bytes));
+        assert_eq!(replies[0], b"+OK\r\n");
+        assert_eq!(replies[1], b"*2\r\n$5\r\nqueue\r\n$7\r\nelement\r\n");
+        let echoes = replies[2..].iter().filter(|r| **r == echo.as_bytes());
+        assert_eq!(echoes.count(), count - 2);
+    });
+}
+
+#[test]
+fn who_sends_too_much_during_a_wait_is_closed() {
+    everywhere(|address| {
+        let (mut admin, mut client) = (connect(address), connect(address));
+        ask(&mut admin, "CONFIG SET client-query-buffer-limit 1mb");
+        let mut requests = pipeline("BLPOP queue 0");
+        requests.resize(BEHIND.0 * 8, requests[BEHIND.0 - 1].clone());
+        // It may be closed before all of it is sent.
+        let _ = client.send(&requests);
+        wait_until("the end", || !is_there(&mut admin, ""));
+        assert_eq!(ask(&mut admin, "RPUSH queue element"), ":1\r\n");
+        assert_eq!(ask(&mut admin, "LLEN queue"), ":1\r\n");
+    });
+}
+
+#[test]
+fn what_a_pause_holds_back_goes_with_its_client() {
+    everywhere(|address| {
+        let (mut admin, mut client) = (connect(address), connect(address));
+        ask(&mut admin, "CLIENT PAUSE 100000 WRITE");
+        client.send(&pipeline("SET key value")).expect("it is sent");
+        wait_until("the pause", || is_there(&mut admin, " flags=b "));
+        drop(client);
+        wait_until("the end", || !is_there(&mut admin, ""));
+        assert_eq!(ask(&mut admin, "CLIENT UNPAUSE"), "+OK\r\n");
+        assert_eq!(ask(&mut admin, "EXISTS key"), ":0\r\n");
+    });
+}
