@@ -8,7 +8,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 server=${1:-target/release/ochre-server}
 [ "$server" = --redis ] && server=$2
-server=$(command -v "$server" || realpath "$server")
+case $server in
+  */*) server=$(realpath "$server") ;;
+  *) server=$(command -v "$server") ;;
+esac
 cargo build --release --quiet --locked --manifest-path bench/client/Cargo.toml --target-dir target/bench-client
 . bench/servers.sh
 start_server server "$server"

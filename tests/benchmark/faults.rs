@@ -176,7 +176,7 @@ fn wrong_command_lines_are_refused() {
         ("-t get,nosuch", "Unknown test 'nosuch' in -t"),
         ("--ratio get:nosuch=1:2", "Unknown test 'nosuch' in --ratio"),
         ("--cluster", "--cluster is not supported"),
-        ("--tls-ciphers x", "--tls-ciphers is not supported"),
+        ("--tls-ciphers x", "TLS: no cipher of TLS 1.2 in 'x'"),
         ("--rate 5 -k 0", "--rate does not go with -k 0"),
         ("--distribution zipf", "--distribution needs a keyspace: -r"),
         (

@@ -40,6 +40,10 @@ const REPLIES: &[&str] = &[
     "%4\r\n:1\r\n*1\r\n:5\r\n:2\r\n*1\r\n*2\r\n:1\r\n:2\r\n:3\r\n%1\r\n:4\r\n*1\r\n:1\r\n:4\r\n%1\r\n:4\r\n*2\r\n:1\r\n:2\r\n",
     "*1\r\n>2\r\n:1\r\n:2\r\n",
     ">2\r\n+invalidate\r\n*1\r\n+k\r\n+OK\r\n",
+    ">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\nk\r\n$5\r\na'b\n\"\r\n+OK\r\n",
+    ">2\r\n$10\r\ninvalidate\r\n*0\r\n+OK\r\n",
+    ">2\r\n$10\r\ninvalidate\r\n_\r\n+OK\r\n",
+    "*1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n",
     ">3\r\n+message\r\n+c\r\n+m\r\n+OK\r\n",
     "*1\r\n%10\r\n:1\r\n*2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n:1\r\n:2\r\n",
 ];

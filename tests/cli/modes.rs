@@ -78,6 +78,37 @@ fn commands_print_and_end_as_with_redis_cli() {
             (&["-x", "set", "stdin"], "from stdin\n"),
             (&["-X", "tag", "set", "tag", "x"], "input"),
             (&["-X", "tag", "set", "input", "x"], "input"),
+            (&["-x", "-X", "tag", "set", "k", "tag"], "input"),
+            (&["-x"], "get a\n"),
+            (&["-X", "tag"], "get a\n"),
+            (&["-2", "-3", "get", "a"], ""),
+            (&["--json", "-2", "hgetall", "h"], ""),
+            (&["-n", "-1", "get", "a"], ""),
+            (&["-n", "3x", "dbsize"], ""),
+            (
+                &["-n", "3", "-3", "-a", "wrong", "--no-raw", "hgetall", "h"],
+                "",
+            ),
+            (&["-n", "99", "-3", "--no-raw", "hgetall", "h"], ""),
+            (&["--quoted-input", "get", "\"odd"], ""),
+            (&["--quoted-input", "get", "a b"], ""),
+            (&["--quoted-input", "get", ""], ""),
+            (&["--scan", "--quoted-pattern", "\"a"], ""),
+            (&["--scan", "--quoted-pattern", "\"\\x61\""], ""),
+            (&["--show-pushes", "YES", "get", "a"], ""),
+            (&["-e", "subscribe"], ""),
+            (&["help", "get"], ""),
+            (&["?", "@transactions"], ""),
+            (&["-u", "redis://", "get", "a"], ""),
+            (&["-u", "redis://127.0.0.1/3", "get", "a"], ""),
+            (&["-n", "3", "-u", "redis://127.0.0.1", "get", "a"], ""),
+            (&["-u", "redis://word@127.0.0.1", "get", "a"], ""),
+            (&["-r", "2"], "ping\nnonsense\n"),
+            (&["-e"], "nonsense\nget a\nsubscribe\n"),
+            (
+                &[],
+                "0 get a\n-1 get a\nrestart\n:set hints\n:set x\n:y\nhelp get\nquit now\nget a\n",
+            ),
             (&["--quoted-input", "get", "\"odd\""], ""),
             (&["--bogus"], ""),
             (&["-r"], ""),
@@ -115,6 +146,36 @@ fn no_server_is_an_error() {
             String::from_utf8_lossy(&output.stderr),
             format!("Could not connect to Redis at 127.0.0.1:{port}: Connection refused\n")
         );
+    }
+}
+
+#[test]
+fn verbose_tells_what_is_done() {
+    with_each(|port| {
+        let args = ["--verbose", "-n", "3", "-3", "get", "a"];
+        let output = run(ochre_cli(), port, &args, b"");
+        let wanted = format!("Connected to 127.0.0.1:{port}\nDatabase 3\nRESP3\n");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), wanted);
+        assert_eq!(output.stdout, b"\n");
+    });
+}
+
+#[test]
+fn ciphers_and_halves_of_certificates_are_checked() {
+    for (args, wanted) in [
+        (
+            &["--tls", "--tls-ciphers", "x"][..],
+            "Could not negotiate a TLS connection: no cipher of TLS 1.2 in 'x'\n",
+        ),
+        (
+            &["--tls", "--tls-ciphersuites", "x"],
+            "Could not negotiate a TLS connection: no cipher suite of TLS 1.3 in 'x'\n",
+        ),
+        (&["--tls", "--cert", "x"], "--cert and --key go together\n"),
+    ] {
+        let output = run(ochre_cli(), 1, &[args, &["ping"]].concat(), b"");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), wanted);
+        assert_eq!(output.status.code(), Some(1));
     }
 }
 
@@ -203,6 +264,19 @@ fn pipes_of_any_size() {
             let wanted = told(&run(&theirs, port, &["--pipe"], input));
             assert_eq!(told(&run(ochre_cli(), port, &["--pipe"], input)), wanted);
         }
+        // A request that does not end: the mark behind the input becomes a part of it.
+        let endless = b"PING\r\n*3\r\n$3\r\nSET\r\n$1\r\nz\r\n$100\r\nabc\r\n";
+        let args = ["--pipe", "--pipe-timeout", "1"];
+        let wanted = told(&run(&theirs, port, &args, endless));
+        assert_eq!(told(&run(ochre_cli(), port, &args, endless)), wanted);
+        // One that is none: the server says so and closes the connection.
+        let output = run(ochre_cli(), port, &args, b"PING\r\n*1\r\n$x\r\n");
+        assert_eq!(output.status.code(), Some(1));
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            errors.starts_with("ERR Protocol error: invalid bulk length\nError: "),
+            "{errors}"
+        );
         let mut input = Vec::new();
         let value = "v".repeat(10_000);
         let mut requests = 0;
@@ -264,19 +338,25 @@ fn a_snapshot_where_the_server_sends_one() {
     let path = path.to_str().expect("UTF-8");
     with_each(|port| {
         fill(port);
-        let output = run(ochre_cli(), port, &["--rdb", path], b"");
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        if errors.contains("SYNC with master failed: -ERR unknown command") {
-            assert_eq!(output.status.code(), Some(1));
-            return;
+        for mode in ["--rdb", "--functions-rdb"] {
+            snapshot(port, mode, path);
         }
-        assert!(output.status.success(), "{errors}");
-        let bytes = std::fs::read(path).expect("a file");
-        assert!(bytes.starts_with(b"REDIS"));
-        assert!(
-            errors.ends_with(&format!("success after {} bytes\n", bytes.len())),
-            "{errors}"
-        );
-        std::fs::remove_file(path).expect("it is there");
     });
+}
+
+fn snapshot(port: u16, mode: &str, path: &str) {
+    let output = run(ochre_cli(), port, &[mode, path], b"");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    if errors.contains("unknown command") {
+        assert_eq!(output.status.code(), Some(1));
+        return;
+    }
+    assert!(output.status.success(), "{errors}");
+    let bytes = std::fs::read(path).expect("a file");
+    assert!(bytes.starts_with(b"REDIS"));
+    assert!(
+        errors.ends_with(&format!("success after {} bytes\n", bytes.len())),
+        "{errors}"
+    );
+    std::fs::remove_file(path).expect("it is there");
 }

@@ -17,17 +17,27 @@ struct Terminal {
     output: Receiver<Vec<u8>>,
     /// What came and was not waited for yet.
     screen: String,
+    /// All that came, control sequences included.
+    seen: String,
 }
 
 impl Terminal {
     /// `None` where there is no `script`.
     fn start(port: u16, history: &str) -> Option<Terminal> {
+        Terminal::with(port, "", &[("REDISCLI_HISTFILE", history)])
+    }
+
+    /// With more options, and variables of the environment.
+    fn with(port: u16, options: &str, variables: &[(&str, &str)]) -> Option<Terminal> {
         // In the shell's place: a shell that stayed between would die of Ctrl-C, and its end be taken for the program's.
-        let command = format!("exec {} -p {port}", ochre_cli());
+        let command = format!("exec {} -p {port} {options}", ochre_cli());
         let child = Command::new("script")
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm")
-            .env("REDISCLI_HISTFILE", history)
+            .env("REDISCLI_HISTFILE", "/dev/null")
+            .env("REDISCLI_RCFILE", "/dev/null")
+            .env_remove("REDISCLI_AUTH")
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -55,6 +65,7 @@ impl Terminal {
             child,
             output,
             screen: String::new(),
+            seen: String::new(),
         })
     }
 
@@ -77,6 +88,7 @@ impl Terminal {
                 panic!("no {text:?} on the screen: {:?}", self.screen);
             };
             self.screen.push_str(&plain(&bytes));
+            self.seen.push_str(&String::from_utf8_lossy(&bytes));
         }
     }
 
@@ -156,6 +168,9 @@ fn the_prompt_shows_place_database_and_transaction() {
     terminal.wait(&format!("{place}[3]> "));
     drop(server);
     terminal.keys("get k\r");
+    terminal.wait("Error: ");
+    terminal.wait("not connected> ");
+    terminal.keys("get k\r");
     terminal.wait("Could not connect to Redis at");
     terminal.wait("not connected> ");
     terminal.keys("quit\r");
@@ -175,6 +190,8 @@ fn hints_completion_and_help_come_from_the_server() {
     terminal.wait("start end");
     terminal.keys("1 ");
     terminal.wait("end");
+    terminal.keys("\x15zrange k 0 1 limit 0 5 ");
+    terminal.wait("limit 0 5 [BYSCORE|BYLEX] [REV] [WITHSCORES]");
     terminal.keys("\x15hgeta\t");
     terminal.wait("hgetall");
     terminal.keys("\x15help getrange\r");
@@ -184,6 +201,8 @@ fn hints_completion_and_help_come_from_the_server() {
     terminal.wait("group: string");
     terminal.keys("help @pubsub\r");
     terminal.wait("PSUBSCRIBE pattern [pattern ...]");
+    // What is typed before the prompt is there is another mode's.
+    terminal.wait("> ");
     terminal.keys("\x04");
     assert_eq!(terminal.end(), Some(0));
 }
@@ -237,6 +256,105 @@ fn leave_what_waits(port: u16) {
     terminal.wait("> ");
     terminal.keys("\x03");
     assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn a_transaction_does_not_go_on_upon_another_connection() {
+    let (_server, port) = server();
+    let Some(mut terminal) = Terminal::start(port, "/dev/null") else {
+        return;
+    };
+    terminal.wait("> ");
+    terminal.keys("multi\r");
+    terminal.wait("(TX)> ");
+    let killed = crate::run(
+        ochre_cli(),
+        port,
+        &["client", "kill", "type", "normal"],
+        b"",
+    );
+    assert_eq!(killed.stdout, b"1\n");
+    terminal.keys("set k v\r");
+    terminal.wait("Error: ");
+    terminal.wait("not connected> ");
+    terminal.keys("exec\r");
+    terminal.wait("(error) ERR EXEC without MULTI");
+    terminal.wait("> ");
+    terminal.keys("get k\r");
+    terminal.wait("(nil)");
+    terminal.wait("> ");
+    terminal.keys("\x04");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn a_password_is_asked_for_and_not_shown() {
+    let server = Server::builder()
+        .port(0)
+        .workers(1)
+        .setting("requirepass", "hush hush")
+        .start()
+        .expect("a server");
+    let port = server.port().expect("a port");
+    for options in ["--askpass", "--askpass -a wrong --no-auth-warning"] {
+        let variables = [("REDISCLI_AUTH", "wrong")];
+        let Some(mut terminal) = Terminal::with(port, options, &variables) else {
+            return;
+        };
+        terminal.wait("Please input password: ");
+        terminal.keys("hush huX\x7fsh\r");
+        terminal.wait("> ");
+        terminal.keys("ping\r");
+        terminal.wait("PONG");
+        terminal.wait("> ");
+        terminal.keys("\x04");
+        assert_eq!(terminal.end(), Some(0));
+        assert!(terminal.seen.contains("*********"), "{:?}", terminal.seen);
+        assert!(!terminal.seen.contains("hu"), "{:?}", terminal.seen);
+        assert!(
+            !terminal.seen.contains("AUTH failed"),
+            "{:?}",
+            terminal.seen
+        );
+    }
+}
+
+#[test]
+fn preferences_come_from_a_file_and_from_the_prompt() {
+    let (_server, port) = server();
+    let file = std::env::temp_dir().join(format!("ochre-cli-rc-{}", std::process::id()));
+    std::fs::write(&file, ":set nohints\n\n:set bogus\nget k\n").expect("a written file");
+    let path = file.to_str().expect("UTF-8");
+    let Some(mut terminal) = Terminal::with(port, "", &[("REDISCLI_RCFILE", path)]) else {
+        return;
+    };
+    terminal.wait(".redisclirc: unknown redis-cli preference 'bogus'");
+    terminal.wait(".redisclirc: unknown redis-cli internal command 'get'");
+    terminal.wait("> ");
+    terminal.keys("getrange ");
+    terminal.keys("\x15echo done\r");
+    terminal.wait("\"done\"");
+    terminal.wait("> ");
+    assert!(!terminal.seen.contains("key start"), "{:?}", terminal.seen);
+    terminal.keys(":set hints\r");
+    terminal.wait("hints\r\n");
+    terminal.wait("> ");
+    terminal.keys("getrange ");
+    terminal.wait("key start end");
+    terminal.keys("\x15:nonsense\r");
+    terminal.wait("unknown redis-cli internal command ':nonsense'");
+    terminal.wait("> ");
+    terminal.keys("clear\r");
+    terminal.wait("clear\r\n");
+    terminal.wait("> ");
+    assert!(
+        terminal.seen.contains("\x1b[H\x1b[2J"),
+        "{:?}",
+        terminal.seen
+    );
+    terminal.keys("\x04");
+    assert_eq!(terminal.end(), Some(0));
+    std::fs::remove_file(file).expect("it is there");
 }
 
 #[test]

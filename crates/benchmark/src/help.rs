@@ -14,7 +14,7 @@ Server:
  -3                 RESP3
  --enable-tracking  CLIENT TRACKING ON on every connection
  --tls              TLS; --sni <host>, --cacert <file>, --cacertdir <dir>, --cert <file>, --key <file>,
-                    --insecure as in redis-benchmark
+                    --insecure, --tls-ciphers <list>, --tls-ciphersuites <list> as in redis-benchmark
 
 Load:
  -c <clients>       Connections (default 50)

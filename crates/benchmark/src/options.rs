@@ -54,6 +54,8 @@ pub(crate) struct Tls {
     pub(crate) ca_folder: Option<PathBuf>,
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+    pub(crate) ciphers: Option<String>,
+    pub(crate) suites: Option<String>,
     pub(crate) insecure: bool,
 }
 

@@ -48,11 +48,11 @@ impl Target {
     /// # Errors
     /// When there is none, or the certificates that are named are of no use.
     pub(crate) fn find(place: &Place, options: &Options) -> Result<Target, Failure> {
-        let address = reach(place).map_err(|e| Failure::connect(place, &e))?;
         let tls = match &options.tls {
             None => None,
             Some(tls) => Some(encryption(place, tls)?),
         };
+        let address = reach(place).map_err(|e| Failure::connect(place, &e))?;
         let (greeting, greeting_replies) = greeting(&options.login);
         Ok(Target {
             place: place.clone(),
@@ -180,6 +180,12 @@ fn tls_config(tls: &Tls) -> Result<TlsConfig, ochre_client::Error> {
     }
     if let Some(name) = &tls.sni {
         config = config.server_name(name);
+    }
+    if let Some(list) = &tls.ciphers {
+        config = config.ciphers(list)?;
+    }
+    if let Some(list) = &tls.suites {
+        config = config.cipher_suites(list)?;
     }
     if tls.insecure {
         config = config.danger_accept_any_certificate();

@@ -24,6 +24,8 @@ pub(crate) struct Arg {
     token: Option<String>,
     /// Words that it takes, the token included; `None` where that depends.
     words: Option<usize>,
+    /// The words that it may begin with to be known by, and the words that it takes then.
+    openings: Vec<(String, Option<usize>)>,
     optional: bool,
     multiple: bool,
     multiple_token: bool,
@@ -113,21 +115,20 @@ impl Command {
         let mut at = 0;
         while at < typed.len() {
             let word = &typed[at];
-            let is_token = |arg: &Arg| {
-                arg.token
-                    .as_ref()
-                    .is_some_and(|t| t.eq_ignore_ascii_case(word))
-                    || arg.core.split('|').any(|t| t.eq_ignore_ascii_case(word))
+            let opening = |arg: &Arg| {
+                let mut openings = arg.openings.iter();
+                openings.position(|(o, _)| o.eq_ignore_ascii_case(word))
             };
             // An option is known by its word, wherever it stands; everything else by its place.
             let option = left
                 .iter()
-                .position(|(arg, _)| arg.optional && is_token(arg));
+                .position(|(arg, _)| arg.optional && opening(arg).is_some());
             let place = option.or_else(|| left.iter().position(|(arg, _)| !arg.optional));
             let place = place.or_else(|| (!left.is_empty()).then_some(0));
             let Some(place) = place else { break };
             let (arg, seen) = &mut left[place];
-            at += arg.words.unwrap_or(1).max(1);
+            let opened = opening(arg).map(|i| arg.openings[i].1);
+            at += opened.unwrap_or(arg.words).unwrap_or(1).max(1);
             if arg.multiple {
                 *seen = true;
                 arg.optional = true;
@@ -188,12 +189,27 @@ impl Arg {
                 (name, Some(1))
             }
         };
-        let token = token.filter(|_| kind != "pure-token");
+        let shown = token.clone().filter(|_| kind != "pure-token");
         let multiple = flag("multiple");
+        let words = words
+            .filter(|_| !multiple)
+            .map(|words| words + usize::from(shown.is_some()));
+        let openings = match (token, kind.as_str()) {
+            (Some(token), _) => vec![(token, words)],
+            (None, "oneof") => under.into_iter().flat_map(|a| a.openings).collect(),
+            // Its words are those of the whole block.
+            (None, "block") => under
+                .into_iter()
+                .take(1)
+                .flat_map(|a| a.openings)
+                .map(|(o, _)| (o, words))
+                .collect(),
+            (None, _) => Vec::new(),
+        };
+        let token = shown;
         Arg {
-            words: words
-                .filter(|_| !multiple)
-                .map(|words| words + usize::from(token.is_some())),
+            words,
+            openings,
             core,
             token,
             optional: flag("optional"),

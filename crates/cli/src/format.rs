@@ -70,9 +70,33 @@ fn standard(reply: &Reply, prefix: &mut Vec<u8>, out: &mut Vec<u8>) {
         }
         Reply::Array(items) => numbered(items, "array", ')', prefix, out),
         Reply::Set(items) => numbered(items, "set", '~', prefix, out),
-        Reply::Push(items) => numbered(items, "push", ')', prefix, out),
+        Reply::Push(items) => match invalidated(items) {
+            Some(keys) if prefix.is_empty() => invalidation(keys, out),
+            _ => numbered(items, "push", ')', prefix, out),
+        },
         Reply::Map(pairs) => mapped(pairs, prefix, out),
     }
+}
+
+/// The keys of a message of client-side caching; one that says that all keys are invalid has none.
+fn invalidated(items: &[Reply]) -> Option<&[Reply]> {
+    match items {
+        [Reply::Bulk(kind), Reply::Array(keys)] if kind == b"invalidate" => Some(keys),
+        _ => None,
+    }
+}
+
+fn invalidation(keys: &[Reply], out: &mut Vec<u8>) {
+    out.extend(b"-> invalidate: ");
+    for (i, key) in keys.iter().enumerate() {
+        if i > 0 {
+            out.extend(b", ");
+        }
+        out.push(b'\'');
+        out.extend(key.bytes().unwrap_or_default());
+        out.push(b'\'');
+    }
+    out.push(b'\n');
 }
 
 fn line(out: &mut Vec<u8>, kind: &[u8], text: &[u8]) {

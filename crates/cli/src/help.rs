@@ -15,7 +15,7 @@ Connection
   -u URL                 redis://[user[:password]@]host[:port][/db], rediss:// with TLS, unix:///path.
   -a, --pass PASSWORD    Password; the variable REDISCLI_AUTH is the safer place for it.
   --user NAME            User that the password belongs to.
-  --askpass              Asks for the password.
+  --askpass              Asks for the password, whatever -a and REDISCLI_AUTH say.
   --no-auth-warning      No warning of passwords on the command line.
   -n DB                  Database.
   -2, -3                 RESP2 or RESP3.
@@ -24,6 +24,8 @@ Connection
   --cacert FILE          Certificates to trust; --cacertdir DIR for a folder of them.
   --cert FILE --key FILE Certificate to show to the server.
   --insecure             Takes any certificate.
+  --tls-ciphers LIST     Ciphers of TLS 1.2, in OpenSSL's names; --tls-ciphersuites LIST for TLS 1.3.
+  --verbose              Tells what is done to connect.
 
 Commands
   -r N                   Runs the command N times, -1 for ever.
@@ -53,7 +55,7 @@ Modes
   --latency-dist         Time of a PING as a spectrum of colours.
   --intrinsic-latency N  What the machine itself adds, measured for N seconds.
   --pipe                 Sends the standard input as it is; --pipe-timeout SECONDS for the last reply.
-  --rdb FILE             Fetches a snapshot; - is the standard output.
+  --rdb FILE             Fetches a snapshot; - is the standard output. --functions-rdb FILE: of the functions only.
 
   --help, --version
 

@@ -13,6 +13,7 @@ mod keys;
 mod latency;
 mod link;
 mod options;
+mod password;
 mod pipe;
 mod prompt;
 mod rdb;
@@ -46,7 +47,9 @@ pub fn main() -> ExitCode {
         }
     };
     if let Err(text) = complete(&mut options) {
-        eprintln!("{text}");
+        if let Some(text) = text {
+            eprintln!("{text}");
+        }
         return ExitCode::FAILURE;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -62,25 +65,36 @@ pub fn main() -> ExitCode {
 }
 
 /// Adds to the command what comes from the standard input, and takes quotes off if wished.
-fn complete(options: &mut Options) -> Result<(), String> {
+///
+/// # Errors
+/// With what is still to be said of it.
+fn complete(options: &mut Options) -> Result<(), Option<String>> {
     if options.quoted_input {
         for word in &mut options.words {
             let unquoted = options::unquote(word);
-            *word = unquoted.ok_or("Invalid quoted string")?;
+            let Some(unquoted) = unquoted else {
+                // compat: said on the standard output.
+                println!("Invalid quoted string");
+                return Err(None);
+            };
+            *word = unquoted;
         }
     }
-    if !options.last_from_stdin && options.tag_from_stdin.is_none() {
+    // Without a command the standard input is a list of them.
+    let is_prompt = options.mode == Mode::Commands && options.words.is_empty();
+    if is_prompt || !options.last_from_stdin && options.tag_from_stdin.is_none() {
         return Ok(());
     }
     let mut input = Vec::new();
     std::io::stdin()
         .read_to_end(&mut input)
-        .map_err(|e| link::reason(&e))?;
+        .map_err(|e| Some(link::reason(&e)))?;
     match &options.tag_from_stdin {
         None => options.words.push(input),
         Some(tag) => {
             let place = options.words.iter_mut().find(|w| *w == tag);
-            *place.ok_or("Using -X option but stdin tag not match.")? = input;
+            let none = || Some("Using -X option but stdin tag not match.".to_owned());
+            *place.ok_or_else(none)? = input;
         }
     }
     Ok(())
@@ -104,6 +118,10 @@ async fn run(options: Options) -> ExitCode {
         Mode::Commands if is_prompt => prompt::run(session).await,
         Mode::Commands => {
             let words = session.options.words.clone();
+            if prompt::is_help(&words) {
+                prompt::help(&mut session, &words).await;
+                return ExitCode::SUCCESS;
+            }
             repeat(&mut session, &words).await
         }
         Mode::Eval(path) => eval(&mut session, &path).await,
@@ -116,7 +134,7 @@ async fn run(options: Options) -> ExitCode {
         Mode::Latency => latency::run(&mut session, false).await,
         Mode::LatencyHistory => latency::run(&mut session, true).await,
         Mode::LatencyDist => latency::spectrum(&mut session).await,
-        Mode::Rdb(path) => rdb::run(&mut session, &path).await,
+        Mode::Rdb(path, content) => rdb::run(&mut session, &path, content).await,
         // Both were done above.
         Mode::IntrinsicLatency(_) | Mode::Table => ExitCode::SUCCESS,
     }

@@ -31,10 +31,17 @@ pub(crate) enum Mode {
     LatencyDist,
     IntrinsicLatency(u64),
     /// To a file, or `-`.
-    Rdb(String),
+    Rdb(String, Content),
     Eval(String),
     /// The table front.
     Table,
+}
+
+/// What of the server's data a snapshot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    All,
+    Functions,
 }
 
 /// The command line, taken apart.
@@ -48,9 +55,11 @@ pub(crate) struct Options {
     pub(crate) socket: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
-    pub(crate) database: u32,
+    /// As it was given: whether there is such a database is the server's business.
+    pub(crate) database: i64,
     /// The protocol to ask for: 2, 3, or whatever the server begins with.
     pub(crate) protocol: Option<u8>,
+    protocol_given: Option<u8>,
     /// How often, `None` without an end.
     pub(crate) repeat: Option<u64>,
     pub(crate) interval: Option<Duration>,
@@ -65,6 +74,9 @@ pub(crate) struct Options {
     pub(crate) pipe_timeout: u64,
     pub(crate) show_pushes: bool,
     pub(crate) follow: bool,
+    pub(crate) verbose: bool,
+    ask_password: bool,
+    url_has_password: bool,
     pub(crate) tls: Option<Tls>,
     pub(crate) words: Vec<Vec<u8>>,
 }
@@ -77,6 +89,8 @@ pub(crate) struct Tls {
     ca_folder: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
+    ciphers: Option<String>,
+    suites: Option<String>,
     insecure: bool,
 }
 
@@ -131,6 +145,7 @@ impl Options {
             password: None,
             database: 0,
             protocol: None,
+            protocol_given: None,
             repeat: Some(1),
             interval: None,
             style: if is_terminal {
@@ -148,6 +163,9 @@ impl Options {
             pipe_timeout: PIPE_TIMEOUT,
             show_pushes: is_terminal,
             follow: false,
+            verbose: false,
+            ask_password: false,
+            url_has_password: false,
             tls: None,
             words: Vec::new(),
         }
@@ -170,7 +188,7 @@ impl Options {
                 break;
             };
             match option {
-                "-a" | "--pass" | "-u" => seen_password = true,
+                "-a" | "--pass" => seen_password = true,
                 "--no-auth-warning" => warn = false,
                 _ => {}
             }
@@ -182,7 +200,7 @@ impl Options {
                 return Err(wrong(text));
             }
         }
-        if seen_password && warn {
+        if (seen_password || options.url_has_password) && warn {
             eprintln!(
                 "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe."
             );
@@ -194,6 +212,7 @@ impl Options {
         if options.password.is_none() && options.mode != Mode::Table {
             options.password = std::env::var("REDISCLI_AUTH").ok();
         }
+        options.settle()?;
         Ok(options)
     }
 
@@ -213,19 +232,19 @@ impl Options {
             "-s" => self.socket = Some(words.text(option)?),
             "-a" | "--pass" => self.password = Some(words.text(option)?),
             "--user" => self.user = Some(words.text(option)?),
-            "--askpass" => {
-                let asked = rustyline::DefaultEditor::new()
-                    .and_then(|mut editor| editor.readline("Please input password: "));
-                self.password = Some(asked.map_err(|e| wrong(e.to_string()))?);
-            }
+            "--askpass" => self.ask_password = true,
             "--no-auth-warning" => {}
             "-u" => self.url(&words.text(option)?)?,
             "-n" => {
-                // compat: what is no number is 0.
-                self.database = words.text(option)?.parse().unwrap_or(0);
+                self.database = leading_number(&words.text(option)?);
             }
-            "-2" => self.protocol = Some(2),
-            "-3" => self.protocol = Some(3),
+            "-2" | "-3" => {
+                let asked = if option == "-2" { 2 } else { 3 };
+                if self.protocol_given.is_some_and(|given| given != asked) {
+                    return Err(wrong("Options -2 and -3 are mutually exclusive."));
+                }
+                self.protocol_given = Some(asked);
+            }
             "-c" => self.follow = true,
             "--tls" => drop(self.tls()),
             "--sni" => self.tls().sni = Some(words.text(option)?),
@@ -234,11 +253,8 @@ impl Options {
             "--cert" => self.tls().certificate = Some(words.text(option)?),
             "--key" => self.tls().key = Some(words.text(option)?),
             "--insecure" => self.tls().insecure = true,
-            "--tls-ciphers" | "--tls-ciphersuites" => {
-                return Err(wrong(format!(
-                    "{option} is not supported: the TLS library chooses"
-                )));
-            }
+            "--tls-ciphers" => self.tls().ciphers = Some(words.text(option)?),
+            "--tls-ciphersuites" => self.tls().suites = Some(words.text(option)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -248,21 +264,60 @@ impl Options {
         self.tls.get_or_insert_with(Tls::default)
     }
 
+    /// Takes what a URL says; what it leaves open stays as it is.
     fn url(&mut self, url: &str) -> Result<(), Stop> {
         let config = Config::parse(url).map_err(|e| wrong(format!("Invalid URI: {e}")))?;
-        if let Some((host, port)) = config.host_and_port() {
-            (self.host, self.port) = (host.to_owned(), port);
-            self.port_given = true;
-        } else if let Some((_, path)) = url.split_once("://") {
-            let path = path.split('?').next().unwrap_or_default();
-            self.socket = path.find('/').map(|at| path[at..].to_owned());
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let (place, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+        match config.host_and_port() {
+            Some((name, port)) => {
+                if !host.is_empty() {
+                    name.clone_into(&mut self.host);
+                }
+                // After the brackets of an address of version 6.
+                if host.rsplit(']').next().is_some_and(|h| h.contains(':')) {
+                    self.port = port;
+                    self.port_given = true;
+                }
+            }
+            None => {
+                let path = path.split('?').next().unwrap_or_default();
+                self.socket = Some(path.to_owned());
+            }
         }
+        if path.len() > 1 && config.host_and_port().is_some() || path.contains("db=") {
+            self.database = config.selected_database().into();
+        }
+        self.url_has_password = place.contains('@');
         let (user, password) = config.credentials();
-        self.user = user.map(str::to_owned).or(self.user.take());
-        self.password = password.map(str::to_owned).or(self.password.take());
-        self.database = config.selected_database();
+        match (user, password) {
+            // compat: one word before the @ is the password.
+            (Some(word), None) => self.password = Some(word.to_owned()),
+            (user, password) => {
+                self.user = user.map(str::to_owned).or(self.user.take());
+                self.password = password.map(str::to_owned).or(self.password.take());
+            }
+        }
         if url.starts_with("rediss://") || url.starts_with("valkeys://") {
             self.tls();
+        }
+        Ok(())
+    }
+
+    /// What options mean together.
+    fn settle(&mut self) -> Result<(), Stop> {
+        self.protocol = self.protocol_given.or(self.protocol);
+        if self.last_from_stdin && self.tag_from_stdin.is_some() {
+            return Err(wrong("Options -x and -X are mutually exclusive."));
+        }
+        let halves = |tls: &Tls| tls.certificate.is_some() != tls.key.is_some();
+        if self.tls.as_ref().is_some_and(halves) {
+            return Err(wrong("--cert and --key go together"));
+        }
+        if self.ask_password {
+            let asked = crate::password::ask().map_err(|e| wrong(e.to_string()))?;
+            self.password = Some(asked);
         }
         Ok(())
     }
@@ -291,17 +346,21 @@ impl Options {
                     "--json" => Style::Json,
                     _ => Style::QuotedJson,
                 };
-                self.protocol = self.protocol.or(Some(3));
+                self.protocol = Some(3);
             }
             "--quoted-input" => self.quoted_input = true,
             "--show-pushes" => {
-                self.show_pushes = match words.text(option)?.as_str() {
-                    "yes" | "y" => true,
-                    "no" | "n" => false,
-                    _ => return Err(wrong("--show-pushes takes yes or no")),
+                let value = words.text(option)?;
+                self.show_pushes = match value.bytes().next() {
+                    Some(b'y' | b'Y') => true,
+                    Some(b'n' | b'N') => false,
+                    _ => {
+                        let text = "Unknown --show-pushes value";
+                        return Err(wrong(format!("{text} '{value}' (valid: '[y]es', '[n]o')")));
+                    }
                 }
             }
-            "--verbose" => {}
+            "--verbose" => self.verbose = true,
             "--help" => return Err(Stop::Help),
             "--version" | "-v" => return Err(Stop::Version),
             _ => return Ok(false),
@@ -322,7 +381,7 @@ impl Options {
             }
             "--quoted-pattern" => {
                 let pattern = words.bytes(option)?;
-                let bad = || wrong("Invalid quoted string specified for --quoted-pattern");
+                let bad = || wrong("Invalid quoted string specified for --quoted-pattern.");
                 self.pattern = Some(unquote(&pattern).ok_or_else(bad)?);
                 return Ok(true);
             }
@@ -336,14 +395,14 @@ impl Options {
             "--latency-history" => Mode::LatencyHistory,
             "--latency-dist" => Mode::LatencyDist,
             "--intrinsic-latency" => Mode::IntrinsicLatency(words.number(option)?),
-            "--rdb" => Mode::Rdb(words.text(option)?),
+            "--rdb" => Mode::Rdb(words.text(option)?, Content::All),
+            "--functions-rdb" => Mode::Rdb(words.text(option)?, Content::Functions),
             "--eval" => Mode::Eval(words.text(option)?),
             #[cfg(feature = "table")]
             "--table" => Mode::Table,
             #[cfg(not(feature = "table"))]
             "--table" => return Err(wrong("This program was built without --table")),
-            "--replica" | "--slave" | "--lru-test" | "--functions-rdb" | "--cluster" | "--ldb"
-            | "--ldb-sync-mode" => {
+            "--replica" | "--slave" | "--lru-test" | "--cluster" | "--ldb" | "--ldb-sync-mode" => {
                 return Err(wrong(format!("{option} is not supported")));
             }
             _ => return Ok(false),
@@ -415,6 +474,12 @@ impl Tls {
         if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
             config = config.client_certificate(certificate, key)?;
         }
+        if let Some(list) = &self.ciphers {
+            config = config.ciphers(list)?;
+        }
+        if let Some(list) = &self.suites {
+            config = config.cipher_suites(list)?;
+        }
         if let Some(name) = &self.sni {
             config = config.server_name(name);
         }
@@ -425,14 +490,16 @@ impl Tls {
     }
 }
 
-/// What a quoted string stands for; `None` if it is none.
+/// What a word stands for that may be quoted; `None` if it is not one word.
 pub(crate) fn unquote(text: &[u8]) -> Option<Vec<u8>> {
-    match text.first() {
-        Some(b'"' | b'\'') => {
-            let mut words = ochre_resp::split_args(text).ok()?;
-            let word = words.pop()?;
-            words.is_empty().then_some(word)
-        }
-        _ => Some(text.to_vec()),
-    }
+    let mut words = ochre_resp::split_args(text).ok()?;
+    let word = words.pop()?;
+    words.is_empty().then_some(word)
+}
+
+/// The number that a text begins with. compat: 0 where there is none.
+fn leading_number(text: &str) -> i64 {
+    let digits = text.bytes().skip(usize::from(text.starts_with('-')));
+    let end = digits.take_while(u8::is_ascii_digit).count() + usize::from(text.starts_with('-'));
+    text[..end].parse().unwrap_or(0)
 }

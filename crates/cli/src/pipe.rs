@@ -110,6 +110,7 @@ async fn transfer(
             match filled {
                 Ok(filled) => filled.map_err(failed)?,
                 Err(_) => {
+                    tally.errors += 1;
                     let seconds = patience.unwrap_or_default().as_secs();
                     return Err(format!("No replies for {seconds} seconds: exiting."));
                 }

@@ -4,7 +4,7 @@ use crate::docs::Docs;
 use crate::format::Style;
 use crate::help;
 use crate::reply::Reply;
-use crate::session::{Outcome, Session};
+use crate::session::{Outcome, Session, write_out};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -127,7 +127,17 @@ pub(crate) async fn run(mut session: Session) -> ExitCode {
         }
     };
     let docs = ask_docs(&mut session).await;
-    editor.set_helper(Some(Typing { docs, hints: true }));
+    let mut typing = Typing { docs, hints: true };
+    if let Some(path) = preferences_file() {
+        // There need be none.
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        for line in text.lines().filter(|l| !l.trim().is_empty()) {
+            if let Err(complaint) = prefer(line, &mut typing.hints) {
+                println!(".redisclirc: {complaint}");
+            }
+        }
+    }
+    editor.set_helper(Some(typing));
     let history = history_file();
     if let Some(path) = &history {
         // There is none at first.
@@ -153,14 +163,9 @@ pub(crate) async fn run(mut session: Session) -> ExitCode {
             drop(kept);
         }
         if let Some(helper) = editor.helper_mut() {
-            match line.trim() {
-                ":set hints" => helper.hints = true,
-                ":set nohints" => helper.hints = false,
-                _ => {
-                    if let Flow::Quit = take_line(&mut session, &line, &mut helper.docs).await {
-                        break;
-                    }
-                }
+            let Typing { docs, hints } = helper;
+            if let Flow::Quit = take(&mut session, line.as_bytes(), docs, hints).await {
+                break;
             }
         }
     }
@@ -169,7 +174,9 @@ pub(crate) async fn run(mut session: Session) -> ExitCode {
 
 /// Commands from a file or a pipe.
 async fn run_lines(mut session: Session) -> ExitCode {
-    let mut docs = Docs::default();
+    let (mut docs, mut hints) = (Docs::default(), false);
+    // compat: an error ends a command given as arguments, not a list of them.
+    session.options.fail = false;
     for line in std::io::stdin().lock().split(b'\n') {
         let line = match line {
             Ok(line) => line,
@@ -178,10 +185,8 @@ async fn run_lines(mut session: Session) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        match take_bytes(&mut session, &line, &mut docs).await {
-            Flow::Quit => break,
-            Flow::Failed if session.options.fail => return ExitCode::FAILURE,
-            Flow::Failed | Flow::On => {}
+        if let Flow::Quit = take(&mut session, &line, &mut docs, &mut hints).await {
+            break;
         }
     }
     ExitCode::SUCCESS
@@ -189,66 +194,97 @@ async fn run_lines(mut session: Session) -> ExitCode {
 
 enum Flow {
     On,
-    Failed,
     Quit,
 }
 
-async fn take_line(session: &mut Session, line: &str, docs: &mut Docs) -> Flow {
-    take_bytes(session, line.as_bytes(), docs).await
+/// Whether a command asks for help, which is no business of the server's.
+pub(crate) fn is_help(words: &[Vec<u8>]) -> bool {
+    let first = words.first();
+    first.is_some_and(|w| w.eq_ignore_ascii_case(b"help") || w == b"?")
+}
+
+/// Answers a command that asks for help.
+pub(crate) async fn help(session: &mut Session, words: &[Vec<u8>]) {
+    let docs = ask_docs(session).await;
+    print_help(&docs, words);
+}
+
+fn print_help(docs: &Docs, words: &[Vec<u8>]) {
+    let about = words[1..]
+        .iter()
+        .map(|w| String::from_utf8_lossy(w).into_owned());
+    help::print(docs, &about.collect::<Vec<_>>());
+}
+
+/// Takes a preference, which is a line that begins with a colon.
+fn prefer(line: &str, hints: &mut bool) -> Result<(), String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words[..] {
+        [":set", "hints"] => *hints = true,
+        [":set", "nohints"] => *hints = false,
+        [":set", other, ..] => return Err(format!("unknown redis-cli preference '{other}'")),
+        [":set"] => return Err("unknown redis-cli preference ''".to_owned()),
+        _ => {
+            let first = words.first().unwrap_or(&"");
+            return Err(format!("unknown redis-cli internal command '{first}'"));
+        }
+    }
+    Ok(())
 }
 
 /// Does what a line says.
-async fn take_bytes(session: &mut Session, line: &[u8], docs: &mut Docs) -> Flow {
+async fn take(session: &mut Session, line: &[u8], docs: &mut Docs, hints: &mut bool) -> Flow {
     let Ok(words) = ochre_resp::split_args(line) else {
         println!("Invalid argument(s)");
-        return Flow::Failed;
+        return Flow::On;
     };
     let first = words
         .first()
         .map(|w| String::from_utf8_lossy(w).to_lowercase());
     let Some(first) = first else { return Flow::On };
     match (first.as_str(), words.len()) {
-        ("quit" | "exit", 1) => return Flow::Quit,
-        ("clear", 1) => print!("\x1b[H\x1b[2J"),
-        ("help" | "?", _) => {
+        ("quit" | "exit", _) => return Flow::Quit,
+        ("restart", _) => println!("Use 'restart' only in Lua debugging mode."),
+        ("clear", 1) => write_out(b"\x1b[H\x1b[2J"),
+        (preference, _) if preference.starts_with(':') => {
+            if let Err(complaint) = prefer(&String::from_utf8_lossy(line), hints) {
+                println!("{complaint}");
+            }
+        }
+        _ if is_help(&words) => {
             if docs.commands.is_empty() {
                 *docs = ask_docs(session).await;
             }
-            let about = words[1..]
-                .iter()
-                .map(|w| String::from_utf8_lossy(w).into_owned());
-            help::print(docs, &about.collect::<Vec<_>>());
+            print_help(docs, &words);
         }
         ("connect", 3) => {
             session.options.host = String::from_utf8_lossy(&words[1]).into_owned();
             // compat: what is no number is port 0, which cannot be connected to.
             session.options.port = String::from_utf8_lossy(&words[2]).parse().unwrap_or(0);
             session.options.socket = None;
-            if !session.connect().await {
-                return Flow::Failed;
-            }
+            session.connect().await;
         }
-        _ => return repeat(session, &words).await,
+        _ => repeat(session, &words).await,
     }
     Flow::On
 }
 
 /// Runs a command, as often as a number before it says.
-async fn repeat(session: &mut Session, words: &[Vec<u8>]) -> Flow {
-    let times = std::str::from_utf8(&words[0])
-        .ok()
-        .and_then(|w| w.parse::<u64>().ok());
-    let (times, words) = match times {
-        Some(times) if times > 0 && words.len() > 1 => (times, &words[1..]),
-        _ => (session.options.repeat.unwrap_or(u64::MAX), words),
+async fn repeat(session: &mut Session, words: &[Vec<u8>]) {
+    let number = std::str::from_utf8(&words[0]).ok();
+    let number = number.and_then(|w| w.parse::<i64>().ok());
+    let (times, words) = match number {
+        Some(times) if words.len() > 1 => (u64::try_from(times).unwrap_or(0), &words[1..]),
+        // compat: `-r` is for a command given as arguments.
+        _ => (1, words),
     };
+    if times == 0 {
+        return println!("Invalid redis-cli repeat command option value.");
+    }
     let start = Instant::now();
-    let mut flow = Flow::On;
     for turn in 0..times {
-        match session.run(words).await {
-            Outcome::Answered => {}
-            Outcome::Refused => flow = Flow::Failed,
-            Outcome::Lost => return Flow::Failed,
+        if session.run(words).await == Outcome::Lost {
+            return;
         }
         if let Some(interval) = session.options.interval
             && turn + 1 < times
@@ -260,7 +296,6 @@ async fn repeat(session: &mut Session, words: &[Vec<u8>]) -> Flow {
     if session.interactive && took >= SLOW && session.options.style == Style::Standard {
         println!("({:.2}s)", took.as_secs_f64());
     }
-    flow
 }
 
 /// What the server says of its commands; nothing if it cannot or may not say it.
@@ -274,12 +309,21 @@ async fn ask_docs(session: &mut Session) -> Docs {
     }
 }
 
+/// `REDISCLI_RCFILE`, or `.redisclirc` in the home folder; nothing for `/dev/null`.
+fn preferences_file() -> Option<PathBuf> {
+    named_file("REDISCLI_RCFILE", ".redisclirc")
+}
+
 /// `REDISCLI_HISTFILE`, or a file in the home folder; nothing for `/dev/null`.
 fn history_file() -> Option<PathBuf> {
-    match std::env::var_os("REDISCLI_HISTFILE") {
+    named_file("REDISCLI_HISTFILE", ".ochrecli_history")
+}
+
+fn named_file(variable: &str, in_home: &str) -> Option<PathBuf> {
+    match std::env::var_os(variable) {
         Some(path) if path == "/dev/null" => None,
         Some(path) => Some(PathBuf::from(path)),
-        None => Some(PathBuf::from(std::env::var_os("HOME")?).join(".ochrecli_history")),
+        None => Some(PathBuf::from(std::env::var_os("HOME")?).join(in_home)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `--rdb`: a snapshot of the server's data, by the first part of replication.
 
 use crate::link::{Link, LinkError};
+use crate::options::Content;
+use crate::reply::Reply;
 use crate::session::Session;
 use std::fs::File;
 use std::io::{IsTerminal as _, Write};
@@ -17,11 +19,11 @@ enum End {
     Mark(Vec<u8>),
 }
 
-pub(crate) async fn run(session: &mut Session, path: &str) -> ExitCode {
+pub(crate) async fn run(session: &mut Session, path: &str, content: Content) -> ExitCode {
     let Some(link) = session.link.as_mut() else {
         return ExitCode::FAILURE;
     };
-    match transfer(link, path).await {
+    match transfer(link, path, content).await {
         Ok(bytes) => {
             eprintln!("Transfer finished with success after {bytes} bytes");
             ExitCode::SUCCESS
@@ -37,12 +39,12 @@ fn lost(error: LinkError) -> String {
     format!("Error: {error}")
 }
 
-async fn transfer(link: &mut Link, path: &str) -> Result<u64, String> {
-    for option in [["capa", "eof"], ["rdb-only", "1"]] {
-        eprintln!("sending REPLCONF {} {}", option[0], option[1]);
-        let words = ["REPLCONF", option[0], option[1]];
-        // A server that does not know the option sends everything, which is as good.
-        link.ask(&words).await.map_err(lost)?;
+async fn transfer(link: &mut Link, path: &str, content: Content) -> Result<u64, String> {
+    // A server that does not know these sends everything with a length, which is as good.
+    tell(link, "capa", "eof").await?;
+    tell(link, "rdb-only", "1").await?;
+    if content == Content::Functions && !tell(link, "rdb-filter-only", "functions").await? {
+        return Err("Failed requesting functions only RDB from server, aborting".to_owned());
     }
     link.send(&["SYNC"]).await.map_err(lost)?;
     let (end, rest) = begin(link).await?;
@@ -63,6 +65,19 @@ async fn transfer(link: &mut Link, path: &str) -> Result<u64, String> {
     let bytes = copy(link, &end, rest, &mut out).await?;
     out.flush().map_err(to_file)?;
     Ok(bytes)
+}
+
+/// Tells the server how to replicate. Whether it knows how.
+async fn tell(link: &mut Link, option: &str, value: &str) -> Result<bool, String> {
+    eprintln!("sending REPLCONF {option} {value}");
+    match link.ask(&["REPLCONF", option, value]).await.map_err(lost)? {
+        Reply::Error(text) => {
+            let text = String::from_utf8_lossy(&text);
+            eprintln!("REPLCONF {option} error: {text}");
+            Ok(false)
+        }
+        _ => Ok(true),
+    }
 }
 
 /// The first line, and what came behind it.

@@ -56,8 +56,10 @@ pub(crate) enum Outcome {
 pub(crate) struct Session {
     pub(crate) options: Options,
     pub(crate) link: Option<Link>,
-    /// The database as the server was told last.
-    pub(crate) database: u32,
+    /// The database that the connection has.
+    pub(crate) database: i64,
+    /// The database that the next connection is to have.
+    wanted: i64,
     pub(crate) in_transaction: bool,
     /// Whether somebody types at a prompt.
     pub(crate) interactive: bool,
@@ -92,7 +94,8 @@ pub(crate) fn kind(words: &[Vec<u8>]) -> Kind {
 impl Session {
     pub(crate) fn new(options: Options) -> Session {
         Session {
-            database: options.database,
+            database: 0,
+            wanted: options.database,
             options,
             link: None,
             in_transaction: false,
@@ -105,18 +108,23 @@ impl Session {
     pub(crate) async fn connect(&mut self) -> bool {
         self.link = None;
         self.in_transaction = false;
-        let opened = match self.options.config() {
-            Ok(config) => Link::open(&config).await,
-            Err(reason) => Err(reason),
+        self.database = 0;
+        let place = self.options.place();
+        let config = match self.options.config() {
+            Ok(config) => config,
+            Err(reason) => {
+                eprintln!("Could not negotiate a TLS connection: {reason}");
+                return false;
+            }
         };
-        let mut link = match opened {
+        let mut link = match Link::open(&config).await {
             Ok(link) => link,
             Err(reason) => {
-                let place = self.options.place();
                 eprintln!("Could not connect to Redis at {place}: {reason}");
                 return false;
             }
         };
+        self.tell(|| format!("Connected to {place}"));
         match self.greet(&mut link).await {
             Ok(()) => {
                 self.link = Some(link);
@@ -129,6 +137,13 @@ impl Session {
         }
     }
 
+    /// Says on the standard error stream what is being done, if that is wished.
+    fn tell(&self, text: impl FnOnce() -> String) {
+        if self.options.verbose {
+            eprintln!("{}", text());
+        }
+    }
+
     async fn greet(&mut self, link: &mut Link) -> Result<(), LinkError> {
         if let Some(password) = &self.options.password {
             let mut login = vec!["AUTH"];
@@ -136,21 +151,45 @@ impl Session {
             login.push(password);
             if let Reply::Error(text) = link.ask(&login).await? {
                 eprintln!("AUTH failed: {}", String::from_utf8_lossy(&text));
+                // compat: what needs the login is not tried without it.
+                return Ok(());
             }
+            self.tell(|| "AUTH accepted".to_owned());
         }
-        if self.database != 0 {
-            let number = self.database.to_string();
-            if let Reply::Error(text) = link.ask(&["SELECT", &number]).await? {
-                eprintln!("SELECT {number} failed: {}", String::from_utf8_lossy(&text));
-                self.database = 0;
+        self.choose(link).await
+    }
+
+    /// Selects the database and the protocol that are wished.
+    async fn choose(&mut self, link: &mut Link) -> Result<(), LinkError> {
+        if self.wanted != self.database {
+            let number = self.wanted.to_string();
+            match link.ask(&["SELECT", &number]).await? {
+                Reply::Error(text) => {
+                    eprintln!("SELECT {number} failed: {}", String::from_utf8_lossy(&text));
+                    return Ok(());
+                }
+                _ => self.database = self.wanted,
             }
+            self.tell(|| format!("Database {}", self.database));
         }
         if let Some(version) = self.options.protocol {
             let version = version.to_string();
             if let Reply::Error(text) = link.ask(&["HELLO", &version]).await? {
                 eprintln!("HELLO {version} failed: {}", String::from_utf8_lossy(&text));
+            } else {
+                self.tell(|| format!("RESP{version}"));
             }
         }
+        Ok(())
+    }
+
+    /// After a login by hand: what was refused before it.
+    async fn choose_again(&mut self) -> Result<(), LinkError> {
+        let Some(mut link) = self.link.take() else {
+            return Ok(());
+        };
+        self.choose(&mut link).await?;
+        self.link = Some(link);
         Ok(())
     }
 
@@ -180,24 +219,11 @@ impl Session {
         self.in_transaction = false;
     }
 
-    /// Runs a command and prints its replies.
+    /// Runs a command and prints its replies. It is not sent again when the connection fails: it may have been executed,
+    /// and a transaction, or what was watched, ended with the connection.
     pub(crate) async fn run(&mut self, words: &[Vec<u8>]) -> Outcome {
-        let had_link = self.link.is_some();
         match self.try_run(words).await {
             Ok(outcome) => outcome,
-            // The server may have closed a connection that was idle; whoever types does not want to hear of it.
-            Err(LinkError::Ended | LinkError::Io(_)) if self.interactive && had_link => {
-                if !self.connect().await {
-                    return Outcome::Lost;
-                }
-                match self.try_run(words).await {
-                    Ok(outcome) => outcome,
-                    Err(error) => {
-                        self.lose(&error);
-                        Outcome::Lost
-                    }
-                }
-            }
             Err(error) => {
                 // A server told to stop has nothing to say.
                 if is(words.first(), "SHUTDOWN") && matches!(error, LinkError::Ended) {
@@ -226,6 +252,7 @@ impl Session {
         let Ok(port) = port.parse() else {
             return Ok(false);
         };
+        self.tell(|| format!("{} to {place}", words[0]));
         if self.options.style == Style::Standard {
             write_out(format!("-> Redirected to slot [{slot}] located at {place}\n").as_bytes());
         }
@@ -276,7 +303,13 @@ impl Session {
             Kind::Monitor | Kind::Subscribe => self.listen(kind).await.map(Some),
             _ => match self.reply().await? {
                 Some(reply) if self.redirect(&reply).await? => Ok(None),
-                Some(reply) => Ok(Some(self.answered(words, kind, &reply))),
+                Some(reply) => {
+                    let outcome = self.answered(words, kind, &reply);
+                    if outcome == Outcome::Answered && is(words.first(), "AUTH") {
+                        self.choose_again().await?;
+                    }
+                    Ok(Some(outcome))
+                }
                 None => {
                     self.given_up().await;
                     Ok(Some(Outcome::Refused))
@@ -333,10 +366,12 @@ impl Session {
         if is(name, "SELECT") && words.len() == 2 && !self.in_transaction {
             let number = std::str::from_utf8(&words[1]).ok();
             self.database = number.and_then(|n| n.parse().ok()).unwrap_or(self.database);
+            self.wanted = self.database;
         } else if is(name, "MULTI") {
             self.in_transaction = true;
         } else if is(name, "RESET") {
-            (self.in_transaction, self.database) = (false, 0);
+            self.in_transaction = false;
+            (self.database, self.wanted) = (0, 0);
         } else if is(name, "AUTH") && words.len() >= 2 {
             let text = |w: &Vec<u8>| String::from_utf8_lossy(w).into_owned();
             self.options.user = (words.len() == 3).then(|| text(&words[1]));
@@ -377,13 +412,14 @@ impl Session {
                 self.given_up().await;
                 return Ok(Outcome::Answered);
             };
-            self.print(&reply, Kind::Plain);
             if let Reply::Error(text) = &reply {
-                if self.options.fail && !self.interactive {
-                    eprintln!("{}", String::from_utf8_lossy(text));
+                match self.options.fail && !self.interactive {
+                    true => eprintln!("{}", String::from_utf8_lossy(text)),
+                    false => self.print(&reply, Kind::Plain),
                 }
                 return Ok(Outcome::Refused);
             }
+            self.print(&reply, Kind::Plain);
         }
     }
 

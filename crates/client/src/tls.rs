@@ -17,6 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    SupportedCipherSuite, version,
 };
 
 /// How connections are encrypted.
@@ -35,6 +36,9 @@ pub struct TlsConfig {
     roots: Roots,
     identity: Option<Arc<Identity>>,
     server_name: Option<String>,
+    /// Of TLS 1.2 and 1.3; nothing means what rustls prefers.
+    ciphers: Option<Vec<SupportedCipherSuite>>,
+    suites: Option<Vec<SupportedCipherSuite>>,
     /// What the above amounts to, once a connection needed it; it also remembers sessions, so that the next
     /// connection's handshake is shorter.
     ready: Arc<OnceLock<Arc<ClientConfig>>>,
@@ -78,6 +82,8 @@ impl TlsConfig {
             roots: Roots::System,
             identity: None,
             server_name: None,
+            ciphers: None,
+            suites: None,
             ready: Arc::default(),
         })
     }
@@ -143,6 +149,28 @@ impl TlsConfig {
         self
     }
 
+    /// Offers only these ciphers in TLS 1.2, in their order: a list as `openssl-ciphers(1)` documents it.
+    ///
+    /// # Errors
+    /// When the list is malformed or selects nothing that is there.
+    pub fn ciphers(mut self, list: &str) -> Result<TlsConfig, Error> {
+        let none = || Error::config(format!("no cipher of TLS 1.2 in '{list}'"));
+        self.ciphers = Some(ochre_ciphers::select_ciphers(list).ok_or_else(none)?.suites);
+        self.ready = Arc::default();
+        Ok(self)
+    }
+
+    /// Offers only these cipher suites in TLS 1.3, in their order: OpenSSL's names with colons between them.
+    ///
+    /// # Errors
+    /// When the list selects nothing that is there.
+    pub fn cipher_suites(mut self, list: &str) -> Result<TlsConfig, Error> {
+        let none = || Error::config(format!("no cipher suite of TLS 1.3 in '{list}'"));
+        self.suites = Some(ochre_ciphers::select_suites(list).ok_or_else(none)?.suites);
+        self.ready = Arc::default();
+        Ok(self)
+    }
+
     /// Takes any certificate: the connection is encrypted, and who is at its other end is not known.
     #[must_use]
     pub fn danger_accept_any_certificate(mut self) -> TlsConfig {
@@ -200,8 +228,23 @@ impl TlsConfig {
         config.map_err(io::Error::other)?
     }
 
+    fn provider(&self) -> CryptoProvider {
+        let mut provider = aws_lc_rs::default_provider();
+        let named = [
+            (&version::TLS13, &self.suites),
+            (&version::TLS12, &self.ciphers),
+        ];
+        for (version, suites) in named {
+            if let Some(suites) = suites {
+                provider.cipher_suites.retain(|s| s.version() != version);
+                provider.cipher_suites.extend(suites);
+            }
+        }
+        provider
+    }
+
     fn build(&self) -> Result<ClientConfig, Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(self.provider());
         let wrong = |e: TlsError| Error::config(format!("TLS: {e}"));
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()

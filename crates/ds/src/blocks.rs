@@ -14,8 +14,9 @@ pub(crate) const MAX: usize = BLOCKS[BLOCKS.len() - 1] as usize;
 /// Blocks compared: larger ones may be filled better, but leave more room unused while the slab is the newest.
 const COMPARED: usize = 4;
 
-/// Sizes for what is moved to larger blocks as it grows: the runs that such blocks leave empty have several pages
-/// and serve others, while runs of one page (64, 128, 256, ... bytes) would lie about until they are returned.
+/// Sizes for what is moved to larger blocks as it grows. Most are cut from runs of three pages, so that the runs that
+/// such blocks leave empty are what the next size, and slabs, are cut from; leftovers of other lengths would lie about
+/// until they are returned.
 const STEPS: [u16; 7] = [64, 192, 384, 768, 1536, 3072, 5120];
 
 /// The smallest step of at least `bytes`; beyond the largest, `bytes`.

@@ -13,7 +13,8 @@ mod params;
 pub mod replies;
 
 use ochre_engine::commands::FAMILIES;
-use ochre_engine::spec::{Command, Flags, Group, Run};
+use ochre_engine::ports::Scripting as _;
+use ochre_engine::spec::{Arg, ArgKind, Command, Flags, Group, Run};
 use params::{Words, parameter};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,7 +28,8 @@ const HEADER: &str = "// Written from the command table; `OCHRE_BLESS=1 cargo te
 #[must_use]
 pub fn files() -> BTreeMap<String, String> {
     let mut groups: BTreeMap<String, Vec<(Vec<&'static str>, &'static Command)>> = BTreeMap::new();
-    for command in FAMILIES.iter().copied().flatten() {
+    let scripts = ochre_script::Scripts::default().families();
+    for command in FAMILIES.iter().chain(scripts).copied().flatten() {
         collect(command, &mut Vec::new(), &mut groups);
     }
     let mut words = Words::default();
@@ -175,10 +177,12 @@ fn one(name: &[&str], command: &Command, words: &mut Words, out: &mut String) {
             open = false;
             assert!(gap < GAPS_MAX, "{full} has too many places for options");
         }
+        // Keys of a script may be none; their number is said all the same.
+        let is_told = |next: &Arg| !next.optional || next.kind == ArgKind::Key;
         let counted = is_count(arg)
             && args
                 .peek()
-                .is_some_and(|next| next.multiple && !next.optional);
+                .is_some_and(|next| next.multiple && is_told(next));
         let arg = if counted {
             args.next().unwrap_or(arg)
         } else {
@@ -217,8 +221,8 @@ fn one(name: &[&str], command: &Command, words: &mut Words, out: &mut String) {
 }
 
 /// Whether an argument is the number of those that follow.
-fn is_count(arg: &ochre_engine::spec::Arg) -> bool {
-    arg.name.starts_with("num") && arg.kind == ochre_engine::spec::ArgKind::Integer
+fn is_count(arg: &Arg) -> bool {
+    arg.name.starts_with("num") && arg.kind == ArgKind::Integer
 }
 
 fn docs(upper: &str, command: &Command) -> String {

@@ -102,11 +102,8 @@ impl Options {
             "--cert" => self.tls().certificate = Some(words.path(option)?),
             "--key" => self.tls().key = Some(words.path(option)?),
             "--insecure" => self.tls().insecure = true,
-            "--tls-ciphers" | "--tls-ciphersuites" => {
-                return Err(wrong(format!(
-                    "{option} is not supported: the TLS library chooses"
-                )));
-            }
+            "--tls-ciphers" => self.tls().ciphers = Some(words.text(option)?),
+            "--tls-ciphersuites" => self.tls().suites = Some(words.text(option)?),
             "--cluster" => {
                 return Err(wrong(
                     "--cluster is not supported: there is no cluster mode yet",

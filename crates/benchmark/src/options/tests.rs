@@ -217,7 +217,7 @@ fn nonsense_is_refused() {
         "--timeout 0",
         "--user bob",
         "--cluster",
-        "--tls-ciphers x",
+        "--tls-ciphers",
         "-u nosuch://x",
         "-r -1",
         "-x",

@@ -213,3 +213,36 @@ fn files_that_are_none_are_named() {
         assert!(error.to_string().contains(name), "{error}");
     }
 }
+
+#[test]
+fn named_ciphers_are_offered_and_no_others() {
+    let files = Files::new();
+    let mut settings = Vec::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    settings.extend(files.settings(port, "no"));
+    settings.push(("tls-ciphersuites", "TLS_AES_128_GCM_SHA256".to_owned()));
+    settings.push(("tls-ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256".to_owned()));
+    let given: Vec<(&str, &str)> = settings.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let _server = ochre_testserver::start(&given);
+    run(async {
+        let (same, other) = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384");
+        let (old_same, old_other) = ("AES128", "AES256");
+        // Both speak 1.3, whose suites decide; rustls does not go back to 1.2 for want of one.
+        for (suites, ciphers, good) in [
+            (same, old_other, true),
+            (other, old_same, false),
+            (other, old_other, false),
+        ] {
+            let tls = trusting(&files)
+                .cipher_suites(suites)
+                .and_then(|t| t.ciphers(ciphers));
+            let connected =
+                MultiplexedClient::connect(config(port, tls.expect("good lists"))).await;
+            assert_eq!(connected.is_ok(), good, "{suites} {ciphers}");
+        }
+    });
+    let error = TlsConfig::new().and_then(|t| t.ciphers("RC4"));
+    assert!(error.is_err(), "there is no RC4");
+}

@@ -290,6 +290,66 @@ async fn a_late_answer_is_discarded_and_the_next_is_right() {
 }
 
 #[tokio::test]
+async fn a_full_queue_holds_callers_back() {
+    const ROOM: usize = 4;
+    const CALLERS: usize = 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (release, held) = tokio::sync::oneshot::channel::<()>();
+    let request = b"*1\r\n$3\r\nONE\r\n".len();
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.expect("a client");
+        let mut input = vec![0; 2 * CALLERS * request];
+        socket
+            .read_exact(&mut input[..ROOM * request])
+            .await
+            .expect("as many requests as there is room for");
+        held.await.expect("a word");
+        // Nothing came in the meantime.
+        let early = socket.try_read(&mut input);
+        let is_empty = matches!(&early, Err(e) if e.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(is_empty, "{early:?}");
+        let mut answered = 0;
+        let mut got = ROOM * request;
+        loop {
+            while answered < got / request {
+                socket.write_all(b"+one\r\n").await.expect("it leaves");
+                answered += 1;
+            }
+            if answered == CALLERS {
+                return socket;
+            }
+            got += socket.read(&mut input).await.expect("more requests");
+        }
+    });
+    let config = Config::tcp("127.0.0.1", port).plain().queue_requests(ROOM);
+    let client = MultiplexedClient::connect(config)
+        .await
+        .expect("a connection");
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.run::<String>(cmd("ONE")).await })
+        })
+        .collect();
+    let deadline = Instant::now() + GRACE;
+    while client.in_flight() < ROOM {
+        assert!(Instant::now() < deadline, "the queue does not fill");
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+        assert_eq!(client.in_flight(), ROOM);
+    }
+    release.send(()).expect("it waits");
+    for caller in callers {
+        let reply = caller.await.expect("a task that ends");
+        assert_eq!(reply.expect("a reply"), "one");
+    }
+    drop(server.await.expect("a server that ends"));
+}
+
+#[tokio::test]
 async fn replies_that_nobody_asked_for_and_nonsense_end_the_connection() {
     for sent in [
         "+surplus\r\n",

@@ -264,6 +264,22 @@ fn scripts_by_digest() {
             .await
             .expect("a reply");
         assert_eq!(known, [true]);
+        let text = "return {#KEYS, #ARGV, ARGV[1]}";
+        let counts: (i64, i64, Option<String>) = client
+            .eval(text, ["a", "b"])
+            .args(["x", "y", "z"])
+            .returning()
+            .await
+            .expect("a reply");
+        assert_eq!(counts, (2, 3, Some("x".to_owned())));
+        let none: [&str; 0] = [];
+        let sum: i64 = client
+            .eval("return 40 + ARGV[1]", none)
+            .arg(2)
+            .returning()
+            .await
+            .expect("a reply");
+        assert_eq!(sum, 42);
     });
 }
 

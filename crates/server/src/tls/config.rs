@@ -1,10 +1,10 @@
 //! From the settings to rustls' configuration. Every reason for refusal is for the log, in Redis's
 //! words where Redis has them; the client of CONFIG SET is told to look there.
 
-use super::ciphers::{Selection, select_ciphers, select_suites};
 use super::pem;
 use super::sessions::Sessions;
 use super::stream::RECORD_SENT_MAX;
+use ochre_ciphers::{Selection, select_ciphers, select_suites};
 use ochre_engine::settings::{Settings, id};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};

@@ -142,7 +142,7 @@ pub(super) fn option(arg: &Arg, gap: usize, words: &mut Words, command: &str, ou
     }
     let mut method = snake(arg.token.unwrap_or(arg.name));
     if TAKEN.contains(&method.as_str()) {
-        method.push_str("_option");
+        method.push_str(if arg.multiple { "s" } else { "_option" });
     }
     let usage = usage(std::slice::from_ref(&Arg {
         optional: false,

@@ -50,7 +50,7 @@ declare! {
 
 impl<E, R> Call<E, AclDryrun, R> {
     /// `arg [arg ...]`
-    pub fn arg_option(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
+    pub fn args(self, arg: impl IntoIterator<Item = impl Arg>) -> Self {
         self.option(0, |r| {
             for one in arg {
                 one.add_to(r);

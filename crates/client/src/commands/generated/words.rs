@@ -76,6 +76,14 @@ words! {
 }
 
 words! {
+    /// One of `YES`, `SYNC`, `NO`.
+    ScriptDebugMode
+    Yes = "YES"
+    Sync = "SYNC"
+    No = "NO"
+}
+
+words! {
     /// One of `LEFT`, `RIGHT`.
     Side
     Left = "LEFT"

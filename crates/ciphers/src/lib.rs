@@ -1,7 +1,7 @@
 //! OpenSSL's names for ciphers, on the ciphers that rustls has.
 //!
-//! `tls-ciphers` is a cipher list as `openssl-ciphers(1)` documents it, `tls-ciphersuites` a list of
-//! names. As with OpenSSL, a word that selects nothing is passed over, and a list that selects nothing
+//! What servers and clients of Redis call `tls-ciphers` is a cipher list as `openssl-ciphers(1)` documents it,
+//! `tls-ciphersuites` a list of names. As with OpenSSL, a word that selects nothing is passed over, and a list that selects nothing
 //! at all is an error. The expansions in the tests were taken from `openssl ciphers` 3.0.
 
 use rustls::SupportedCipherSuite;
@@ -53,16 +53,18 @@ impl Cipher {
 }
 
 /// What a cipher list selected.
-pub(super) struct Selection {
+#[derive(Clone, Debug)]
+pub struct Selection {
     /// The suites in their order.
-    pub(super) suites: Vec<SupportedCipherSuite>,
+    pub suites: Vec<SupportedCipherSuite>,
     /// Words that select nothing here.
-    pub(super) idle: Vec<String>,
+    pub idle: Vec<String>,
 }
 
 /// The ciphers of TLS 1.2 that the cipher list `text` selects; the empty list selects all.
 /// `None` when it selects none or is not well formed.
-pub(super) fn select_ciphers(text: &str) -> Option<Selection> {
+#[must_use]
+pub fn select_ciphers(text: &str) -> Option<Selection> {
     let text = if text.is_empty() { "DEFAULT" } else { text };
     let mut chosen: Vec<usize> = Vec::new();
     let mut killed = [false; CIPHERS.len()];
@@ -120,7 +122,8 @@ fn apply_directive(directive: &str, chosen: &mut [usize]) -> Option<()> {
 
 /// The suites of TLS 1.3 that `text` names, with colons between them; the empty list selects all.
 /// `None` when it selects none.
-pub(super) fn select_suites(text: &str) -> Option<Selection> {
+#[must_use]
+pub fn select_suites(text: &str) -> Option<Selection> {
     let mut selection = Selection {
         suites: Vec::new(),
         idle: Vec::new(),
