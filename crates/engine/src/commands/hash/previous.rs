@@ -6,7 +6,7 @@
 //! [`Engine::look_ahead_to`]: crate::exec::Engine::look_ahead_to
 
 use super::get::reply_field;
-use super::set::{HDEL, HSET};
+use super::set::{HDEL, HSET, take_fields};
 use crate::exec::{WriteCx, wrong_arity};
 use crate::settings::EventClasses;
 use crate::spec::{Access, Command, Outcome, Run, key};
@@ -48,20 +48,6 @@ pub const HDEL_PREVIOUS: Command = Command {
 };
 
 fn hdel_previous(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
-    let fields = args.tail(2);
-    cx.out.array(fields.len());
-    let out = &mut *cx.out;
-    let removed = cx.keys.edit_hash(0, |hash| {
-        let mut removed = 0;
-        for field in fields.iter() {
-            // A field that is named twice is gone the second time.
-            reply_field(out, Some(hash.view()), field);
-            removed += u64::from(hash.remove(field));
-        }
-        Ok((removed, removed))
-    })?;
-    if removed > 0 {
-        cx.notify_taken(EventClasses::HASH, "hdel", 0);
-    }
+    take_fields(cx, args.tail(2))?;
     Ok(())
 }

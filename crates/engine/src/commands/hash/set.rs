@@ -158,6 +158,25 @@ fn remove_fields(cx: &mut WriteCx<'_>, fields: Request<'_>) -> Result<usize, Com
     })
 }
 
+/// Deletes fields and answers the values that they had, null for one that was not there. How many were there.
+pub(super) fn take_fields(cx: &mut WriteCx<'_>, fields: Request<'_>) -> Result<u64, CommandError> {
+    cx.out.array(fields.len());
+    let out = &mut *cx.out;
+    let removed = cx.keys.edit_hash(0, |hash| {
+        let mut removed = 0;
+        for field in fields.iter() {
+            // A field that is named twice is gone the second time.
+            reply_field(out, Some(hash.view()), field);
+            removed += u64::from(hash.remove(field));
+        }
+        Ok((removed, removed))
+    })?;
+    if removed > 0 {
+        cx.notify_taken(EventClasses::HASH, "hdel", 0);
+    }
+    Ok(removed)
+}
+
 pub(super) const HGETDEL: Command = Command {
     name: "hgetdel",
     summary: "Returns the values of fields of a hash and deletes the fields.",
@@ -192,19 +211,7 @@ fn hgetdel(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         return Err(CommandError::NUMFIELDS_MISMATCH);
     }
     let fields = args.tail(FIRST);
-    cx.out.array(fields.len());
-    let out = &mut *cx.out;
-    let removed = cx.keys.edit_hash(0, |hash| {
-        let mut removed = 0;
-        for field in fields.iter() {
-            // A field that is named twice is gone the second time.
-            reply_field(out, Some(hash.view()), field);
-            removed += u64::from(hash.remove(field));
-        }
-        Ok((removed, removed))
-    })?;
-    if removed > 0 {
-        cx.notify_taken(EventClasses::HASH, "hdel", 0);
+    if take_fields(cx, fields)? > 0 {
         let deletion = [b"HDEL".as_slice(), &args[1]];
         cx.effects
             .replace(deletion.into_iter().chain(fields.iter()));
