@@ -140,7 +140,7 @@ fn check(
     if channels != Channels::None && !selector.allows_all_channels() {
         for at in channels.positions(request) {
             let name = request.get(at).unwrap_or_default();
-            if !selector.allows_channel(name, channels) {
+            if !selector.allows_channel(name, channels == Channels::Patterns) {
                 return Err(Denied::Channel(at));
             }
         }

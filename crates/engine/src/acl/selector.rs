@@ -13,7 +13,7 @@ use super::ordered::Ordered;
 use super::{Name, Reason};
 use crate::error::printed;
 use crate::exec::{Entry, Lookup};
-use crate::spec::{Access, Categories, Channels, Flags};
+use crate::spec::{Access, Categories, Flags};
 use ochre_ds::glob::glob_match;
 use ochre_resp::Request;
 use std::collections::{BTreeMap, BTreeSet};
@@ -303,13 +303,11 @@ impl Selector {
         self.channels.keys()
     }
 
-    /// Whether a channel, or the pattern of channels that `kind` says it is, may be used.
-    pub(super) fn allows_channel(&self, name: &[u8], kind: Channels) -> bool {
-        self.all_channels || self.permits_channel(name, kind == Channels::Patterns)
-    }
-
-    /// Whether the patterns permit a channel; a pattern that is subscribed to has to be one of them to the letter.
-    pub(super) fn permits_channel(&self, name: &[u8], is_pattern: bool) -> bool {
+    /// Whether a channel may be used; a pattern that is subscribed to has to be one of the selector's to the letter.
+    pub(super) fn allows_channel(&self, name: &[u8], is_pattern: bool) -> bool {
+        if self.all_channels {
+            return true;
+        }
         if is_pattern {
             return self.channels.contains(name);
         }

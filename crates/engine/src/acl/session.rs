@@ -311,7 +311,8 @@ fn keeps_channels(old: &Rules, new: &Rules) -> bool {
 
 /// Whether a subscription may stay.
 pub(crate) fn may_listen(rules: &Rules, kind: Kind, name: &[u8]) -> bool {
+    let is_pattern = kind == Kind::Pattern;
     rules
         .selectors()
-        .any(|s| s.allows_all_channels() || s.permits_channel(name, kind == Kind::Pattern))
+        .any(|s| s.allows_channel(name, is_pattern))
 }
