@@ -179,12 +179,9 @@ impl<'a> Args<'a> {
     #[must_use]
     pub fn to_number(&self, index: i32) -> Option<f64> {
         match self.kind(index) {
-            Kind::Number | Kind::String => {}
-            _ => return None,
-        }
-        // SAFETY: the index lies within the arguments.
-        unsafe {
-            (raw::lua_isnumber(self.raw, index) != 0).then(|| raw::lua_tonumber(self.raw, index))
+            // SAFETY: the index lies within the arguments.
+            Kind::Number | Kind::String => unsafe { number_at(self.raw, index) },
+            _ => None,
         }
     }
 
@@ -218,6 +215,15 @@ unsafe fn string_at<'a>(raw: *mut raw::lua_State, index: i32) -> &'a [u8] {
         }
         std::slice::from_raw_parts(at.cast(), len)
     }
+}
+
+/// The number at `index`, or that which the string there reads as; the slot is left as it is.
+///
+/// # Safety
+/// `index` is a slot that holds a value.
+unsafe fn number_at(raw: *mut raw::lua_State, index: i32) -> Option<f64> {
+    // SAFETY: as the caller promises.
+    unsafe { (raw::lua_isnumber(raw, index) != 0).then(|| raw::lua_tonumber(raw, index)) }
 }
 
 /// The stack above a call's arguments. Indexes count from 1, arguments included.
@@ -346,12 +352,9 @@ impl<'l> Stack<'l> {
     #[must_use]
     pub fn to_number(&self, index: i32) -> Option<f64> {
         match self.kind(index) {
-            Kind::Number | Kind::String => {}
-            _ => return None,
-        }
-        // SAFETY: the slot holds a number or a string, which is left as it is.
-        unsafe {
-            (raw::lua_isnumber(self.raw, index) != 0).then(|| raw::lua_tonumber(self.raw, index))
+            // SAFETY: the slot holds a number or a string.
+            Kind::Number | Kind::String => unsafe { number_at(self.raw, index) },
+            _ => None,
         }
     }
 

@@ -195,7 +195,7 @@ fn table<S: AsRef<[u8]>>(
 }
 
 /// The text of an error as Redis sends it: a C string, without line ends at its end.
-fn ended(text: &[u8]) -> &[u8] {
+pub(crate) fn ended(text: &[u8]) -> &[u8] {
     let text = printed(text);
     let last = text.iter().rposition(|b| !matches!(b, b'\r' | b'\n'));
     &text[..last.map_or(0, |last| last + 1)]

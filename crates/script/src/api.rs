@@ -3,8 +3,7 @@
 //! Functions that need the running command are operations, answered by [`Run`]; the others are plain functions.
 
 use crate::library::Registration;
-use crate::reply;
-use ochre_engine::error::printed;
+use crate::{answer, reply};
 use ochre_engine::ports::LogLevel;
 use ochre_lua::{Args, Interface, Kind, Native, Raise, Stack, Verdict};
 use ochre_resp::{Protocol, Request, RequestBuf};
@@ -335,19 +334,14 @@ fn error_reply(args: Args<'_>, stack: &mut Stack<'_>) -> Result<u32, Raise> {
         reply::push_error(stack, b"ERR wrong number or type of arguments", false)?;
         return Ok(1);
     };
-    // compat: a C string.
-    let given = printed(given);
-    let mut text = given.strip_prefix(b"-").unwrap_or(given);
-    while let [rest @ .., b'\r' | b'\n'] = text {
-        text = rest;
-    }
-    // A text of one word has no code, and no line ends before it.
-    while let ([b'\r' | b'\n', rest @ ..], false) = (text, text.contains(&b' ')) {
-        text = rest;
-    }
+    let given = answer::ended(given);
+    let text = given.strip_prefix(b"-").unwrap_or(given);
     if text.contains(&b' ') {
         reply::push_error(stack, text, false)?;
     } else {
+        // A text of one word has no code, and no line ends before it.
+        let first = text.iter().position(|b| !matches!(b, b'\r' | b'\n'));
+        let text = &text[first.unwrap_or(text.len())..];
         reply::push_error(stack, &[b"ERR ", text].concat(), false)?;
     }
     Ok(1)
