@@ -38,6 +38,11 @@ impl Clone for Chunk {
 impl Chunk {
     /// A chunk of one element.
     pub(super) fn of(value: &[u8], limits: Limits) -> Chunk {
+        Chunk::roomy(value, End::Back, 0, limits)
+    }
+
+    /// A chunk of one element at an end of a list, with `room` bytes for it and more on the side of that end.
+    pub(super) fn roomy(value: &[u8], end: End, room: usize, limits: Limits) -> Chunk {
         if limits.alone(value.len()) {
             return Chunk {
                 data: value.to_vec(),
@@ -46,29 +51,14 @@ impl Chunk {
             };
         }
         let element = Encoded::new(value);
-        let mut chunk = Chunk {
-            data: Vec::with_capacity(element.len().max(ROOM_MIN)),
-            start: 0,
-            count: 0,
-        };
-        chunk.insert(0, &element, limits);
-        chunk
-    }
-
-    /// A chunk of one element at an end of a list, with `room` bytes for more on the side of that end.
-    pub(super) fn roomy(value: &[u8], end: End, room: usize, limits: Limits) -> Chunk {
-        let mut chunk = Chunk::of(value, limits);
-        let len = chunk.data.len();
-        if chunk.is_alone() || room <= len {
-            return chunk;
-        }
+        let room = room.max(element.len()).max(ROOM_MIN);
         let mut data = Vec::with_capacity(room);
         if end == End::Front {
-            data.resize(room - len, 0);
-            chunk.start = narrow(room - len);
+            data.resize(room, 0);
         }
-        data.append(&mut chunk.data);
-        chunk.data = data;
+        let start = data.len();
+        let mut chunk = Chunk::from_parts(data, start, 0);
+        chunk.insert(0, &element, limits);
         chunk
     }
 
