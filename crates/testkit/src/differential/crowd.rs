@@ -17,7 +17,10 @@ pub mod transactions;
 use super::events::{self, Event};
 use super::rules;
 use super::steps::{self, Order, Verdict};
+use super::{commands_of, payloads};
+use crate::grammar::{Grammar, KEYS, Limits, Version};
 use crate::reference::{Reference, Release};
+use ochre_engine::commands::FAMILIES;
 use ochre_resp::Frame;
 use side::{Moment, Side};
 use std::fmt::{self, Write};
@@ -361,6 +364,38 @@ fn is_fit(args: &[Vec<u8>]) -> bool {
         && !rules::is_read_differently(args)
         && !events::is_past(args)
         && !ends.iter().any(|name| is(name))
+}
+
+/// The whole grammar as far as the reference has it; see [`Limits`].
+fn whole_grammar(reference: &Reference, damaged: u64, long_value: usize) -> io::Result<Grammar> {
+    let known = commands_of(reference)?;
+    let limits = Limits {
+        version: Version::parse(&reference.version),
+        payloads: payloads(reference, &known)?,
+        damaged,
+        long_value,
+        ..Limits::default()
+    };
+    Ok(Grammar::new(FAMILIES, None, limits, |name| {
+        known.contains(name)
+    }))
+}
+
+/// Everything that the first client can see of the keys in both databases.
+fn look_at_keys(acts: &mut Vec<Act>) {
+    let mut look = |words: &[&[u8]]| {
+        let words = words.iter().map(|w| w.to_vec()).collect();
+        acts.push(Act::Request(0, words));
+    };
+    for db in [b"0", b"1"] {
+        look(&[b"SELECT", db]);
+        for key in KEYS {
+            look(&[b"TYPE", key]);
+            look(&[b"DUMP", key]);
+            look(&[b"PEXPIRETIME", key]);
+        }
+        look(&[b"KEYS", b"*"]);
+    }
 }
 
 /// Events without those of keys that were found expired.

@@ -9,11 +9,10 @@
 
 mod program;
 
-use super::{Act, is_fit};
-use crate::differential::{commands_of, payloads, rules};
-use crate::grammar::{Grammar, KEYS, Limits, Rng, Version};
+use super::{Act, is_fit, look_at_keys, whole_grammar};
+use crate::differential::rules;
+use crate::grammar::{Grammar, KEYS, Rng};
 use crate::reference::{Reference, Release};
-use ochre_engine::commands::FAMILIES;
 use ochre_resp::Protocol;
 use std::io;
 
@@ -69,17 +68,10 @@ impl Maker {
     /// # Errors
     /// When the reference cannot be talked to.
     pub fn new(reference: &Reference) -> io::Result<Maker> {
-        let known = commands_of(reference)?;
-        let limits = Limits {
-            version: Version::parse(&reference.version),
-            payloads: payloads(reference, &known)?,
-            damaged: 10,
-            long_value: 500,
-            ..Limits::default()
-        };
-        let grammar = Grammar::new(FAMILIES, None, limits, |name| known.contains(name));
-        let release = reference.release;
-        Ok(Maker { grammar, release })
+        Ok(Maker {
+            grammar: whole_grammar(reference, 10, 500)?,
+            release: reference.release,
+        })
     }
 
     /// A sequence of acts, and the protocols of its clients.
@@ -271,14 +263,6 @@ impl Making<'_> {
                 self.put(client, &[b"EXEC"]);
             }
         }
-        for db in [b"0", b"1"] {
-            self.put(0, &[b"SELECT", db]);
-            for key in KEYS {
-                self.put(0, &[b"TYPE", key]);
-                self.put(0, &[b"DUMP", key]);
-                self.put(0, &[b"PEXPIRETIME", key]);
-            }
-            self.put(0, &[b"KEYS", b"*"]);
-        }
+        look_at_keys(&mut self.acts);
     }
 }

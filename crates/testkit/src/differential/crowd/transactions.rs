@@ -1,10 +1,9 @@
 //! The family of transactions: random requests of the whole grammar, queued and run, by clients that watch what others change.
 
-use super::{Act, is_fit};
-use crate::differential::{commands_of, payloads, rules};
-use crate::grammar::{Grammar, KEYS, Limits, Rng, Version};
+use super::{Act, is_fit, look_at_keys, whole_grammar};
+use crate::differential::rules;
+use crate::grammar::{Grammar, KEYS, Rng};
 use crate::reference::Reference;
-use ochre_engine::commands::FAMILIES;
 use ochre_resp::Protocol;
 use std::io;
 
@@ -33,15 +32,7 @@ impl Maker {
     /// # Errors
     /// When the reference cannot be talked to.
     pub fn new(reference: &Reference) -> io::Result<Maker> {
-        let known = commands_of(reference)?;
-        let limits = Limits {
-            version: Version::parse(&reference.version),
-            payloads: payloads(reference, &known)?,
-            damaged: 15,
-            long_value: 2_000,
-            ..Limits::default()
-        };
-        let grammar = Grammar::new(FAMILIES, None, limits, |name| known.contains(name));
+        let grammar = whole_grammar(reference, 15, 2_000)?;
         Ok(Maker { grammar })
     }
 
@@ -208,14 +199,6 @@ impl Making<'_> {
                 self.put(client, &[b"EXEC"]);
             }
         }
-        for db in [b"0", b"1"] {
-            self.put(0, &[b"SELECT", db]);
-            for key in KEYS {
-                self.put(0, &[b"TYPE", key]);
-                self.put(0, &[b"DUMP", key]);
-                self.put(0, &[b"PEXPIRETIME", key]);
-            }
-            self.put(0, &[b"KEYS", b"*"]);
-        }
+        look_at_keys(&mut self.acts);
     }
 }
