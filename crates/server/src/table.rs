@@ -24,6 +24,7 @@ use ochre_table::{
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -126,8 +127,6 @@ impl Tables {
         };
         let server = Server::new(service, options(shared, log, spawn)?);
         for listener in bind(settings, port)? {
-            let listener =
-                tokio::net::TcpListener::from_std(listener).map_err(|e| e.to_string())?;
             let accepting = server.clone();
             tokio::spawn(async move { accepting.accept(listener).await });
         }
@@ -171,8 +170,12 @@ impl Tables {
     }
 }
 
-fn bind(settings: &Settings, port: u16) -> Result<Vec<std::net::TcpListener>, String> {
-    bind_port(settings, port).map_err(|e| format!("cannot listen on {}: {}", e.what, e.reason))
+/// Binds a port for the runtime that this is called in.
+fn bind(settings: &Settings, port: u16) -> Result<Vec<TcpListener>, String> {
+    let bound = bind_port(settings, port)
+        .map_err(|e| format!("cannot listen on {}: {}", e.what, e.reason))?;
+    let listener = |bound| TcpListener::from_std(bound).map_err(|e| e.to_string());
+    bound.into_iter().map(listener).collect()
 }
 
 fn storage(shared: &Shared) -> Result<Store, String> {

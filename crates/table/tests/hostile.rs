@@ -2,21 +2,17 @@
 //! `OCHRE_SEED` repeats a run.
 #![cfg(feature = "server")]
 
+mod raw;
+
 use ochre_table::server::{Options, Server, bind};
-use ochre_table::{
-    CommandRequest, CommandResponse, KvError, MemTable, Service, ServiceInner, Storage, wire,
-};
-use prost::Message as _;
-use std::future::poll_fn;
+use ochre_table::{CommandRequest, KvError, MemTable, Service, ServiceInner, Storage};
+use raw::{PATIENCE, frame, receive, streams};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn service() -> Service {
     ServiceInner::new(MemTable::new()).into()
@@ -29,22 +25,6 @@ fn listen(service: &Service, options: Options) -> (Server<MemTable>, SocketAddr)
     let accepting = server.clone();
     tokio::spawn(async move { accepting.accept(listener).await });
     (server, address)
-}
-
-fn frame(request: &CommandRequest) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    wire::put_message(&mut bytes, request);
-    bytes
-}
-
-async fn receive(io: &mut (impl AsyncRead + Unpin)) -> CommandResponse {
-    let read = async {
-        let len = io.read_u32().await.expect("a response");
-        let mut bytes = vec![0; len as usize];
-        io.read_exact(&mut bytes).await.expect("a whole response");
-        CommandResponse::decode(&bytes[..]).expect("a message")
-    };
-    tokio::time::timeout(PATIENCE, read).await.expect("in time")
 }
 
 /// Waits until something holds.
@@ -170,24 +150,13 @@ async fn a_flood_of_streams_is_bounded_and_others_are_served() {
         assert!(server.connections() <= 2 + 256, "{}", server.connections());
     }
     let (_, address) = listen(&service(), options);
-    let tcp = TcpStream::connect(address).await.unwrap();
-    let mut connection =
-        yamux::Connection::new(tcp.compat(), yamux::Config::default(), yamux::Mode::Client);
-    let stream = poll_fn(|cx| connection.poll_new_outbound(cx))
-        .await
-        .unwrap();
-    tokio::spawn(async move {
-        while poll_fn(|cx| connection.poll_next_inbound(cx))
-            .await
-            .is_some()
-        {}
-    });
-    let mut stream = stream.compat();
+    let (mut streams, _) = streams(address, 1).await;
+    let stream = &mut streams[0];
     stream
         .write_all(&frame(&CommandRequest::new_hexist("t", "k")))
         .await
         .unwrap();
-    assert_eq!(receive(&mut stream).await.status, 200);
+    assert_eq!(receive(stream).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -198,19 +167,8 @@ async fn a_connection_of_yamux_without_streams_is_idle() {
         ..Options::default()
     };
     let (server, address) = listen(&service(), options);
-    let tcp = TcpStream::connect(address).await.unwrap();
-    let mut connection =
-        yamux::Connection::new(tcp.compat(), yamux::Config::default(), yamux::Mode::Client);
-    let stream = poll_fn(|cx| connection.poll_new_outbound(cx))
-        .await
-        .unwrap();
-    let driven = tokio::spawn(async move {
-        while poll_fn(|cx| connection.poll_next_inbound(cx))
-            .await
-            .is_some()
-        {}
-    });
-    let mut stream = stream.compat();
+    let (mut streams, driven) = streams(address, 1).await;
+    let mut stream = streams.remove(0);
     stream
         .write_all(&frame(&CommandRequest::new_subscribe("t")))
         .await

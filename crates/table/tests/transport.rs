@@ -1,16 +1,16 @@
 //! The service over byte streams: order, limits, hostile peers, topics, the orderly stop.
 #![cfg(feature = "server")]
 
+mod raw;
+
 use ochre_table::server::{Options, Server};
 use ochre_table::{
-    CommandRequest, CommandResponse, KvError, Kvpair, Limits, MemTable, Service, ServiceInner,
-    Value, wire,
+    CommandRequest, KvError, Kvpair, Limits, MemTable, Service, ServiceInner, Value,
 };
 use prost::Message as _;
+use raw::{PATIENCE, frame, receive, streams};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn service() -> Service {
     ServiceInner::new(MemTable::new()).into()
@@ -22,22 +22,6 @@ fn connect(service: &Service) -> DuplexStream {
     let server = Server::new(service.clone(), Options::default());
     tokio::spawn(async move { server.serve(theirs).await });
     ours
-}
-
-fn frame(request: &CommandRequest) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    wire::put_message(&mut bytes, request);
-    bytes
-}
-
-async fn receive(io: &mut (impl tokio::io::AsyncRead + Unpin)) -> CommandResponse {
-    let read = async {
-        let len = io.read_u32().await.expect("a response");
-        let mut bytes = vec![0; len as usize];
-        io.read_exact(&mut bytes).await.expect("a whole response");
-        CommandResponse::decode(&bytes[..]).expect("a message")
-    };
-    tokio::time::timeout(PATIENCE, read).await.expect("in time")
 }
 
 async fn closed(io: &mut (impl tokio::io::AsyncRead + Unpin)) -> bool {
@@ -329,29 +313,12 @@ async fn a_stop_lets_requests_finish() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_of_yamux_are_connections() {
-    use std::future::poll_fn;
-    use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
     let options = Options {
         yamux: true,
         ..Options::default()
     };
     let (server, address) = listen(service(), options).await;
-    let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
-    let config = yamux::Config::default();
-    let mut connection = yamux::Connection::new(tcp.compat(), config, yamux::Mode::Client);
-    let mut streams = Vec::new();
-    for _ in 0..50 {
-        let stream = poll_fn(|cx| connection.poll_new_outbound(cx))
-            .await
-            .unwrap();
-        streams.push(stream.compat());
-    }
-    tokio::spawn(async move {
-        while poll_fn(|cx| connection.poll_next_inbound(cx))
-            .await
-            .is_some()
-        {}
-    });
+    let (mut streams, _) = streams(address, 50).await;
     for (n, stream) in (0_i64..).zip(&mut streams) {
         let set = CommandRequest::new_hset("t", n.to_string(), n.into());
         stream.write_all(&frame(&set)).await.unwrap();

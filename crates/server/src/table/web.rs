@@ -53,7 +53,6 @@ fn start<F: Future<Output = std::io::Result<()>> + Send + 'static>(
 ) -> Result<Vec<JoinHandle<()>>, String> {
     let mut tasks = Vec::new();
     for listener in bind(&shared.engine.settings, port)? {
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| e.to_string())?;
         let (serving, log) = (serve(listener), log.clone());
         tasks.push(tokio::spawn(async move {
             if let Err(error) = serving.await {

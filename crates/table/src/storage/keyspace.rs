@@ -115,16 +115,17 @@ impl Keyspace {
         }
     }
 
-    /// Runs one command of the words that `fill` pushes, and reads its reply.
+    /// Runs one command on a table, with the words that `fill` pushes behind its name, and reads the reply.
     fn run<T>(
         &self,
         which: Which,
+        table: &str,
         bytes_max: usize,
         fill: impl FnOnce(&mut RequestBuf, &mut Vec<u8>),
         read: impl FnOnce(&mut Reply<'_>) -> Result<T, KvError>,
     ) -> Result<T, KvError> {
         let mut hand = self.hand();
-        let result = self.run_with(&mut hand, which, bytes_max, fill, read);
+        let result = self.run_with(&mut hand, which, table, bytes_max, fill, read);
         self.give_back(hand);
         result
     }
@@ -133,6 +134,7 @@ impl Keyspace {
         &self,
         hand: &mut Hand,
         which: Which,
+        table: &str,
         bytes_max: usize,
         fill: impl FnOnce(&mut RequestBuf, &mut Vec<u8>),
         read: impl FnOnce(&mut Reply<'_>) -> Result<T, KvError>,
@@ -146,6 +148,7 @@ impl Keyspace {
         } = hand;
         let engine = &*self.engine;
         args.push(which.name());
+        args.push(table.as_bytes());
         fill(args, tagged);
         if !self.inside.begin(engine, session) {
             return Err(KvError::Unauthorized(
@@ -189,12 +192,28 @@ impl Keyspace {
     fn values(
         &self,
         which: Which,
+        table: &str,
         fill: impl FnOnce(&mut RequestBuf, &mut Vec<u8>),
     ) -> Result<Vec<Option<Value>>, KvError> {
-        self.run(which, usize::MAX, fill, |reply| {
+        self.run(which, table, usize::MAX, fill, |reply| {
             let count = reply.array()?;
             let value = |_| Ok(reply.bulk()?.map(|bytes| tags::decode(bytes).to_value()));
             (0..count).map(value).collect()
+        })
+    }
+
+    /// The same for some keys; no keys need no command.
+    fn values_of(
+        &self,
+        which: Which,
+        table: &str,
+        keys: &[String],
+    ) -> Result<Vec<Option<Value>>, KvError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.values(which, table, |args, _| {
+            keys.iter().for_each(|key| args.push(key.as_bytes()));
         })
     }
 }
@@ -279,39 +298,26 @@ impl Storage for Keyspace {
     }
 
     fn del(&self, table: &str, key: &str) -> Result<Option<Value>, KvError> {
-        let values = self.values(Which::Delete, |args, _| {
-            args.push(table.as_bytes());
-            args.push(key.as_bytes());
-        })?;
+        let values = self.values(Which::Delete, table, |args, _| args.push(key.as_bytes()))?;
         Ok(values.into_iter().next().flatten())
     }
 
     fn contains(&self, table: &str, key: &str) -> Result<bool, KvError> {
-        let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| {
-            args.push(table.as_bytes());
-            args.push(key.as_bytes());
-        };
-        self.run(Which::Exists, usize::MAX, fill, |reply| {
+        let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| args.push(key.as_bytes());
+        self.run(Which::Exists, table, usize::MAX, fill, |reply| {
             reply.integer().map(|n| n != 0)
         })
     }
 
     fn mget(&self, table: &str, keys: &[String]) -> Result<Vec<Option<Value>>, KvError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.values(Which::GetSeveral, |args, _| {
-            args.push(table.as_bytes());
-            keys.iter().for_each(|key| args.push(key.as_bytes()));
-        })
+        self.values_of(Which::GetSeveral, table, keys)
     }
 
     fn mset(&self, table: &str, pairs: &[Kvpair]) -> Result<Vec<Option<Value>>, KvError> {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
-        self.values(Which::Set, |args, tagged| {
-            args.push(table.as_bytes());
+        self.values(Which::Set, table, |args, tagged| {
             for pair in pairs {
                 args.push(pair.key.as_bytes());
                 push_value(args, tagged, pair.value_ref());
@@ -320,13 +326,7 @@ impl Storage for Keyspace {
     }
 
     fn mdel(&self, table: &str, keys: &[String]) -> Result<Vec<Option<Value>>, KvError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.values(Which::Delete, |args, _| {
-            args.push(table.as_bytes());
-            keys.iter().for_each(|key| args.push(key.as_bytes()));
-        })
+        self.values_of(Which::Delete, table, keys)
     }
 
     /// In no order; the cursor is HSCAN's.
@@ -340,12 +340,11 @@ impl Storage for Keyspace {
         while page.pairs.len() < wanted && bytes < PAGE_BYTES {
             let step = SCAN_STEP.min(wanted - page.pairs.len());
             let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| {
-                args.push(table.as_bytes());
                 args.push(cursor.as_bytes());
                 args.push(b"COUNT");
                 args.push(step.to_string().as_bytes());
             };
-            cursor = self.run(Which::Scan, usize::MAX, fill, |reply| {
+            cursor = self.run(Which::Scan, table, usize::MAX, fill, |reply| {
                 reply.array()?;
                 let next = reply.bulk()?.unwrap_or_default();
                 let next = String::from_utf8_lossy(next).into_owned();
@@ -370,11 +369,8 @@ impl Storage for Keyspace {
         key: &str,
         sink: &mut dyn FnMut(ValueRef<'_>),
     ) -> Result<bool, KvError> {
-        let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| {
-            args.push(table.as_bytes());
-            args.push(key.as_bytes());
-        };
-        self.run(Which::Get, usize::MAX, fill, |reply| {
+        let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| args.push(key.as_bytes());
+        self.run(Which::Get, table, usize::MAX, fill, |reply| {
             let value = reply.bulk()?;
             if let Some(bytes) = value {
                 sink(tags::decode(bytes));
@@ -391,11 +387,10 @@ impl Storage for Keyspace {
         sink: &mut dyn FnMut(ValueRef<'_>),
     ) -> Result<bool, KvError> {
         let fill = |args: &mut RequestBuf, tagged: &mut Vec<u8>| {
-            args.push(table.as_bytes());
             args.push(key.as_bytes());
             push_value(args, tagged, value);
         };
-        self.run(Which::Set, usize::MAX, fill, |reply| {
+        self.run(Which::Set, table, usize::MAX, fill, |reply| {
             reply.array()?;
             let previous = reply.bulk()?;
             if let Some(bytes) = previous {
@@ -409,8 +404,8 @@ impl Storage for Keyspace {
     fn get_all(&self, table: &str, bytes_max: usize) -> Result<Vec<Kvpair>, KvError> {
         // RESP's framing of a small pair is not twice as large as protobuf's.
         let raw_max = bytes_max.saturating_mul(2);
-        let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| args.push(table.as_bytes());
-        let result = self.run(Which::GetAll, raw_max, fill, |reply| {
+        let fill = |_: &mut RequestBuf, _: &mut Vec<u8>| {};
+        let result = self.run(Which::GetAll, table, raw_max, fill, |reply| {
             let (mut pairs, mut bytes) = (Vec::new(), 0);
             read_pairs(table, reply, |pair| {
                 bytes += pair_bytes(&pair);
