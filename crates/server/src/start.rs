@@ -94,6 +94,14 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     announce(&log, &settings);
+    if settings.flag(id::DISABLE_THP)
+        && let Err(error) = rustix::thread::disable_transparent_huge_pages(true)
+    {
+        log.write(
+            LogLevel::Warning,
+            &format!("Can't switch transparent huge pages off: {error}"),
+        );
+    }
     let workers = usize::try_from(settings.int(id::WORKER_THREADS)).unwrap_or(0);
     let workers = if workers > 0 {
         workers

@@ -153,6 +153,7 @@ handles! {
         ZSET_MAX_LISTPACK_VALUE = "zset-max-listpack-value",
     }
     Flag {
+        DISABLE_THP = "disable-thp",
         DYNAMIC_HZ = "dynamic-hz",
         LATENCY_TRACKING = "latency-tracking",
         LAZYFREE_LAZY_EVICTION = "lazyfree-lazy-eviction",

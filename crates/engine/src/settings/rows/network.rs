@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Setting] = &[
     count("watchdog-period", "0", "Milliseconds after which Redis's watchdog logs where the server hangs.").hidden(),
     text("ignore-warnings", "", "Warnings of the start to suppress."),
     text("locale-collate", "", "Locale by which texts are compared."),
-    flag("disable-thp", "yes", "Whether transparent huge pages are switched off for the process.").immutable(),
+    flag("disable-thp", "no", "Whether transparent huge pages are switched off for the process. Redis says `yes`, because of its fork.").immutable().live(),
     choice("oom-score-adj", &["no", "yes", "relative", "absolute"], "no", "Whether the kernel's out-of-memory score of the process is adjusted."),
     special("oom-score-adj-values", Kind::OomScores, "0 200 800", "Out-of-memory scores of a primary, a replica and a child process."),
     text("server-cpulist", "", "Cores that the server may use.").alias("server_cpulist").immutable(),
