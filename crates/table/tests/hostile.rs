@@ -243,6 +243,64 @@ async fn a_listener_that_announces_too_much_is_told_and_closed() {
     assert!(matches!(end.expect("in time"), Ok(0) | Err(_)));
 }
 
+/// A connection that listens to topic `t`, and the subscription's id.
+async fn listener(address: SocketAddr) -> (TcpStream, u32) {
+    let mut io = TcpStream::connect(address).await.unwrap();
+    io.write_all(&frame(&CommandRequest::new_subscribe("t")))
+        .await
+        .unwrap();
+    let first = receive(&mut io).await;
+    let id = i64::try_from(first.values[0].clone()).unwrap();
+    (io, u32::try_from(id).unwrap())
+}
+
+#[tokio::test]
+async fn what_stands_before_a_frame_that_is_too_long_is_answered() {
+    let (_server, address) = listen(&service(), Options::default());
+    let (mut io, id) = listener(address).await;
+    let mut bytes = frame(&CommandRequest::new_unsubscribe("t", id));
+    bytes.extend(frame(&CommandRequest::new_hset("t", "k", 1.into())));
+    bytes.extend([0xFF; 4]);
+    io.write_all(&bytes).await.unwrap();
+    for status in [200, 200, 413] {
+        assert_eq!(receive(&mut io).await.status, status);
+    }
+    let end = tokio::time::timeout(PATIENCE, io.read(&mut [0])).await;
+    assert!(matches!(end.expect("in time"), Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn what_a_listener_sent_before_it_closed_is_answered() {
+    let (server, address) = listen(&service(), Options::default());
+    let refused = frame(&CommandRequest::new_hget("t", "k"));
+    // More than one read brings, and more than the responses that may wait.
+    let count = 20_000;
+    for unsubscribes in [false, true] {
+        let (io, id) = listener(address).await;
+        let (mut reader, mut writer) = io.into_split();
+        let mut bytes = refused.repeat(count);
+        if unsubscribes {
+            bytes.extend(frame(&CommandRequest::new_unsubscribe("t", id)));
+            bytes.extend(frame(&CommandRequest::new_hexist("t", "k")));
+        }
+        let writing = tokio::spawn(async move {
+            writer.write_all(&bytes).await.unwrap();
+            writer.shutdown().await.unwrap();
+        });
+        for _ in 0..count {
+            assert_eq!(receive(&mut reader).await.status, 400);
+        }
+        if unsubscribes {
+            assert_eq!(receive(&mut reader).await.status, 200);
+            assert_eq!(receive(&mut reader).await.values, [false.into()]);
+        }
+        let end = tokio::time::timeout(PATIENCE, reader.read(&mut [0])).await;
+        assert!(matches!(end.expect("in time"), Ok(0)));
+        writing.await.unwrap();
+    }
+    until(|| server.connections() == 0).await;
+}
+
 #[test]
 fn a_full_memory_refuses_writes_and_nothing_else() {
     let full = Arc::new(AtomicBool::new(false));

@@ -64,17 +64,20 @@ fn poll<Store: Storage, IO: Io>(
     messages: &mut Messages<Store>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<bool>> {
-    // Requests first, so that Unsubscribe is heard in a flood of messages; one read a turn, so that they stop none.
+    // Requests first, so that Unsubscribe is heard in a flood of messages; one read a turn, so that they stop none. More
+    // is read only when all whole requests are answered: that the peer sends nothing more is noticed behind them.
+    if let Err(error) = take_requests(connection, messages) {
+        return Poll::Ready(Err(error));
+    }
     if connection.output.is_empty()
+        && messages.subscription().ended().is_none()
         && let Poll::Ready(read) = connection.poll_query(cx)
     {
         cx.waker().wake_by_ref();
-        if let Err(error) = read {
+        let taken = read.and_then(|()| take_requests(connection, messages));
+        if let Err(error) = taken {
             return Poll::Ready(Err(error));
         }
-    }
-    if let Err(error) = take_requests(connection, messages) {
-        return Poll::Ready(Err(error));
     }
     while connection.output.len() < OUTPUT_HIGH_WATER {
         match Pin::new(&mut *messages).poll_next(cx) {
@@ -98,15 +101,15 @@ fn take_requests<Store: Storage, IO: Io>(
     messages: &Messages<Store>,
 ) -> io::Result<()> {
     let most = connection.service.limits().frame_bytes;
-    while let Some(len) = frame_len(&connection.query) {
+    // Behind the end of the subscription requests are the connection's again, whatever they announce.
+    while messages.subscription().ended().is_none()
+        && let Some(len) = frame_len(&connection.query)
+    {
         if len > most {
             connection.respond(&too_long(len, most));
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if connection.query.len() < HEAD + len
-            || connection.output.len() >= OUTPUT_HIGH_WATER
-            || messages.subscription().ended().is_some()
-        {
+        if connection.query.len() < HEAD + len || connection.output.len() >= OUTPUT_HIGH_WATER {
             return Ok(());
         }
         let request = CommandRequest::decode(&connection.query[HEAD..HEAD + len]);
