@@ -1,6 +1,14 @@
 //! A hint to the processor that memory is about to be read.
 #![allow(unsafe_code)] // one instruction that never faults
 
+/// Begins to load what is likely to be read of the entry at `address`: its first two cache lines.
+#[inline]
+pub fn entry(address: *const u8) {
+    const LINE: usize = 64;
+    read(address);
+    read(address.wrapping_add(LINE));
+}
+
 /// Begins to load the cache line at `address`, which may be any value: a wrong one costs a little and does nothing else.
 #[inline]
 pub fn read(address: *const u8) {

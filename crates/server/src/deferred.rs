@@ -70,10 +70,8 @@ impl Deferred {
             return false;
         }
         self.ahead = engine.look_ahead(decoder.request(bytes));
-        if let Some((db, last)) = thread.last.replace((db, self.ahead)) {
-            engine.prefetch_entry(db, &last);
-        }
-        engine.prefetch_bucket(db, &self.ahead);
+        let last = thread.last.replace((db, self.ahead));
+        engine.prefetch_staggered((db, &self.ahead), last);
         self.bytes[..bytes.len()].copy_from_slice(bytes);
         self.len = bytes.len();
         self.decoder = Some(decoder);

@@ -4,11 +4,11 @@
 //! - Slots `0..count` of the last fill hold complete requests, in order; the slot behind them may hold an incomplete one.
 //! - A decoder's memory stays with the window, not with the connection, unless a request is incomplete.
 
-use ochre_engine::exec::{Ahead, Engine, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Session};
 use ochre_resp::{Decoded, Decoder, Limits, ProtocolError};
 
-/// Requests decoded before the first of them is executed: enough to hide a memory access behind the others.
-pub(crate) const WINDOW: usize = 16;
+/// Requests decoded before the first of them is executed.
+pub(crate) const WINDOW: usize = AHEAD_MAX;
 
 /// One decoded request.
 pub(crate) struct Slot {
@@ -121,10 +121,7 @@ impl Window {
                 .iter()
                 .filter(|s| !s.queued)
                 .filter(move |s| std::mem::replace(&mut last, s.ahead.hash()) != s.ahead.hash());
-            distinct
-                .clone()
-                .for_each(|s| engine.prefetch_bucket(db, &s.ahead));
-            distinct.for_each(|s| engine.prefetch_entry(db, &s.ahead));
+            engine.prefetch_all(db, distinct.map(|s| &s.ahead));
         }
     }
 

@@ -4,14 +4,20 @@
 //! With a few requests in flight the waits for memory overlap instead of adding up. Nothing here
 //! decides anything: a hint that is out of date when the request runs costs only time.
 //!
+//! Invariant: no lock is taken or released between two hints. A locked instruction waits until the hints before it have
+//! found their pages, so that the walks through the page tables, which are most of the wait, would add up.
+//!
 //! Cost: two short locks a request, for batches of several requests only.
 
 use super::Engine;
 use super::lookup::Entry;
-use crate::keyspace::stripe_of;
+use crate::keyspace::{StripeGuard, stripe_of};
 use crate::spec::Flags;
 use ochre_ds::prefetch;
 use ochre_resp::Request;
+
+/// Requests whose memory is asked for at once: enough to hide a wait for memory behind the others.
+pub const AHEAD_MAX: usize = 16;
 
 /// What is known of a request before it runs.
 #[derive(Clone, Copy, Default)]
@@ -64,26 +70,52 @@ impl Engine {
         }
     }
 
-    /// Asks for the bucket of the request's key.
+    /// Asks for the memory that up to [`AHEAD_MAX`] requests need, in the database `db`: first for the buckets of their
+    /// keys, then for the entries that those name.
     #[inline]
-    pub fn prefetch_bucket(&self, db: usize, ahead: &Ahead) {
-        if let Some(hash) = ahead.hash {
-            // A stripe that is busy is not waited for: the hint is not worth it.
-            if let Some(stripe) = self.keyspace.database(db).mutex(stripe_of(hash)).try_lock() {
-                prefetch::read(stripe.bucket_address(hash));
-            }
-        }
+    pub fn prefetch_all<'a>(&self, db: usize, requests: impl Iterator<Item = &'a Ahead> + Clone) {
+        let buckets = requests.clone().filter_map(|a| self.bucket_address(db, a));
+        gathered(buckets, prefetch::read);
+        let entries = requests.filter_map(|a| self.entry_address(db, a));
+        gathered(entries, prefetch::entry);
     }
 
-    /// Asks for the entry of the request's key; the bucket should be there by now.
+    /// Asks for the bucket of a request that comes later, and for the entry of one whose bucket should be there by now.
     #[inline]
-    pub fn prefetch_entry(&self, db: usize, ahead: &Ahead) {
-        if let Some(hash) = ahead.hash
-            && let Some(stripe) = self.keyspace.database(db).mutex(stripe_of(hash)).try_lock()
-        {
-            let (first, second) = stripe.entry_addresses(hash);
-            prefetch::read(first);
-            prefetch::read(second);
-        }
+    pub fn prefetch_staggered(&self, later: (usize, &Ahead), sooner: Option<(usize, Ahead)>) {
+        let entry = sooner.and_then(|(db, ahead)| self.entry_address(db, &ahead));
+        let bucket = self.bucket_address(later.0, later.1);
+        entry.into_iter().for_each(prefetch::entry);
+        bucket.into_iter().for_each(prefetch::read);
     }
+
+    #[inline]
+    fn bucket_address(&self, db: usize, ahead: &Ahead) -> Option<*const u8> {
+        let hash = ahead.hash?;
+        Some(self.try_stripe(db, hash)?.bucket_address(hash))
+    }
+
+    #[inline]
+    fn entry_address(&self, db: usize, ahead: &Ahead) -> Option<*const u8> {
+        let hash = ahead.hash?;
+        self.try_stripe(db, hash)?.entry_address(hash)
+    }
+
+    /// The stripe of a hash. One that is busy is not waited for: the hint is not worth it.
+    #[inline]
+    fn try_stripe(&self, db: usize, hash: u64) -> Option<StripeGuard<'_>> {
+        self.keyspace.database(db).mutex(stripe_of(hash)).try_lock()
+    }
+}
+
+/// Gives hints of up to [`AHEAD_MAX`] addresses when all of them are known.
+#[inline]
+fn gathered(addresses: impl Iterator<Item = *const u8>, hint: impl Fn(*const u8)) {
+    let mut known = [std::ptr::null(); AHEAD_MAX];
+    let mut count = 0;
+    for (place, address) in known.iter_mut().zip(addresses) {
+        *place = address;
+        count += 1;
+    }
+    known[..count].iter().for_each(|address| hint(*address));
 }

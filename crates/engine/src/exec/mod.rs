@@ -43,7 +43,7 @@ mod tracking;
 mod transaction;
 mod unit;
 
-pub use ahead::Ahead;
+pub use ahead::{AHEAD_MAX, Ahead};
 pub use blocking::{Nothing, Unblock, Waited, Waiter};
 pub use collections::{Commit, Limits, OUTSIDE_MIN, Outside, Producer, STREAM_MIN};
 pub use context::{

@@ -79,9 +79,9 @@ impl Engine {
                 prefetch::read(locked.stripe(key.guard).bucket_address(key.hash));
             }
             for key in keys.iter() {
-                let (first, second) = locked.stripe(key.guard).entry_addresses(key.hash);
-                prefetch::read(first);
-                prefetch::read(second);
+                if let Some(address) = locked.stripe(key.guard).entry_address(key.hash) {
+                    prefetch::entry(address);
+                }
             }
         }
         for key in keys {

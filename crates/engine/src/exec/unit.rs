@@ -358,10 +358,9 @@ impl<'e> UnitCx<'_, 'e> {
         for (queued, place) in transaction.queue.tags().zip(&places) {
             if let Some(hash) = queued.hash
                 && *place != usize::MAX
+                && let Some(address) = locked.stripe(*place).entry_address(hash)
             {
-                let (first, second) = locked.stripe(*place).entry_addresses(hash);
-                prefetch::read(first);
-                prefetch::read(second);
+                prefetch::entry(address);
             }
         }
         places

@@ -187,15 +187,10 @@ impl Stripe {
         self.table.bucket_address(hash)
     }
 
-    /// Where the likely entry of a hash begins, and its second cache line. Addresses to prefetch, nothing else.
+    /// Where the likely entry of a hash begins: an address to [prefetch](ochre_ds::prefetch::entry), nothing else.
     #[inline]
-    pub(crate) fn entry_addresses(&self, hash: u64) -> (*const u8, *const u8) {
-        const LINE: usize = 64;
-        let first = self
-            .table
-            .likely(hash)
-            .map_or(std::ptr::null(), |h| self.arena.address(h));
-        (first, first.wrapping_add(LINE))
+    pub(crate) fn entry_address(&self, hash: u64) -> Option<*const u8> {
+        Some(self.arena.address(self.table.likely(hash)?))
     }
 
     /// Records an access to the entry.

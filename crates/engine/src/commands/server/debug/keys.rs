@@ -42,7 +42,7 @@ fn look(cx: &SessionCx<'_>, key: &[u8]) -> Option<Seen> {
             return None;
         }
         Some(Seen {
-            address: stripe.entry_addresses(hash).0.addr(),
+            address: stripe.entry_address(hash).map_or(0, |a| a.addr()),
             value,
         })
     })
