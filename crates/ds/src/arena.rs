@@ -14,7 +14,7 @@
 //!   old bytes and never undefined ones.
 //!
 //! Cost: allocation and release are a few instructions; waste is under 8 bytes a record, plus for a class of `h` bytes
-//! about `2 sqrt(48 h)` in its newest slab and the directory (half of a small class). Emptying a slab costs in proportion
+//! about `1.5 sqrt(48 h)` in its newest slab and the directory (half of a small class). Emptying a slab costs in proportion
 //! to that slab alone, as its owner holds a lock meanwhile.
 //!
 //! It does not know what records mean and never drops anything that they refer to.
@@ -36,12 +36,12 @@ const STEP: usize = 8;
 /// Slab sizes: with `h` bytes of a class held in slabs of `s`, the newest slab leaves `s / 2` unused on average, and the
 /// directory has an entry for each `s` bytes, of which every access reads one. With `s = k * sqrt(2 * entry * h)` the two
 /// take `(1 / k + k / 2) * sqrt(2 * entry * h)` bytes, the slabs that came before being smaller. That is least at 1.4;
-/// at 4 it is half as much again, about a hundredth of all, and the directories of a million records stay in a core's
-/// second cache. At most half of what is held: an owner of few records holds little more than them.
+/// at 2 it is hardly more, and directories are small enough to stay in a core's second cache for long. At most half of
+/// what is held: an owner of few records holds little more than them.
 /// The upper bound is jemalloc's largest small class: beyond it every block costs up to a page more.
 /// Within that, `blocks` chooses the size that wastes least.
 const SLAB_COST: usize = SLAB_FACTOR * SLAB_FACTOR * 2 * size_of::<Slab>();
-const SLAB_FACTOR: usize = 4;
+const SLAB_FACTOR: usize = 2;
 /// Handle layout: slab number above, slot number below; or `LARGE` and the number of a large record.
 const SLOT_BITS: u32 = 10;
 const LARGE: u32 = 1 << 31;
