@@ -4,6 +4,7 @@ use crate::error::KvError;
 use crate::pb::{Kvpair, Value};
 use crate::storage::{PAGE_MAX, Storage};
 use crate::values::ValueRef;
+use crate::wire::Borrowed;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ pub fn check(store: &impl Storage) {
     odd_names(store);
     several_keys(store);
     borrowed(store);
+    gathered(store);
     pages(store);
     limits(store);
     previous_values_are_unique(store);
@@ -203,6 +205,56 @@ fn borrowed(store: &impl Storage) {
     assert!(!ok(store.get_with("t", "none", &mut see)));
     assert_eq!(seen, [true.into(), "s".into()]);
     ok(store.del("t", "k"));
+}
+
+/// Requests that are executed together are so in their order, and none behind the one at which it is stopped.
+fn gathered(store: &impl Storage) {
+    const COUNT: usize = 40;
+    let keys: Vec<String> = (0..3).map(|n| n.to_string()).collect();
+    let requests: Vec<Borrowed<'_>> = (0_i64..)
+        .take(COUNT)
+        .zip(keys.iter().cycle())
+        .flat_map(|(n, key)| {
+            let set = Borrowed::Set("gathered", key, ValueRef::Integer(n));
+            [set, Borrowed::Get("gathered", key)]
+        })
+        .collect();
+    let mut values = Vec::new();
+    at_last(|| {
+        values.clear();
+        ok(store.mdel("gathered", &keys));
+        let mut busy = Ok(());
+        store.execute(&requests, &mut |answer| match answer {
+            Ok(value) => {
+                values.push(value.map(|value| value.to_value()));
+                true
+            }
+            Err(error) => {
+                busy = Err(error);
+                false
+            }
+        });
+        busy
+    });
+    let expected: Vec<Option<Value>> = (0_i64..)
+        .take(COUNT)
+        .flat_map(|n| [(n >= 3).then(|| (n - 3).into()), Some(n.into())])
+        .collect();
+    assert_eq!(values, expected, "in order");
+    let mut answers = 0;
+    let set = Borrowed::Set("gathered", "late", ValueRef::Bool(true));
+    let get = Borrowed::Get("gathered", "none");
+    store.execute(&[get, set], &mut |_| {
+        answers += 1;
+        false
+    });
+    assert_eq!(answers, 1, "one answer before the stop");
+    assert_eq!(
+        ok(store.get("gathered", "late")),
+        None,
+        "it was not executed"
+    );
+    ok(store.mdel("gathered", &keys));
 }
 
 fn pages(store: &impl Storage) {

@@ -56,7 +56,7 @@ pub use storage::disk::{DiskError, DiskOptions, DiskTable, SledDb, SyncPolicy};
 #[cfg(feature = "keyspace")]
 pub use storage::keyspace::Keyspace;
 pub use storage::memory::MemTable;
-pub use storage::{PAGE_MAX, Page, Pairs, Storage};
+pub use storage::{Answer, PAGE_MAX, Page, Pairs, Storage};
 pub use topics::{Ended, SUBSCRIBER_BYTES_MAX, SUBSCRIBER_MESSAGES_MAX, Subscription, Topics};
 pub use values::ValueRef;
 

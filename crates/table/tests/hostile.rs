@@ -245,13 +245,13 @@ async fn a_listener_that_announces_too_much_is_told_and_closed() {
 
 /// A connection that listens to topic `t`, and the subscription's id.
 async fn listener(address: SocketAddr) -> (TcpStream, u32) {
-    let mut io = TcpStream::connect(address).await.unwrap();
+    let mut io = TcpStream::connect(address).await.expect("it listens");
     io.write_all(&frame(&CommandRequest::new_subscribe("t")))
         .await
-        .unwrap();
+        .expect("it is open");
     let first = receive(&mut io).await;
-    let id = i64::try_from(first.values[0].clone()).unwrap();
-    (io, u32::try_from(id).unwrap())
+    let id = i64::try_from(first.values[0].clone()).expect("a number");
+    (io, u32::try_from(id).expect("small"))
 }
 
 #[tokio::test]

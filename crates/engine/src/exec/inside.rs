@@ -6,9 +6,9 @@
 //! - Whom it acts for is looked at at every batch: a user that is gone, or a default user that got a password,
 //!   shuts it out.
 
+use super::Engine;
 use super::ahead::Ahead;
 use super::session::{Clients, Endpoint, Session};
-use super::{Engine, Flow, Held, Out};
 use crate::spec::Command;
 use ochre_resp::Request;
 
@@ -87,18 +87,5 @@ impl Engine {
             entry.command = command;
         }
         ahead
-    }
-
-    /// Executes one request of a front as far as that goes without waiting, and the first piece of its reply; the
-    /// rest is in `session.stream`.
-    #[inline]
-    pub fn execute_inside(
-        &self,
-        session: &mut Session,
-        request: Request<'_>,
-        ahead: Ahead,
-        out: &mut Out,
-    ) -> Flow {
-        self.execute_ahead(session, request, ahead, out, &mut Held::default())
     }
 }

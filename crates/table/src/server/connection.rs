@@ -227,6 +227,23 @@ impl<Store: Storage, IO: Io> Connection<Store, IO> {
         let most = self.service.limits().frame_bytes;
         let (mut at, mut settles) = (0, false);
         let next = loop {
+            if self.output.len() >= OUTPUT_HIGH_WATER {
+                self.backlog = at < bytes.len();
+                break Next::Flush(settles);
+            }
+            let window = self.service.window(&bytes[at..]);
+            if !window.is_empty() {
+                let service = &self.service;
+                let done = service.execute_window(&window, &mut self.output, OUTPUT_HIGH_WATER);
+                settles |= done.writes;
+                self.unsent += done.count;
+                (0..done.count).for_each(|_| at += whole_len(&bytes[at..]));
+                if done.busy {
+                    self.backlog = true;
+                    break Next::Again(settles);
+                }
+                continue;
+            }
             let Some(len) = frame_len(&bytes[at..]) else {
                 break self.batch_end(settles);
             };
@@ -238,11 +255,7 @@ impl<Store: Storage, IO: Io> Connection<Store, IO> {
             let Some(frame) = bytes.get(from..from + len) else {
                 break self.batch_end(settles);
             };
-            if self.output.len() >= OUTPUT_HIGH_WATER {
-                self.backlog = true;
-                break Next::Flush(settles);
-            }
-            match self.service.execute_frame(frame, &mut self.output) {
+            match self.service.execute_decoded(frame, &mut self.output) {
                 Framed::Done(writes) => settles |= writes,
                 Framed::Again => {
                     self.backlog = true;
@@ -367,6 +380,11 @@ impl<Store: Storage, IO: Io> Connection<Store, IO> {
 async fn stuck(handle: &Entered) {
     handle.stopped().await;
     tokio::time::sleep(LINGER).await;
+}
+
+/// Bytes of the frame that `bytes` begin with.
+fn whole_len(bytes: &[u8]) -> usize {
+    frame_len(bytes).map_or(bytes.len(), |len| HEAD + len)
 }
 
 pub(super) fn too_long(len: usize, most: usize) -> CommandResponse {

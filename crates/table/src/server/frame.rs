@@ -7,8 +7,26 @@ use crate::service::{Service, over_frame};
 use crate::storage::Storage;
 use crate::topics::Subscription;
 use crate::values::ValueRef;
-use crate::wire::{Borrowed, put_message, put_value};
+use crate::wire::{Borrowed, HEAD, frame_len, put_message, put_value};
 use prost::Message as _;
+use smallvec::SmallVec;
+
+/// Requests that are executed together: enough to hide an access to memory behind the others.
+const WINDOW: usize = 16;
+
+/// Requests to be executed together.
+type Window<'b> = SmallVec<[Borrowed<'b>; WINDOW]>;
+
+/// What became of a window.
+#[derive(Default)]
+pub(super) struct Executed {
+    /// How many requests were answered.
+    pub(super) count: usize,
+    /// Whether their effects have to be settled first.
+    pub(super) writes: bool,
+    /// The data of the next one is busy.
+    pub(super) busy: bool,
+}
 
 /// What became of a request.
 enum Outcome {
@@ -33,48 +51,79 @@ pub(super) enum Framed {
 }
 
 impl<Store: Storage> Service<Store> {
-    /// Executes the request in a frame and appends its response, as a frame, to `out`.
+    /// The whole frames that `bytes` begin with, as far as they are requests on one key that need no decoding, up to
+    /// [`WINDOW`]. None when hooks want to see requests.
     #[inline]
+    pub(super) fn window<'b>(&self, mut bytes: &'b [u8]) -> Window<'b> {
+        let mut window = Window::new();
+        let most = self.limits().frame_bytes;
+        while self.is_plain()
+            && window.len() < WINDOW
+            && let Some(len) = frame_len(bytes).filter(|len| *len <= most)
+            && let Some(frame) = bytes.get(HEAD..HEAD + len)
+            && let Some(request) = Borrowed::parse(frame)
+        {
+            window.push(request);
+            bytes = &bytes[HEAD + len..];
+        }
+        window
+    }
+
+    /// Executes requests and appends their responses, as frames, to `out`, until that has `enough` bytes.
+    pub(super) fn execute_window(
+        &self,
+        requests: &[Borrowed<'_>],
+        out: &mut Vec<u8>,
+        enough: usize,
+    ) -> Executed {
+        let most = self.limits().frame_bytes;
+        let mut done = Executed::default();
+        self.store().execute(requests, &mut |answer| {
+            let request = requests.get(done.count).copied();
+            let fits = match (answer, request) {
+                (Ok(Some(value)), _) => put_value(out, value, most),
+                (Ok(None), Some(Borrowed::Get(table, key))) => {
+                    put_message(out, &CommandResponse::from(KvError::not_found(table, key)));
+                    true
+                }
+                (Ok(None), _) => put_value(out, ValueRef::Empty, most),
+                (Err(KvError::Busy), _) => {
+                    done.busy = true;
+                    return false;
+                }
+                (Err(error), _) => {
+                    put_message(out, &CommandResponse::from(error));
+                    true
+                }
+            };
+            if !fits {
+                put_message(out, &CommandResponse::from(over_frame(most)));
+            }
+            done.count += 1;
+            done.writes |= matches!(request, Some(Borrowed::Set(..)));
+            out.len() < enough
+        });
+        done.writes &= self.store().settles();
+        done
+    }
+
+    /// Executes the request in a frame and appends its response, as a frame, to `out`.
     pub(super) fn execute_frame(&self, frame: &[u8], out: &mut Vec<u8>) -> Framed {
         if self.is_plain()
             && let Some(request) = Borrowed::parse(frame)
         {
-            return self.execute_borrowed(request, out);
+            let done = self.execute_window(&[request], out, usize::MAX);
+            return match done.busy {
+                true => Framed::Again,
+                false => Framed::Done(done.writes),
+            };
         }
         self.execute_decoded(frame, out)
     }
 
-    #[inline]
-    fn execute_borrowed(&self, request: Borrowed<'_>, out: &mut Vec<u8>) -> Framed {
-        let most = self.limits().frame_bytes;
-        let store = self.store();
-        let mut fits = true;
-        let mut sink = |value: ValueRef<'_>| fits = put_value(out, value, most);
-        let (done, writes) = match request {
-            Borrowed::Get(table, key) => match store.get_with(table, key, &mut sink) {
-                Ok(false) => (Err(KvError::not_found(table, key)), false),
-                Ok(true) => (Ok(()), false),
-                Err(error) => (Err(error), false),
-            },
-            Borrowed::Set(table, key, value) => {
-                let done = store.set_with(table, key, value, &mut sink);
-                if matches!(done, Ok(false)) {
-                    put_value(out, ValueRef::Empty, most);
-                }
-                (done.map(drop), store.settles())
-            }
-        };
-        match done {
-            Ok(()) if fits => {}
-            Err(KvError::Busy) => return Framed::Again,
-            Ok(()) => put_message(out, &CommandResponse::from(over_frame(most))),
-            Err(error) => put_message(out, &CommandResponse::from(error)),
-        }
-        Framed::Done(writes)
-    }
-
+    /// As [`Self::execute_frame`], by way of the generated decoder.
     #[cold]
-    fn execute_decoded(&self, frame: &[u8], out: &mut Vec<u8>) -> Framed {
+    pub(super) fn execute_decoded(&self, frame: &[u8], out: &mut Vec<u8>) -> Framed {
         let request = match CommandRequest::decode(frame) {
             Ok(request) => request,
             Err(error) => {

@@ -4,18 +4,20 @@
 //! Invariants
 //! - Everything goes through the engine's execution, as HGET, HSET, HDEL …: permissions, the memory limit, WATCH,
 //!   notifications, tracking, the journal and the statistics see it as they see a connection's request.
-//! - Every call is one command, so it is as atomic as that.
+//! - Every call is one command, so it is as atomic as that; [`Storage::execute`] is one for each request, in one batch of
+//!   the engine.
 //! - Sessions and buffers are reused; a read or a write of one key allocates nothing here beyond the stored value.
 //!
 //! Does not wait: a stripe that is held for long, and CLIENT PAUSE, are [`KvError::Busy`].
 
-use super::{PAGE_BYTES, PAGE_MAX, Page, Storage, pair_bytes, tags, too_large};
+use super::{Answer, PAGE_BYTES, PAGE_MAX, Page, Storage, pair_bytes, tags, too_large};
 use crate::error::KvError;
 use crate::pb::{Kvpair, Value};
 use crate::values::ValueRef;
+use crate::wire::Borrowed;
 use ochre_engine::commands::hash::{HDEL_PREVIOUS, HSET_PREVIOUS};
-use ochre_engine::exec::{Ahead, Engine, Flow, Inside, Out, Session};
-use ochre_resp::{Protocol, RequestBuf};
+use ochre_engine::exec::{Ahead, Engine, Flow, Follower, Held, Inside, Out, Session};
+use ochre_resp::{Protocol, Request, RequestBuf};
 use parking_lot::Mutex;
 use reply::Reply;
 use std::cell::Cell;
@@ -29,10 +31,16 @@ const SCAN_STEP: usize = 64;
 /// Bytes of a reply buffer that is kept.
 const OUT_KEPT: usize = 64 * 1024;
 
+/// Requests that are looked up before the first of them is executed, so that their waits for memory overlap.
+const WINDOW: usize = 16;
+
 /// What one call works with.
 struct Hand {
     session: Session,
-    args: RequestBuf,
+    /// The words of the requests that are looked ahead to; of other calls the first.
+    args: [RequestBuf; WINDOW],
+    /// How many of them are in use.
+    used: usize,
     out: Out,
     /// A tagged value.
     tagged: Vec<u8>,
@@ -92,7 +100,8 @@ impl Keyspace {
             session.db = self.db;
             Box::new(Hand {
                 session,
-                args: RequestBuf::default(),
+                args: Default::default(),
+                used: 0,
                 out: Out::new(Protocol::Resp2),
                 tagged: Vec::new(),
                 whole: Vec::new(),
@@ -104,11 +113,14 @@ impl Keyspace {
         hand.out.clear();
         hand.out.shrink(OUT_KEPT);
         hand.whole = Vec::new();
-        hand.args.clear();
-        hand.tagged.clear();
-        if hand.args.heap_bytes() > OUT_KEPT {
-            hand.args = RequestBuf::default();
+        let used = std::mem::take(&mut hand.used).max(1);
+        for args in &mut hand.args[..used] {
+            args.clear();
+            if args.heap_bytes() > OUT_KEPT {
+                *args = RequestBuf::default();
+            }
         }
+        hand.tagged.clear();
         hand.tagged.shrink_to(OUT_KEPT);
         if let Some(mut slot) = self.slots[place()].0.try_lock() {
             *slot = Some(hand);
@@ -125,67 +137,137 @@ impl Keyspace {
         read: impl FnOnce(&mut Reply<'_>) -> Result<T, KvError>,
     ) -> Result<T, KvError> {
         let mut hand = self.hand();
-        let result = self.run_with(&mut hand, which, table, bytes_max, fill, read);
+        let Hand {
+            session,
+            args: [args, ..],
+            out,
+            tagged,
+            whole,
+            ..
+        } = &mut *hand;
+        args.push(which.name());
+        args.push(table.as_bytes());
+        fill(args, tagged);
+        let result = self.begin(session).and_then(|()| {
+            let ahead = which.look_ahead(&self.engine, args.as_request());
+            let held = &mut Held::default();
+            let ran = self.run_one(session, args.as_request(), ahead, out, held, bytes_max);
+            self.engine.end_batch(session);
+            ran.and_then(|()| read(&mut Reply::of(out, whole)))
+        });
         self.give_back(hand);
         result
     }
 
-    fn run_with<T>(
+    /// Begins a batch, which the engine is told of the end of.
+    fn begin(&self, session: &mut Session) -> Result<(), KvError> {
+        match self.inside.begin(&self.engine, session) {
+            true => Ok(()),
+            false => Err(KvError::Unauthorized(
+                "NOAUTH The user of the table front does not exist".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs one request of a batch; its whole reply is in `out` then.
+    #[inline]
+    fn run_one<'e>(
+        &'e self,
+        session: &mut Session,
+        request: Request<'_>,
+        ahead: Ahead,
+        out: &mut Out,
+        held: &mut Held<'e>,
+        bytes_max: usize,
+    ) -> Result<(), KvError> {
+        let flow = self
+            .engine
+            .execute_ahead(session, request, ahead, out, held);
+        if session.stream.is_some() {
+            *held = Held::default();
+            produce(session, out, bytes_max)?;
+        }
+        match flow {
+            Flow::Next => Ok(()),
+            Flow::PutOff | Flow::Paused => Err(KvError::Busy),
+            Flow::Close => Err(KvError::Storage("The engine closed the session".to_owned())),
+        }
+    }
+
+    /// Runs up to [`WINDOW`] requests as one batch. Whether to go on.
+    fn run_window(
         &self,
         hand: &mut Hand,
-        which: Which,
-        table: &str,
-        bytes_max: usize,
-        fill: impl FnOnce(&mut RequestBuf, &mut Vec<u8>),
-        read: impl FnOnce(&mut Reply<'_>) -> Result<T, KvError>,
-    ) -> Result<T, KvError> {
+        requests: &[Borrowed<'_>],
+        answer: &mut dyn FnMut(Answer<'_>) -> bool,
+    ) -> bool {
         let Hand {
             session,
             args,
+            used,
             out,
             tagged,
             whole,
         } = hand;
-        let engine = &*self.engine;
-        args.push(which.name());
-        args.push(table.as_bytes());
-        fill(args, tagged);
-        if !self.inside.begin(engine, session) {
-            return Err(KvError::Unauthorized(
-                "NOAUTH The user of the table front does not exist".to_owned(),
-            ));
+        let mut aheads = [Ahead::default(); WINDOW];
+        let aheads = &mut aheads[..requests.len()];
+        *used = requests.len().max(*used);
+        for ((request, args), ahead) in requests.iter().zip(&mut *args).zip(&mut *aheads) {
+            let which = fill_single(args, tagged, *request);
+            *ahead = which.look_ahead(&self.engine, args.as_request());
         }
-        let request = args.as_request();
-        let ahead = which.look_ahead(engine, request);
-        let flow = engine.execute_inside(session, request, ahead, out);
-        let mut fits = true;
-        while let Some(mut producer) = session.stream.take() {
-            let more = producer.produce(out);
-            fits = out.len() <= bytes_max;
-            if more && fits {
-                session.stream = Some(producer);
+        self.prefetch(session.db, aheads);
+        let (mut held, mut fetched) = (Held::default(), None);
+        for (i, ahead) in aheads.iter().enumerate() {
+            let next = aheads.get(i + 1);
+            held.expect(next.map_or(Follower::Other, |next| self.engine.follower(ahead, next)));
+            let request = args[i].as_request();
+            let ran = self.run_one(session, request, *ahead, out, &mut held, usize::MAX);
+            if held.is_some() && fetched != ahead.hash() {
+                fetched = ahead.hash();
+                let same = aheads[i + 1..].iter().zip(&args[i + 1..]);
+                let same = same.take_while(|(ahead, _)| ahead.hash() == fetched);
+                let same = same.map(|(ahead, args)| (args.as_request(), *ahead));
+                self.engine.prefetch_elements(&held, same);
+            }
+            let go_on = match ran.and_then(|()| read_single(out, whole, &requests[i])) {
+                Ok(value) => answer(Ok(value)),
+                Err(error) => answer(Err(error)),
+            };
+            out.clear();
+            whole.clear();
+            if !go_on {
+                return false;
             }
         }
-        engine.end_batch(session);
-        match flow {
-            Flow::Next => {}
-            Flow::PutOff | Flow::Paused => return Err(KvError::Busy),
-            Flow::Close => {
-                return Err(KvError::Storage("The engine closed the session".to_owned()));
-            }
+        true
+    }
+
+    /// Asks for what the requests will read; neighbours on one key need its lines once.
+    fn prefetch(&self, db: usize, aheads: &[Ahead]) {
+        if let [_, _, ..] = aheads {
+            let mut last = None;
+            let distinct = aheads
+                .iter()
+                .filter(move |a| std::mem::replace(&mut last, a.hash()) != a.hash());
+            let each = distinct.clone();
+            each.for_each(|ahead| self.engine.prefetch_bucket(db, ahead));
+            distinct.for_each(|ahead| self.engine.prefetch_entry(db, ahead));
         }
-        if !fits {
-            return Err(KvError::TooLarge(String::new()));
-        }
-        let bytes = match out.as_slice() {
-            Some(bytes) => bytes,
-            None => {
-                out.segments()
-                    .for_each(|piece| whole.extend_from_slice(piece));
-                whole
-            }
-        };
-        read(&mut Reply::new(bytes))
+    }
+
+    /// Runs a request on one key.
+    fn single(
+        &self,
+        request: Borrowed<'_>,
+        sink: &mut dyn FnMut(ValueRef<'_>),
+    ) -> Result<bool, KvError> {
+        let mut there = Ok(false);
+        self.execute(&[request], &mut |answer| {
+            there = answer.map(|value| value.map(&mut *sink).is_some());
+            true
+        });
+        there
     }
 
     /// Runs a command whose reply is an array of values, each null where there was none.
@@ -251,6 +333,48 @@ impl Which {
             _ => engine.look_ahead(request),
         }
     }
+}
+
+/// Appends the rest of a reply, as long as it has `bytes_max` bytes.
+#[cold]
+fn produce(session: &mut Session, out: &mut Out, bytes_max: usize) -> Result<(), KvError> {
+    while let Some(mut producer) = session.stream.take() {
+        let more = producer.produce(out);
+        if out.len() > bytes_max {
+            return Err(KvError::TooLarge(String::new()));
+        }
+        if more {
+            session.stream = Some(producer);
+        }
+    }
+    Ok(())
+}
+
+/// Pushes the words of a request on one key.
+#[inline]
+fn fill_single(args: &mut RequestBuf, tagged: &mut Vec<u8>, request: Borrowed<'_>) -> Which {
+    args.clear();
+    let (which, table, key) = match request {
+        Borrowed::Get(table, key) => (Which::Get, table, key),
+        Borrowed::Set(table, key, _) => (Which::Set, table, key),
+    };
+    args.push(which.name());
+    args.push(table.as_bytes());
+    args.push(key.as_bytes());
+    if let Borrowed::Set(_, _, value) = request {
+        push_value(args, tagged, value);
+    }
+    which
+}
+
+/// Reads the reply to such a request.
+#[inline]
+fn read_single<'o>(out: &'o Out, whole: &'o mut Vec<u8>, request: &Borrowed<'_>) -> Answer<'o> {
+    let mut reply = Reply::of(out, whole);
+    if matches!(request, Borrowed::Set(..)) {
+        reply.array()?;
+    }
+    Ok(reply.bulk()?.map(tags::decode))
 }
 
 /// Pushes a value as it is stored.
@@ -369,14 +493,7 @@ impl Storage for Keyspace {
         key: &str,
         sink: &mut dyn FnMut(ValueRef<'_>),
     ) -> Result<bool, KvError> {
-        let fill = |args: &mut RequestBuf, _: &mut Vec<u8>| args.push(key.as_bytes());
-        self.run(Which::Get, table, usize::MAX, fill, |reply| {
-            let value = reply.bulk()?;
-            if let Some(bytes) = value {
-                sink(tags::decode(bytes));
-            }
-            Ok(value.is_some())
-        })
+        self.single(Borrowed::Get(table, key), sink)
     }
 
     fn set_with(
@@ -386,18 +503,24 @@ impl Storage for Keyspace {
         value: ValueRef<'_>,
         sink: &mut dyn FnMut(ValueRef<'_>),
     ) -> Result<bool, KvError> {
-        let fill = |args: &mut RequestBuf, tagged: &mut Vec<u8>| {
-            args.push(key.as_bytes());
-            push_value(args, tagged, value);
-        };
-        self.run(Which::Set, table, usize::MAX, fill, |reply| {
-            reply.array()?;
-            let previous = reply.bulk()?;
-            if let Some(bytes) = previous {
-                sink(tags::decode(bytes));
+        self.single(Borrowed::Set(table, key, value), sink)
+    }
+
+    fn execute(&self, requests: &[Borrowed<'_>], answer: &mut dyn FnMut(Answer<'_>) -> bool) {
+        let mut hand = self.hand();
+        match self.begin(&mut hand.session) {
+            Ok(()) => {
+                let mut windows = requests.chunks(WINDOW);
+                windows.all(|window| self.run_window(&mut hand, window, answer));
+                self.engine.end_batch(&mut hand.session);
             }
-            Ok(previous.is_some())
-        })
+            // Who is shut out is so for all of them.
+            Err(error) => {
+                let mut refused = requests.iter().map(|_| answer(Err(error.clone())));
+                refused.all(|go_on| go_on);
+            }
+        }
+        self.give_back(hand);
     }
 
     /// One HGETALL, so atomic. What it may take of memory is bounded: the reply is produced piece by piece.
@@ -427,6 +550,7 @@ impl Storage for Keyspace {
 /// Reading a RESP2 reply.
 mod reply {
     use crate::error::KvError;
+    use ochre_engine::exec::Out;
 
     /// What a reply consists of.
     pub(super) enum Item<'a> {
@@ -440,8 +564,17 @@ mod reply {
     pub(super) struct Reply<'a>(&'a [u8]);
 
     impl<'a> Reply<'a> {
-        pub(super) fn new(bytes: &'a [u8]) -> Reply<'a> {
-            Reply(bytes)
+        /// The reply in `out`, put together in `whole` if it lies in several pieces.
+        #[inline]
+        pub(super) fn of(out: &'a Out, whole: &'a mut Vec<u8>) -> Reply<'a> {
+            Reply(match out.as_slice() {
+                Some(bytes) => bytes,
+                None => {
+                    out.segments()
+                        .for_each(|piece| whole.extend_from_slice(piece));
+                    whole
+                }
+            })
         }
 
         #[inline]

@@ -11,12 +11,16 @@ mod tags;
 use crate::error::KvError;
 use crate::pb::{Kvpair, Value};
 use crate::values::ValueRef;
+use crate::wire::Borrowed;
 use prost::Message as _;
 
 /// Pairs that one page may have.
 pub const PAGE_MAX: usize = 10_000;
 /// Bytes at which a page ends, whatever number of pairs was asked for.
 const PAGE_BYTES: usize = 1 << 20;
+
+/// What a request on one key gives: its value, of Hset the previous one; none if it was not there.
+pub type Answer<'a> = Result<Option<ValueRef<'a>>, KvError>;
 
 /// Keeps tables of typed values.
 ///
@@ -120,6 +124,30 @@ pub trait Storage: Send + Sync + 'static {
             sink(value.into());
         }
         Ok(previous.is_some())
+    }
+
+    /// Executes requests on one key each, in their order, and lends the answer of each, once, to `answer`, which says
+    /// whether to go on: what comes after a no is not executed. `answer` may be called under a lock, so it has to be short and
+    /// call no storage.
+    ///
+    /// The requests need not be atomic together. Worth its own code where what they need can be fetched beforehand.
+    fn execute(&self, requests: &[Borrowed<'_>], answer: &mut dyn FnMut(Answer<'_>) -> bool) {
+        for request in requests {
+            let mut go_on = None;
+            let mut sink = |value: ValueRef<'_>| go_on = Some(answer(Ok(Some(value))));
+            let done = match *request {
+                Borrowed::Get(table, key) => self.get_with(table, key, &mut sink),
+                Borrowed::Set(table, key, value) => self.set_with(table, key, value, &mut sink),
+            };
+            let go_on = match (go_on, done) {
+                (Some(go_on), _) => go_on,
+                (None, Ok(_)) => answer(Ok(None)),
+                (None, Err(error)) => answer(Err(error)),
+            };
+            if !go_on {
+                return;
+            }
+        }
     }
 
     /// All pairs of a table, if they have at most `bytes_max` bytes together.
@@ -277,6 +305,9 @@ impl Storage for std::sync::Arc<dyn Storage> {
         sink: &mut dyn FnMut(ValueRef<'_>),
     ) -> Result<bool, KvError> {
         (**self).set_with(table, key, value, sink)
+    }
+    fn execute(&self, requests: &[Borrowed<'_>], answer: &mut dyn FnMut(Answer<'_>) -> bool) {
+        (**self).execute(requests, answer);
     }
     fn get_all(&self, table: &str, bytes_max: usize) -> Result<Vec<Kvpair>, KvError> {
         (**self).get_all(table, bytes_max)
