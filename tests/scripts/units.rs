@@ -193,6 +193,57 @@ fn nobody_sees_the_middle_of_a_script() {
     });
 }
 
+/// A script known to keep to its keys that has written and then needs the whole database: it gets it, unless somebody
+/// holds a part of it for long.
+#[test]
+fn what_has_written_gets_the_whole_database_if_it_can() {
+    const REACH: &str =
+        "redis.call('incr', KEYS[1]) if ARGV[1] then return redis.call(unpack(ARGV)) end";
+    let server = server();
+    let mut client = server.connect();
+    for (words, answer, left) in [
+        (&["DBSIZE"][..], ":2\r\n", ":2\r\n"),
+        (&["SORT", "none", "BY", "far*"], "*0\r\n", ":2\r\n"),
+        (&["FLUSHDB"], "+OK\r\n", ":0\r\n"),
+        (&["FLUSHALL"], "+OK\r\n", ":0\r\n"),
+        (&["SWAPDB", "0", "3"], "+OK\r\n", ":0\r\n"),
+    ] {
+        // What was learnt of it is forgotten.
+        client.ask(&["SCRIPT", "FLUSH"]);
+        client.ask(&["FLUSHALL"]);
+        client.ask(&["SET", "free", "1"]);
+        assert_eq!(client.ask(&["EVAL", REACH, "1", "key"]), "$-1\r\n");
+        let told = client.ask(&[&["EVAL", REACH, "1", "key"], words].concat());
+        assert_eq!(told, answer, "{words:?}");
+        assert_eq!(client.ask(&["DBSIZE"]), left, "{words:?}");
+    }
+    // One that runs on another key for as long as it is let.
+    client.ask(&["SCRIPT", "FLUSH"]);
+    client.ask(&["EVAL", REACH, "1", "held"]);
+    client.ask(&["EVAL", UNTIL_KILLED, "1", "held", "no"]);
+    client.ask(&["DEL", "held"]);
+    let running = begin(&server, &["EVAL", UNTIL_KILLED, "1", "held", "go"]);
+    wait_until("the key to be held", || {
+        client.ask(&["GET", "held"]) == BUSY
+    });
+    let free = elsewhere(&mut client, &["held"]);
+    let start = Instant::now();
+    let answer = client.ask(&["EVAL", REACH, "1", &free, "FLUSHDB"]);
+    assert!(
+        answer.starts_with("-ERR undeclared key is in use by another script or transaction"),
+        "{answer}"
+    );
+    assert!(start.elapsed() < PATIENCE);
+    assert_eq!(client.ask(&["GET", &free]), "$1\r\n1\r\n");
+    kill(&mut client, "SCRIPT");
+    running.join().expect("an answer");
+    assert_eq!(
+        client.ask(&["EVAL", REACH, "1", &free, "FLUSHDB"]),
+        "+OK\r\n"
+    );
+    assert_eq!(client.ask(&["DBSIZE"]), ":0\r\n");
+}
+
 /// Two scripts that each want what the other one holds, after both have written: neither waits for ever.
 #[test]
 fn scripts_that_want_each_others_keys_end() {

@@ -26,7 +26,7 @@ use super::transaction::{Queued, Transaction};
 use crate::acl::Context;
 use crate::error::CommandError;
 use crate::keyspace::lock::StripeId;
-use crate::keyspace::{Cut, Locked, STRIPES, stripe_of};
+use crate::keyspace::{Cut, Keyspace, Locked, STRIPES, stripe_of};
 use crate::spec::{Flags, Outcome, Run};
 use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
@@ -53,7 +53,8 @@ pub(crate) struct Unit<'e> {
     missed: Option<Missed>,
     /// A request changed something.
     pub(crate) wrote: bool,
-    live_before: usize,
+    /// Bytes that lived in the stripes when they were taken; `None` where nobody counts them.
+    live_before: Option<usize>,
 }
 
 /// What a unit lacked.
@@ -75,7 +76,7 @@ impl<'e> Unit<'e> {
             ready: Vec::new(),
             missed: None,
             wrote: false,
-            live_before: 0,
+            live_before: None,
         }
     }
 
@@ -143,6 +144,25 @@ impl<'e> Unit<'e> {
             Some(Ok(cut)) => Ok(cut),
             _ => Err(Refused::Undeclared),
         }
+    }
+
+    /// See [`UnitCx::reach`].
+    fn reach(&mut self, keyspace: &'e Keyspace, missed: Missed) -> bool {
+        let own = self.live_before.map(|_| self.live_bytes());
+        let Some(locked) = &mut self.locked else {
+            return false;
+        };
+        match missed {
+            Missed::Stripe(id) if locked.reach(keyspace, id) => self.ids.push(id),
+            Missed::Everything if locked.reach_everything(keyspace, &self.ids) => {
+                self.ids.clear();
+                self.everything = true;
+            }
+            _ => return false,
+        }
+        let added = own.map(|own| self.live_bytes().saturating_sub(own));
+        self.live_before = self.live_before.zip(added).map(|(old, new)| old + new);
+        true
     }
 
     fn stripes(&self) -> usize {
@@ -213,7 +233,7 @@ impl<'e> UnitCx<'_, 'e> {
 
     fn begin(&mut self, mut unit: Unit<'e>) {
         if self.env.engine.memory.is_limited() {
-            unit.live_before = unit.live_bytes();
+            unit.live_before = Some(unit.live_bytes());
         }
         self.session.in_unit = true;
         self.held.unit = Some(Box::new(unit));
@@ -241,18 +261,11 @@ impl<'e> UnitCx<'_, 'e> {
 
     /// Adds what a request lacked, waiting for a bounded time. Whether it is held now.
     pub fn reach(&mut self, missed: Missed) -> bool {
-        let (Missed::Stripe(id), Some(unit)) = (missed, &mut self.held.unit) else {
-            return false;
-        };
         let keyspace = &self.env.engine.keyspace;
-        let Some(locked) = &mut unit.locked else {
-            return false;
-        };
-        let added = locked.reach(keyspace, id);
-        if added {
-            unit.ids.push(id);
-        }
-        added
+        self.held
+            .unit
+            .as_mut()
+            .is_some_and(|unit| unit.reach(keyspace, missed))
     }
 
     /// Runs one request with the stripes held. Its whole reply is in `out` afterwards, or it is the error that is returned.
@@ -438,8 +451,10 @@ impl<'e> UnitCx<'_, 'e> {
         if engine.journals.is_on() && !unit.effects.is_empty() {
             engine.journals.append_all(&unit.effects);
         }
-        if engine.memory.is_limited() {
-            engine.memory.changed(unit.live_before, unit.live_bytes());
+        if let Some(before) = unit.live_before {
+            let cut = unit.locked.as_ref().and_then(Locked::cut);
+            let late = cut.map_or(0, Cut::late_bytes);
+            engine.memory.changed(before + late, unit.live_bytes());
         }
         let Some(mut locked) = unit.locked.take() else {
             return;

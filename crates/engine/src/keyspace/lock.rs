@@ -7,6 +7,8 @@
 //!   a time. That cannot deadlock: everybody else who holds a stripe is not waiting, so it lets go.
 //! - A plan that failed [`ATTEMPTS`] times takes the same permit and waits as a cut does, so that a
 //!   request of very many keys is not put off for ever; it gives the permit back once it has its stripes.
+//! - A unit that holds stripes and reaches for more, or for the permit and all others, waits for a bounded time
+//!   only, and lets nothing go. Whoever waits for what it holds meanwhile ends first, or it gives up.
 //! - Stripes are named by (database, stripe) pairs; the same pair is locked once.
 //! - A request waits for [`PATIENCE`] at most: who holds a stripe for longer (a script, a long
 //!   transaction) must not stop the other connections of the waiting worker. The request is then
@@ -269,6 +271,47 @@ impl<'a> Locked<'a> {
         true
     }
 
+    /// As [`Self::reach`], for every stripe of every database in use: a cut is held afterwards. `ids` are those held, in
+    /// the order in which they were taken. They stay held whatever comes of it.
+    pub(crate) fn reach_everything(&mut self, keyspace: &'a Keyspace, ids: &[StripeId]) -> bool {
+        if self.cut().is_some() {
+            return true;
+        }
+        let insists = keyspace.reaching.try_lock();
+        let mut tries = if insists.is_some() { REACHES } else { 1 };
+        let Some(permit) = (0..tries).find_map(|_| keyspace.cut.try_lock_for(PATIENCE)) else {
+            return false;
+        };
+        let mut added = Vec::new();
+        let used = (0..keyspace.count()).filter(|db| keyspace.used(*db).is_some());
+        for id in used.flat_map(|db| (0..STRIPES).map(move |s| StripeId::new(db, s))) {
+            if ids.contains(&id) {
+                continue;
+            }
+            let mutex = keyspace.database(id.database()).mutex(id.stripe());
+            let leave = Leave::of_permit(&permit);
+            let guard = loop {
+                match mutex.try_lock().or_else(|| wait_too(mutex, leave)) {
+                    Some(guard) => break guard,
+                    None if tries > 1 => tries -= 1,
+                    None => return false,
+                }
+            };
+            added.push((id, guard));
+        }
+        let none = Guards::Several(Several::Many(Vec::new()));
+        let own = match std::mem::replace(&mut self.guards, none) {
+            Guards::One(guard) => vec![guard],
+            Guards::Several(Several::Many(guards)) => guards,
+            // Not met: see above.
+            Guards::Several(Several::All(_)) => Vec::new(),
+        };
+        added.extend(ids.iter().copied().zip(own));
+        let cut = Cut::of(keyspace, permit, added);
+        self.guards = Guards::Several(Several::All(cut));
+        true
+    }
+
     fn add(&mut self, guard: StripeGuard<'a>) {
         if let Guards::Several(Several::Many(guards)) = &mut self.guards {
             guards.push(guard);
@@ -463,6 +506,8 @@ fn lock_all<'a>(database: &'a Database, leave: Leave<'_>) -> Option<Vec<StripeGu
 pub struct Cut<'a> {
     databases: Vec<(usize, Vec<StripeGuard<'a>>)>,
     keyspace: &'a Keyspace,
+    /// Bytes that lived in databases when they came to be held later than the others.
+    late_bytes: usize,
     // Last, so that the stripes are released before the permit.
     permit: MutexGuard<'a, ()>,
 }
@@ -482,8 +527,36 @@ impl<'a> Cut<'a> {
         Some(Cut {
             databases,
             keyspace,
+            late_bytes: 0,
             permit,
         })
+    }
+
+    /// A cut of stripes that are held already: all of every database that has any among them.
+    fn of(
+        keyspace: &'a Keyspace,
+        permit: MutexGuard<'a, ()>,
+        mut stripes: Vec<(StripeId, StripeGuard<'a>)>,
+    ) -> Cut<'a> {
+        stripes.sort_unstable_by_key(|(id, _)| *id);
+        let mut databases: Vec<(usize, Vec<StripeGuard<'a>>)> = Vec::new();
+        for (id, guard) in stripes {
+            match databases.last_mut() {
+                Some((database, guards)) if *database == id.database() => guards.push(guard),
+                _ => databases.push((id.database(), vec![guard])),
+            }
+        }
+        Cut {
+            databases,
+            keyspace,
+            late_bytes: 0,
+            permit,
+        }
+    }
+
+    /// Bytes that lived in the databases that [`Self::hold`] added, when it did.
+    pub(crate) fn late_bytes(&self) -> usize {
+        self.late_bytes
     }
 
     /// Where the stripes of a database begin in the count of all stripes held; it is held from now on.
@@ -512,7 +585,8 @@ impl<'a> Cut<'a> {
             let new = self.keyspace.database(database);
             let leave = Leave::of_permit(&self.permit);
             let stripes = (0..STRIPES).map(|s| new.mutex(s));
-            let guards = stripes.map(|mutex| mutex.lock_too(leave)).collect();
+            let guards: Vec<_> = stripes.map(|mutex| mutex.lock_too(leave)).collect();
+            self.late_bytes += guards.iter().map(|g| g.live_bytes()).sum::<usize>();
             self.databases.push((database, guards));
         }
     }
@@ -568,6 +642,33 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::time::Instant;
+
+    /// What is held stays so, and counts as a cut counts it, when all other stripes are added or one of them is not to be had.
+    #[test]
+    fn some_stripes_become_a_cut() {
+        let keyspace = Keyspace::new(3, 1);
+        // Held out of order, in two databases.
+        let ids = [(2, 9), (0, 7), (0, 3)].map(|(db, s)| StripeId::new(db, s));
+        let mut locked = Locked::take(&keyspace, &ids[..1]).expect("nobody has it");
+        assert!(ids[1..].iter().all(|id| locked.try_add(&keyspace, *id)));
+        let other = keyspace.database(2).mutex(200).try_lock();
+        assert!(!locked.reach_everything(&keyspace, &ids));
+        assert!(locked.cut().is_none());
+        assert!(keyspace.cut.try_lock().is_some(), "the permit was kept");
+        assert!(keyspace.database(0).mutex(0).try_lock().is_some());
+        drop(other);
+        assert!(locked.reach_everything(&keyspace, &ids));
+        let cut = locked.cut().expect("everything");
+        assert_eq!(cut.used().collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(locked.index_of(&[], ids[0]), Some(STRIPES + 9));
+        for database in [0, 2] {
+            let mut stripes = (0..STRIPES).map(|s| keyspace.database(database).mutex(s));
+            assert!(stripes.all(|mutex| mutex.try_lock().is_none()));
+        }
+        assert!(locked.reach_everything(&keyspace, &[]), "it is there");
+        drop(locked);
+        assert!(Cut::take(&keyspace).is_some());
+    }
 
     /// Plans of all stripes, of two, and cuts, while other threads never leave the stripes alone. One that had to
     /// wait too long, for the machine was busy, tries again, as connections do.
@@ -634,7 +735,23 @@ mod schedules {
                 Some(locked.reach(&keyspace, ids[second]))
             })
         };
-        let reach = [reaches(0, 1), reaches(1, 2), reaches(2, 0)];
+        let reaches_everything = |first: usize| {
+            let keyspace = keyspace.clone();
+            thread::spawn(move || {
+                let mut locked = Locked::take(&keyspace, &[ids[first]])?;
+                let reached = locked.reach_everything(&keyspace, &[ids[first]]);
+                // What it had it has, and everything else if that was said.
+                assert!(keyspace.database(0).mutex(first).try_lock().is_none());
+                assert_eq!(locked.cut().is_some(), reached);
+                Some(reached)
+            })
+        };
+        let reach = [
+            reaches(0, 1),
+            reaches(1, 2),
+            reaches_everything(2),
+            reaches_everything(0),
+        ];
         let plan = {
             let keyspace = keyspace.clone();
             thread::spawn(move || Locked::take(&keyspace, &ids).is_some())
@@ -642,12 +759,12 @@ mod schedules {
         let cut = Cut::take(&keyspace).is_some();
         let reached = reach.map(|t| t.join().expect("no panic"));
         plan.join().expect("no panic");
-        let _: (bool, [Option<bool>; 3]) = (cut, reached);
+        let _: (bool, [Option<bool>; 4]) = (cut, reached);
         // Whoever gave up let everything go.
         assert!(Locked::take(&keyspace, &ids).is_some());
     }
 
-    /// Units that reach for each other's stripes, a plan and a cut: everybody ends.
+    /// Units that reach for each other's stripes or for all, a plan and a cut: everybody ends.
     #[test]
     fn units_that_reach_for_each_others_stripes_end() {
         shuttle::check_random(scenario, 1000);
