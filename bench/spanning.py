@@ -7,9 +7,11 @@ Rows:
   publish   PUBLISH to 100 subscribers; deliveries per second of CPU (more is better)
   pingpong  a BLPOP that waits and the LPUSH that serves it; per pair
   evalsha   a read-modify-write script with one key, pipelined by 16; per call
-  evalsha1  the same, not pipelined, 50 connections
+  evalsha1  the same, not pipelined, 50 connections: bound by this generator, which is slower than any of the servers, so
+            that the figure is largely that of their sleeping and waking
+  evalsha_P1, evalsha_P16  the same from redis-benchmark, which keeps a server busy: 50 connections, 100000 keys
 """
-import os, select, socket, sys
+import os, select, socket, subprocess, sys
 
 SCRIPT = (b"local n = tonumber(redis.call('GET', KEYS[1]) or '0') + tonumber(ARGV[1]) "
           b"redis.call('SET', KEYS[1], n) return n")
@@ -110,13 +112,16 @@ def pingpong(port, scale):
         return rounds * len(pairs)
     return run, False
 
-def scripts(port, scale, batch, connections, rounds):
-    socks = [connect(port) for _ in range(connections)]
-    socks[0].sendall(command("SCRIPT", "LOAD", SCRIPT))
+def load_script(sock):
+    sock.sendall(command("SCRIPT", "LOAD", SCRIPT))
     data = b""
     while data.count(b"\n") < 2:
-        data += socks[0].recv(4096)
-    sha = data.split(b"\r\n")[1]
+        data += sock.recv(4096)
+    return data.split(b"\r\n")[1]
+
+def scripts(port, scale, batch, connections, rounds):
+    socks = [connect(port) for _ in range(connections)]
+    sha = load_script(socks[0])
     requests = [b"".join(command("EVALSHA", sha, 1, f"counter:{(n * 31 + i * 7919) % 10_000}", 1) for i in range(batch))
                 for n in range(256)]
     def run():
@@ -130,10 +135,23 @@ def scripts(port, scale, batch, connections, rounds):
     run()
     return run, False
 
+def benchmark_scripts(port, scale, pipeline, requests):
+    sha = load_script(connect(port)).decode()
+    def run(count=max(1, int(requests * scale))):
+        args = ["-r", "100000", "-c", "50", "-P", pipeline, "evalsha", sha, 1, "key:__rand_int__", 1]
+        subprocess.run([str(word) for word in ["redis-benchmark", "--threads", 2, "-p", port, "-n", count, "-q", *args]],
+                       check=True, stdout=subprocess.DEVNULL)
+        return count
+    # As many keys as there will be, nearly.
+    run(300_000)
+    return run, False
+
 ROWS = {
     "multi10": multi10, "publish": publish, "pingpong": pingpong,
     "evalsha": lambda port, scale: scripts(port, scale, 16, 16, 400),
     "evalsha1": lambda port, scale: scripts(port, scale, 1, 50, 1000),
+    "evalsha_P1": lambda port, scale: benchmark_scripts(port, scale, 1, 200_000),
+    "evalsha_P16": lambda port, scale: benchmark_scripts(port, scale, 16, 600_000),
 }
 
 def main():

@@ -7,8 +7,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/servers.sh"
 ochre=$(absolute "$1") rounds=${2:-3} scale=${SCALE:-1}
-ROWS=${ROWS:-multi10 pingpong evalsha evalsha1 publish}
-limits="multi10=0.80 pingpong=1.00 evalsha=0.90 evalsha1=0.90"
+ROWS=${ROWS:-multi10 pingpong evalsha evalsha1 evalsha_P1 evalsha_P16 publish}
+limits="multi10=0.80 pingpong=1.00 evalsha=0.90 evalsha1=0.90 evalsha_P1=0.90 evalsha_P16=0.90"
 
 declare -A command_of
 names=()
