@@ -67,6 +67,20 @@ fn a_script_that_runs_for_long_holds_its_own_keys_only() {
         assert!(start.elapsed() < Duration::from_secs(2));
     }
     assert_eq!(client.ask(&["SET", "key", "x"]), BUSY);
+    // What looks at the key, or at all keys, does not wait for the script's end either.
+    for words in [
+        &["WATCH", "key"][..],
+        &["DBSIZE"],
+        &["KEYS", "*"],
+        &["SCAN", "0"],
+        &["RANDOMKEY"],
+        &["INFO"],
+        &["MEMORY", "STATS"],
+        &["FLUSHALL"],
+    ] {
+        assert_eq!(client.ask(words), BUSY, "{words:?}");
+    }
+    assert!(client.ask(&["CLIENT", "LIST"]).contains("id="));
     assert_eq!(client.ask(&["MULTI"]), "+OK\r\n");
     assert_eq!(
         client.ask(&["SET", &free, "in a transaction"]),

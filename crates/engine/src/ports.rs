@@ -158,6 +158,8 @@ pub trait Scripting: Any + Send + Sync {
     fn families(&self) -> &'static [&'static [Command]];
     /// What there is.
     fn figures(&self) -> ScriptFigures;
+    /// Whether a script has been running for some time, busy or not.
+    fn run_long(&self) -> bool;
     /// What a request is answered that found a stripe held for long, if a script has been running for longer than
     /// `busy-reply-threshold`.
     fn busy(&self) -> Option<CommandError>;
@@ -173,6 +175,9 @@ impl Scripting for NoScripts {
     }
     fn figures(&self) -> ScriptFigures {
         ScriptFigures::default()
+    }
+    fn run_long(&self) -> bool {
+        false
     }
     fn busy(&self) -> Option<CommandError> {
         None

@@ -27,6 +27,8 @@ pub(crate) struct Running {
 #[derive(Default)]
 pub(crate) struct Register {
     all: Mutex<Vec<Arc<Running>>>,
+    /// How many there are, to look at without the lock.
+    count: AtomicUsize,
     busy: AtomicUsize,
 }
 
@@ -34,11 +36,13 @@ impl Register {
     pub(crate) fn enter(&self, running: Running) -> Arc<Running> {
         let running = Arc::new(running);
         self.all.lock().push(running.clone());
+        self.count.fetch_add(1, Relaxed);
         running
     }
 
     pub(crate) fn leave(&self, running: &Arc<Running>) {
         self.all.lock().retain(|other| !Arc::ptr_eq(other, running));
+        self.count.fetch_sub(1, Relaxed);
         if running.busy.load(Relaxed) {
             self.busy.fetch_sub(1, Relaxed);
         }
@@ -49,6 +53,11 @@ impl Register {
         if !running.busy.swap(true, Relaxed) {
             self.busy.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Whether there are any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.count.load(Relaxed) > 0
     }
 
     /// What others are told while a script is busy.

@@ -124,6 +124,10 @@ impl Scripting for Scripts {
         }
     }
 
+    fn run_long(&self) -> bool {
+        self.running.is_any()
+    }
+
     fn busy(&self) -> Option<CommandError> {
         self.running.busy()
     }

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::unit::Ids;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Keyspace, Stripe, stripe_of};
+use crate::spec::Outcome;
 use crate::sync::AtomicBool;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -120,15 +121,20 @@ impl Engine {
     }
 
     /// Watches a key from now on. One whose time has come already counts as not there, until something finds it expired.
-    pub(crate) fn watch(&self, session: &mut Session, name: &[u8]) {
+    ///
+    /// # Errors
+    /// When its stripe stayed locked for longer than a request waits; the request is tried again later.
+    pub(crate) fn watch(&self, session: &mut Session, name: &[u8]) -> Outcome {
         let (id, db) = (session.client.id, session.db);
-        let watches = session.watches.get_or_insert_default();
-        if watches.has(db, name) {
-            return;
+        if session.watches.as_ref().is_some_and(|w| w.has(db, name)) {
+            return Ok(());
         }
         let hash = self.keyspace.hasher().hash(name);
         let database = self.keyspace.database(db);
-        let mut stripe = database.stripe_at_last(stripe_of(hash), &*self.runtime);
+        let Some(mut stripe) = database.stripe_soon(stripe_of(hash)) else {
+            return Err(self.put_off(session));
+        };
+        let watches = session.watches.get_or_insert_default();
         let found = stripe.find(hash, name);
         let expires_at = found.and_then(|found| stripe.view(found.handle)?.expires_at());
         let stale = expires_at.is_some_and(|at| at <= session.now_ms);
@@ -141,6 +147,7 @@ impl Engine {
             expires_at: expires_at.filter(|_| !stale),
         });
         session.client.watching.fetch_add(1, Relaxed);
+        Ok(())
     }
 
     /// Stops watching anything. No stripe may be held.

@@ -192,6 +192,8 @@ impl Engine {
     /// The stripes as a command over whole databases sees them.
     fn stripes<'h>(&'h self, held: &'h mut Held<'_>) -> Result<Stripes<'h>, Refused> {
         match &mut held.unit {
+            // Who visits all stripes would wait in the middle, with no way to say so.
+            None if self.scripts.run_long() && !self.keyspace.is_free_soon() => Err(Refused::Busy),
             None => Ok(Stripes::free(&self.keyspace, &*self.runtime)),
             Some(unit) => unit
                 .cut_mut()

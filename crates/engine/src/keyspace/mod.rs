@@ -216,6 +216,13 @@ impl Keyspace {
         }
     }
 
+    /// Whether nobody holds a stripe for longer than a request waits, as far as one look at each of them tells.
+    pub(crate) fn is_free_soon(&self) -> bool {
+        let used = self.databases.iter().filter_map(OnceLock::get);
+        let mut stripes = used.flat_map(|database| (0..STRIPES).map(|s| database.stripe_soon(s)));
+        stripes.all(|stripe| stripe.is_some())
+    }
+
     /// A database if it was ever used.
     pub fn used(&self, index: usize) -> Option<&Database> {
         self.databases.get(index)?.get()

@@ -24,7 +24,7 @@ fn watch(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
         return Err(CommandError::WATCH_IN_MULTI);
     }
     for key in args.tail(1).iter() {
-        cx.env.engine.watch(cx.session, key);
+        cx.env.engine.watch(cx.session, key)?;
     }
     cx.out.ok();
     Ok(())
