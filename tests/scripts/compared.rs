@@ -132,7 +132,7 @@ fn functions_and_the_cache_of_scripts_are_the_same() {
             }
         },
         "functions",
-        [225, 0],
+        [241, 0],
     );
 }
 
