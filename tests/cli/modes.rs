@@ -311,6 +311,22 @@ fn figures_of_the_server() {
 }
 
 #[test]
+fn what_the_machine_adds() {
+    let told = ask(1, &["--intrinsic-latency", "1"]);
+    let figures = told.lines().filter_map(|l| {
+        l.strip_prefix("Max latency so far: ")?
+            .strip_suffix(" microseconds.")
+    });
+    let figures: Vec<u64> = figures.map(|f| f.parse().expect("a number")).collect();
+    assert!(figures.windows(2).all(|w| w[0] < w[1]), "{told}");
+    assert!(told.contains(" total runs (avg latency: "), "{told}");
+    assert!(
+        told.ends_with("x longer than the average latency.\n"),
+        "{told}"
+    );
+}
+
+#[test]
 fn scripts_from_files() {
     let path = std::env::temp_dir().join(format!("ochre-cli-{}.lua", std::process::id()));
     std::fs::write(&path, "return {KEYS[1], ARGV[1], ARGV[2]}").expect("a written file");

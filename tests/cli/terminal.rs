@@ -379,3 +379,47 @@ fn passwords_are_not_kept_and_history_is() {
     assert!(!kept.contains("secret"), "{kept}");
     std::fs::remove_file(path).expect("it is there");
 }
+
+/// The modes that go on until Ctrl-C, against both servers.
+#[test]
+fn latencies_are_shown_until_ctrl_c() {
+    let (_server, port) = server();
+    show_latencies(port);
+    match Release::V70.binary() {
+        Some(binary) => {
+            let redis = Running::start(&binary, &[]).expect("a server that starts");
+            show_latencies(redis.address.port());
+        }
+        None => eprintln!("skipped for want of a redis-server"),
+    }
+}
+
+fn show_latencies(port: u16) {
+    let modes: [(&str, &[&str]); 3] = [
+        // One line, written over and over.
+        ("--latency", &["(2 samples)", "(9 samples)"]),
+        // A line an interval; the samples begin anew with each.
+        (
+            "--latency-history -i 0.2",
+            &["(2 samples)", " -- 0.2", "min: ", "(1 samples)", " -- 0.2"],
+        ),
+        (
+            "--latency-dist -i 0.1",
+            &[
+                ". - * #",
+                "From 0 to 100%: ",
+                ".-*#123456789ABCDEFGHIJKLMNOPQ?\r\n",
+                ".-*#123456789ABCDEFGHIJKLMNOPQ?\r\n",
+            ],
+        ),
+    ];
+    for (options, texts) in modes {
+        let Some(mut terminal) = Terminal::with(port, options, &[]) else {
+            return;
+        };
+        texts.iter().for_each(|text| terminal.wait(text));
+        terminal.keys("\x03");
+        // As a shell tells the end by SIGINT.
+        assert_eq!(terminal.end(), Some(130), "{options}");
+    }
+}

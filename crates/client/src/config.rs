@@ -167,8 +167,9 @@ impl Config {
     }
 
     /// Reads `host`, `host:port`, or a URL: `redis://[user[:password]@]host[:port][/db]`, `rediss://…` with TLS,
-    /// `unix://[user[:password]@]/path`. Parameters: `db`, `protocol` (2 or 3), `client_name`, `timeout_ms`.
-    /// Percent signs escape bytes in names and passwords.
+    /// `unix://[user[:password]@]/path`. Parameters: `db`, `user`, `pass`, `protocol` (2 or 3), `client_name`,
+    /// `timeout_ms`. Percent signs escape bytes in names and passwords. `#insecure` at the end of a URL with TLS takes
+    /// any certificate, which leaves open who is at the other end.
     ///
     /// # Errors
     /// When it is none of these, or names TLS in a build without it.
@@ -177,17 +178,21 @@ impl Config {
             let (host, port) = host_and_port(text)?;
             return Ok(Config::tcp(host, port));
         };
+        let insecure = matches!(scheme, "rediss" | "valkeys")
+            .then(|| rest.strip_suffix("#insecure"))
+            .flatten();
+        let rest = insecure.unwrap_or(rest);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let is_unix = matches!(scheme, "unix" | "redis+unix");
+        let is_unix = matches!(scheme, "unix" | "redis+unix" | "valkey+unix");
         // A path may hold an at sign; what is before it is a password only ahead of the path.
         let bound = if is_unix { rest.find('/') } else { None };
         let at = rest[..bound.unwrap_or(rest.len())].rfind('@');
         let (login, place) = at.map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
         let mut config = match scheme {
             "redis" | "valkey" => Config::from_place(place)?,
-            "rediss" | "valkeys" => Config::from_place(place)?.with_tls_by_default()?,
+            "rediss" | "valkeys" => Config::from_place(place)?.with_tls(insecure.is_none())?,
             #[cfg(unix)]
-            "unix" | "redis+unix" => Config::unix(unescape(place)?),
+            "unix" | "redis+unix" | "valkey+unix" => Config::unix(unescape(place)?),
             _ => return Err(Error::config(format!("unknown scheme '{scheme}'"))),
         };
         if let Some((user, password)) = login.split_once(':') {
@@ -224,6 +229,8 @@ impl Config {
                     _ => return Err(bad()),
                 }
             }
+            "user" => self.username = Some(value.to_owned()),
+            "pass" => self.password = Some(value.to_owned()),
             "client_name" => self.client_name = Some(value.to_owned()),
             "timeout_ms" => {
                 self.timeout = Duration::from_millis(value.parse().map_err(|_| bad())?);
@@ -234,12 +241,16 @@ impl Config {
     }
 
     #[cfg(feature = "tls")]
-    fn with_tls_by_default(self) -> Result<Config, Error> {
-        Ok(self.tls(crate::tls::TlsConfig::new()?))
+    fn with_tls(self, checked: bool) -> Result<Config, Error> {
+        let tls = crate::tls::TlsConfig::new()?;
+        Ok(self.tls(match checked {
+            true => tls,
+            false => tls.danger_accept_any_certificate(),
+        }))
     }
 
     #[cfg(not(feature = "tls"))]
-    fn with_tls_by_default(self) -> Result<Config, Error> {
+    fn with_tls(self, _: bool) -> Result<Config, Error> {
         Err(Error::config("TLS needs the feature `tls`"))
     }
 
@@ -479,6 +490,33 @@ mod tests {
         );
     }
 
+    #[test]
+    fn login_in_parameters() {
+        let config = Config::parse("unix:///tmp/s?db=2&user=al%26ice&pass=p%20w").expect("a URL");
+        assert_eq!(
+            config.credentials(),
+            (Some("al&ice"), Some("p w")),
+            "as redis-rs has it"
+        );
+        assert_eq!(config.selected_database(), 2);
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn certificates_are_checked_unless_the_url_says_otherwise() {
+        for (url, insecure) in [
+            ("rediss://h/1", false),
+            ("rediss://h/1#insecure", true),
+            ("valkeys://h?db=1#insecure", true),
+        ] {
+            let config = Config::parse(url).expect("a URL");
+            assert_eq!(config.selected_database(), 1, "{url}");
+            let tls = format!("{:?}", config.tls.expect("it is encrypted"));
+            assert_eq!(tls.contains("roots: None"), insecure, "{url}: {tls}");
+        }
+        assert!(Config::parse("redis://h/1#insecure").is_err());
+    }
+
     #[cfg(unix)]
     #[test]
     fn paths() {
@@ -486,6 +524,7 @@ mod tests {
             ("unix:///tmp/a@b.sock?db=2", "/tmp/a@b.sock"),
             ("unix://:pw@/tmp/s", "/tmp/s"),
             ("redis+unix:///tmp/with%20space", "/tmp/with space"),
+            ("valkey+unix:///tmp/s#insecure", "/tmp/s#insecure"),
         ] {
             match Config::parse(url).expect("a URL").address {
                 Address::Unix(path) => assert_eq!(path.to_str(), Some(wanted), "{url}"),
