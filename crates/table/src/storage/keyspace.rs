@@ -16,7 +16,7 @@ use crate::pb::{Kvpair, Value};
 use crate::values::ValueRef;
 use crate::wire::Borrowed;
 use ochre_engine::commands::hash::{HDEL_PREVIOUS, HSET_PREVIOUS};
-use ochre_engine::exec::{Ahead, Engine, Flow, Follower, Held, Inside, Out, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Follower, Held, Inside, Out, Session};
 use ochre_resp::{Protocol, Request, RequestBuf};
 use parking_lot::Mutex;
 use reply::Reply;
@@ -32,7 +32,7 @@ const SCAN_STEP: usize = 64;
 const OUT_KEPT: usize = 64 * 1024;
 
 /// Requests that are looked up before the first of them is executed, so that their waits for memory overlap.
-const WINDOW: usize = 16;
+const WINDOW: usize = AHEAD_MAX;
 
 /// What one call works with.
 struct Hand {
@@ -250,9 +250,7 @@ impl Keyspace {
             let distinct = aheads
                 .iter()
                 .filter(move |a| std::mem::replace(&mut last, a.hash()) != a.hash());
-            let each = distinct.clone();
-            each.for_each(|ahead| self.engine.prefetch_bucket(db, ahead));
-            distinct.for_each(|ahead| self.engine.prefetch_entry(db, ahead));
+            self.engine.prefetch_all(db, distinct);
         }
     }
 
