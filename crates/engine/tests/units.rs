@@ -307,6 +307,24 @@ fn what_is_put_off_is_not_counted() {
     );
 }
 
+/// It is tried again, and watches then.
+#[test]
+fn a_watch_that_finds_its_stripe_held_is_put_off() {
+    let server = InProcess::default();
+    let mut connection = server.connect(Protocol::Resp2);
+    let kept = keep(&server, "k");
+    std::thread::scope(|scope| {
+        let (server, connection) = (&server, &mut connection);
+        let tried = scope.spawn(move || is_put_off(server, connection, "WATCH k"));
+        assert!(tried.join().expect("no panic"));
+    });
+    drop(kept);
+    assert_eq!(run(&mut connection, "WATCH k"), "OK");
+    run(&mut server.connect(Protocol::Resp2), "SET k 1");
+    run(&mut connection, "MULTI");
+    assert_eq!(run(&mut connection, "EXEC"), "nil");
+}
+
 /// First come, first served; one push of many serves many; what is left stays.
 #[test]
 fn one_push_serves_many_in_their_order() {
@@ -363,7 +381,6 @@ fn who_waits_is_served_by_whatever_brings_a_list() {
 fn who_waits_for_a_stripe_lets_the_other_connections_of_its_worker_go_on() {
     let server = InProcess::default();
     for (before, line) in [
-        ("PING", "WATCH k"),
         ("WATCH k", "UNWATCH"),
         ("PING", "DBSIZE"),
         ("PING", "KEYS *"),
