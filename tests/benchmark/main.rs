@@ -8,7 +8,7 @@ mod reports;
 
 use ochre::Server;
 use ochre_testkit::programs;
-use ochre_testkit::reference::{Release, Running, Wire};
+use ochre_testkit::reference::{Wire, with_redis};
 use std::process::{Command, Output};
 
 /// How a run of a program ended.
@@ -81,13 +81,7 @@ fn with_each(test: impl Fn(u16)) {
     let (server, port) = ochre();
     test(port);
     drop(server);
-    match Release::V70.binary() {
-        Some(binary) => {
-            let redis = Running::start(&binary, &[]).expect("a server that starts");
-            test(redis.address.port());
-        }
-        None => eprintln!("skipped for want of a redis-server"),
-    }
+    with_redis(test);
 }
 
 /// The reply of a server to one request, as it came.

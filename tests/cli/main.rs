@@ -4,7 +4,9 @@ mod formats;
 mod modes;
 mod terminal;
 
+use ochre::Server;
 use ochre_testkit::programs;
+use ochre_testkit::reference::with_redis;
 use std::process::{Command, Output};
 
 /// Where redis-cli is; `OCHRE_REDIS_CLI` names another.
@@ -22,6 +24,25 @@ fn redis_cli() -> Option<String> {
 
 fn ochre_cli() -> &'static str {
     env!("CARGO_BIN_EXE_ochre-cli")
+}
+
+/// A server and its port.
+fn server() -> (Server, u16) {
+    let server = Server::builder()
+        .port(0)
+        .workers(1)
+        .start()
+        .expect("a server");
+    let port = server.port().expect("a port");
+    (server, port)
+}
+
+/// Runs `test` with the port of each kind of server.
+fn with_each(test: impl Fn(u16)) {
+    let (server, port) = server();
+    test(port);
+    drop(server);
+    with_redis(test);
 }
 
 /// Runs a client with `input` as its standard input.

@@ -1,28 +1,9 @@
 //! Commands, options and modes against Ochre and a real Redis; what they print is compared with redis-cli.
 
-use crate::{ochre_cli, redis_cli, run, told};
+use crate::{ochre_cli, redis_cli, run, told, with_each};
 use ochre::Server;
-use ochre_testkit::reference::{Release, Running};
 use std::net::TcpListener;
 use std::process::Output;
-
-/// Runs `test` with the port of each kind of server.
-fn with_each(test: impl Fn(u16)) {
-    let ochre = Server::builder()
-        .port(0)
-        .workers(1)
-        .start()
-        .expect("a server");
-    test(ochre.port().expect("a port"));
-    drop(ochre);
-    match Release::V70.binary() {
-        Some(binary) => {
-            let redis = Running::start(&binary, &[]).expect("a server that starts");
-            test(redis.address.port());
-        }
-        None => eprintln!("skipped for want of a redis-server"),
-    }
-}
 
 fn ask(port: u16, args: &[&str]) -> String {
     let output = run(ochre_cli(), port, args, b"");

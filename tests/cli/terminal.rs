@@ -1,8 +1,7 @@
 //! The program at a pseudo-terminal, which `script` of util-linux makes: what is typed goes in as keys.
 
-use crate::ochre_cli;
+use crate::{ochre_cli, server, with_each};
 use ochre::Server;
-use ochre_testkit::reference::{Release, Running};
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -135,16 +134,6 @@ fn plain(bytes: &[u8]) -> String {
     out
 }
 
-fn server() -> (Server, u16) {
-    let server = Server::builder()
-        .port(0)
-        .workers(1)
-        .start()
-        .expect("a server");
-    let port = server.port().expect("a port");
-    (server, port)
-}
-
 #[test]
 fn the_prompt_shows_place_database_and_transaction() {
     let (server, port) = server();
@@ -209,15 +198,7 @@ fn hints_completion_and_help_come_from_the_server() {
 
 #[test]
 fn ctrl_c_leaves_what_waits_and_the_prompt_comes_back() {
-    let (_server, port) = server();
-    leave_what_waits(port);
-    match Release::V70.binary() {
-        Some(binary) => {
-            let redis = Running::start(&binary, &[]).expect("a server that starts");
-            leave_what_waits(redis.address.port());
-        }
-        None => eprintln!("skipped for want of a redis-server"),
-    }
+    with_each(leave_what_waits);
 }
 
 fn leave_what_waits(port: u16) {
@@ -383,15 +364,7 @@ fn passwords_are_not_kept_and_history_is() {
 /// The modes that go on until Ctrl-C, against both servers.
 #[test]
 fn latencies_are_shown_until_ctrl_c() {
-    let (_server, port) = server();
-    show_latencies(port);
-    match Release::V70.binary() {
-        Some(binary) => {
-            let redis = Running::start(&binary, &[]).expect("a server that starts");
-            show_latencies(redis.address.port());
-        }
-        None => eprintln!("skipped for want of a redis-server"),
-    }
+    with_each(show_latencies);
 }
 
 fn show_latencies(port: u16) {

@@ -63,8 +63,17 @@ fn wait(connection: &mut Connection, line: &str) {
     assert!(connection.is_blocked());
 }
 
-/// Runs a request once. Whether it was put off.
-fn is_put_off(server: &InProcess, connection: &mut Connection, line: &str) -> bool {
+/// Runs a request once, while another thread holds the stripe of a key. Whether it was put off.
+fn is_put_off(server: &InProcess, connection: &mut Connection, key: &str, line: &str) -> bool {
+    let _kept = keep(server, key);
+    std::thread::scope(|scope| {
+        let tried = scope.spawn(|| flow_of(server, connection, line));
+        tried.join().expect("no panic") == Flow::PutOff
+    })
+}
+
+/// Runs a request once.
+fn flow_of(server: &InProcess, connection: &mut Connection, line: &str) -> Flow {
     let request = RequestBuf::new(words(line));
     let ahead = server.engine.look_ahead(request.as_request());
     let mut out = ochre_engine::exec::Out::new(Protocol::Resp2);
@@ -77,7 +86,7 @@ fn is_put_off(server: &InProcess, connection: &mut Connection, line: &str) -> bo
         &mut Held::default(),
     );
     server.engine.end_batch(&mut connection.session);
-    flow == Flow::PutOff
+    flow
 }
 
 #[test]
@@ -112,13 +121,7 @@ fn a_transaction_holds_what_it_watches() {
     ] {
         run(&mut connection, line);
     }
-    let kept = keep(&server, &watched);
-    std::thread::scope(|scope| {
-        let (server, connection) = (&server, &mut connection);
-        let tried = scope.spawn(move || is_put_off(server, connection, "EXEC"));
-        assert!(tried.join().expect("no panic"));
-    });
-    drop(kept);
+    assert!(is_put_off(&server, &mut connection, &watched, "EXEC"));
     assert_eq!(run(&mut connection, "EXEC"), "[OK]");
 }
 
@@ -290,13 +293,7 @@ fn an_expiry_within_a_transaction_is_journalled_in_its_place() {
 fn what_is_put_off_is_not_counted() {
     let server = InProcess::default();
     let mut connection = server.connect(Protocol::Resp2);
-    let kept = keep(&server, "k");
-    std::thread::scope(|scope| {
-        let (server, connection) = (&server, &mut connection);
-        let tried = scope.spawn(move || is_put_off(server, connection, "SET k 1"));
-        assert!(tried.join().expect("no panic"));
-    });
-    drop(kept);
+    assert!(is_put_off(&server, &mut connection, "k", "SET k 1"));
     run(&mut connection, "SET k 1");
     let stats = run(&mut connection, "INFO commandstats");
     let set = stats.lines().find(|l| l.starts_with("cmdstat_set:"));
@@ -312,13 +309,7 @@ fn what_is_put_off_is_not_counted() {
 fn a_watch_that_finds_its_stripe_held_is_put_off() {
     let server = InProcess::default();
     let mut connection = server.connect(Protocol::Resp2);
-    let kept = keep(&server, "k");
-    std::thread::scope(|scope| {
-        let (server, connection) = (&server, &mut connection);
-        let tried = scope.spawn(move || is_put_off(server, connection, "WATCH k"));
-        assert!(tried.join().expect("no panic"));
-    });
-    drop(kept);
+    assert!(is_put_off(&server, &mut connection, "k", "WATCH k"));
     assert_eq!(run(&mut connection, "WATCH k"), "OK");
     run(&mut server.connect(Protocol::Resp2), "SET k 1");
     run(&mut connection, "MULTI");

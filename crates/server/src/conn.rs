@@ -16,7 +16,7 @@ use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
-use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Follower, Held, Out, Session};
+use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::id;
 use ochre_resp::{Decoder, Limits, Protocol, Request};
@@ -542,21 +542,15 @@ impl Connection {
                 return Some(Next::Read);
             }
             let request = slot.decoder.request(&bytes[slot.start..slot.end]);
-            held.expect(slots.get(i + 1).map_or(Follower::Other, |next| {
-                engine.follower(&slot.ahead, &next.ahead)
-            }));
+            let follower = slots.get(i + 1).map(|next| &next.ahead);
+            held.expect(engine.follower(&slot.ahead, follower));
             let next = self.run_request(engine, request, slot.ahead, out, &mut held);
             if !next.as_ref().is_some_and(Next::keeps_request) {
                 *at = slot.end;
             }
-            if held.is_some() && fetched != slot.ahead.hash() {
-                fetched = slot.ahead.hash();
-                let same = slots[i + 1..]
-                    .iter()
-                    .take_while(|s| s.ahead.hash() == fetched)
-                    .map(|s| (s.decoder.request(&bytes[s.start..s.end]), s.ahead));
-                engine.prefetch_elements(&held, same);
-            }
+            let behind = slots[i + 1..].iter();
+            let behind = behind.map(|s| (s.decoder.request(&bytes[s.start..s.end]), s.ahead));
+            engine.prefetch_elements(&held, &mut fetched, &slot.ahead, behind);
             if next.is_some() {
                 self.backlog = *at < bytes.len()
                     && matches!(next, Some(Next::Read | Next::Stream | Next::Block));

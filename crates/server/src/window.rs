@@ -115,13 +115,8 @@ impl Window {
             (slot.queued, in_transaction) = slot.ahead.queues(in_transaction);
         }
         if count > 1 {
-            // Neighbours on one key need its lines once.
-            let mut last = None;
-            let distinct = self.slots[..count]
-                .iter()
-                .filter(|s| !s.queued)
-                .filter(move |s| std::mem::replace(&mut last, s.ahead.hash()) != s.ahead.hash());
-            engine.prefetch_all(db, distinct.map(|s| &s.ahead));
+            let run_now = self.slots[..count].iter().filter(|s| !s.queued);
+            engine.prefetch_all(db, run_now.map(|s| &s.ahead));
         }
     }
 

@@ -188,12 +188,7 @@ async fn a_connection_of_yamux_without_streams_is_idle() {
 async fn unsubscribe_is_heard_in_a_flood_of_messages() {
     let service = service();
     let (_server, address) = listen(&service, Options::default());
-    let mut io = TcpStream::connect(address).await.unwrap();
-    io.write_all(&frame(&CommandRequest::new_subscribe("t")))
-        .await
-        .unwrap();
-    let first = receive(&mut io).await;
-    let id = u32::try_from(i64::try_from(first.values[0].clone()).unwrap()).unwrap();
+    let (mut io, id) = listener(address).await;
     let over = Arc::new(AtomicBool::new(false));
     let flood = std::thread::spawn({
         let over = over.clone();

@@ -3,9 +3,7 @@
 //! Time stands still unless the test moves it, random choices follow a seed, and background work
 //! runs only when the test asks for a round of it.
 
-use ochre_engine::exec::{
-    About, Endpoint, Engine, Flow, Follower, Held, Out, Ports, Session, Waited,
-};
+use ochre_engine::exec::{About, Endpoint, Engine, Flow, Held, Out, Ports, Session, Waited};
 use ochre_engine::ports::{
     AclFile, Clock, Memory, MemoryFigures, Runtime, SettingsFile, SystemClock, Waker,
 };
@@ -412,11 +410,7 @@ impl Connection {
         let (mut at, mut held) = (0, Held::default());
         engine.begin_batch(&mut self.session);
         while at < requests.len() {
-            held.expect(
-                ahead
-                    .get(at + 1)
-                    .map_or(Follower::Other, |next| engine.follower(&ahead[at], next)),
-            );
+            held.expect(engine.follower(&ahead[at], ahead.get(at + 1)));
             let request = requests[at].as_request();
             let flow = engine.execute_ahead(
                 &mut self.session,

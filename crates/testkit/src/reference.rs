@@ -48,6 +48,20 @@ impl Release {
     }
 }
 
+/// Runs `test` with the port of a Redis 7.0, if there is one.
+///
+/// # Panics
+/// As [`Release::binary`], and when the server does not start.
+pub fn with_redis(test: impl FnOnce(u16)) {
+    match Release::V70.binary() {
+        Some(binary) => {
+            let redis = Running::start(&binary, &[]).expect("a server that starts");
+            test(redis.address.port());
+        }
+        None => eprintln!("skipped for want of a redis-server"),
+    }
+}
+
 /// A running reference server.
 pub struct Reference {
     /// Which one.

@@ -43,12 +43,6 @@ impl Ahead {
             (in_transaction || flags.has(begins)) && !flags.has(ends),
         )
     }
-
-    /// The hash of the request's only key.
-    #[inline]
-    pub fn hash(&self) -> Option<u64> {
-        self.hash
-    }
 }
 
 impl Engine {
@@ -71,9 +65,11 @@ impl Engine {
     }
 
     /// Asks for the memory that up to [`AHEAD_MAX`] requests need, in the database `db`: first for the buckets of their
-    /// keys, then for the entries that those name.
+    /// keys, then for the entries that those name. Neighbours on one key need its lines once.
     #[inline]
     pub fn prefetch_all<'a>(&self, db: usize, requests: impl Iterator<Item = &'a Ahead> + Clone) {
+        let mut last = None;
+        let requests = requests.filter(move |a| std::mem::replace(&mut last, a.hash) != a.hash);
         let buckets = requests.clone().filter_map(|a| self.bucket_address(db, a));
         gathered(buckets, prefetch::read);
         let entries = requests.filter_map(|a| self.entry_address(db, a));

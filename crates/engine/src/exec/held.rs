@@ -64,7 +64,7 @@ impl<'e> Held<'e> {
 
     /// Whether a stripe is held.
     #[inline]
-    pub fn is_some(&self) -> bool {
+    pub(crate) fn is_some(&self) -> bool {
         self.stripe.is_some()
     }
 
@@ -106,9 +106,13 @@ impl<'e> Held<'e> {
 }
 
 impl Engine {
-    /// Whether `next` may go on under the lock of `present`, both being of one database, or be done with it.
+    /// Whether `next`, if there is one, may go on under the lock of `present`, both being of one database, or be done
+    /// with it.
     #[inline]
-    pub fn follower(&self, present: &Ahead, next: &Ahead) -> Follower {
+    pub fn follower(&self, present: &Ahead, next: Option<&Ahead>) -> Follower {
+        let Some(next) = next else {
+            return Follower::Other;
+        };
         let (Some(a), Some(b)) = (present.hash, next.hash) else {
             return present.joined_by(next);
         };
@@ -145,10 +149,27 @@ impl Ahead {
 }
 
 impl Engine {
-    /// Asks for the memory of the elements that `requests` name, all on the key of the first, whose stripe is held.
+    /// Asks for the memory of the elements that the next requests name, as far as they are on the key of the one before
+    /// them, whose stripe is held. `fetched` is the hash of the key for which this was done last.
     ///
     /// A hint: the waits for the elements' lines overlap when the requests run.
+    #[inline]
     pub fn prefetch_elements<'b>(
+        &self,
+        held: &Held<'_>,
+        fetched: &mut Option<u64>,
+        before: &Ahead,
+        next: impl Iterator<Item = (Request<'b>, Ahead)> + Clone,
+    ) {
+        let hash = before.hash;
+        if held.is_some() && *fetched != hash {
+            *fetched = hash;
+            self.prefetch_elements_of(held, next.take_while(|(_, ahead)| ahead.hash == hash));
+        }
+    }
+
+    /// As [`Self::prefetch_elements`]; all `requests` are on the key of the first.
+    fn prefetch_elements_of<'b>(
         &self,
         held: &Held<'_>,
         requests: impl Iterator<Item = (Request<'b>, Ahead)> + Clone,

@@ -16,7 +16,7 @@ use crate::pb::{Kvpair, Value};
 use crate::values::ValueRef;
 use crate::wire::Borrowed;
 use ochre_engine::commands::hash::{HDEL_PREVIOUS, HSET_PREVIOUS};
-use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Follower, Held, Inside, Out, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Held, Inside, Out, Session};
 use ochre_resp::{Protocol, Request, RequestBuf};
 use parking_lot::Mutex;
 use reply::Reply;
@@ -216,20 +216,18 @@ impl Keyspace {
             let which = fill_single(args, tagged, *request);
             *ahead = which.look_ahead(&self.engine, args.as_request());
         }
-        self.prefetch(session.db, aheads);
+        if aheads.len() > 1 {
+            self.engine.prefetch_all(session.db, aheads.iter());
+        }
         let (mut held, mut fetched) = (Held::default(), None);
         for (i, ahead) in aheads.iter().enumerate() {
-            let next = aheads.get(i + 1);
-            held.expect(next.map_or(Follower::Other, |next| self.engine.follower(ahead, next)));
+            held.expect(self.engine.follower(ahead, aheads.get(i + 1)));
             let request = args[i].as_request();
             let ran = self.run_one(session, request, *ahead, out, &mut held, usize::MAX);
-            if held.is_some() && fetched != ahead.hash() {
-                fetched = ahead.hash();
-                let same = aheads[i + 1..].iter().zip(&args[i + 1..]);
-                let same = same.take_while(|(ahead, _)| ahead.hash() == fetched);
-                let same = same.map(|(ahead, args)| (args.as_request(), *ahead));
-                self.engine.prefetch_elements(&held, same);
-            }
+            let behind = aheads[i + 1..].iter().zip(&args[i + 1..]);
+            let behind = behind.map(|(ahead, args)| (args.as_request(), *ahead));
+            self.engine
+                .prefetch_elements(&held, &mut fetched, ahead, behind);
             let go_on = match ran.and_then(|()| read_single(out, whole, &requests[i])) {
                 Ok(value) => answer(Ok(value)),
                 Err(error) => answer(Err(error)),
@@ -241,17 +239,6 @@ impl Keyspace {
             }
         }
         true
-    }
-
-    /// Asks for what the requests will read; neighbours on one key need its lines once.
-    fn prefetch(&self, db: usize, aheads: &[Ahead]) {
-        if let [_, _, ..] = aheads {
-            let mut last = None;
-            let distinct = aheads
-                .iter()
-                .filter(move |a| std::mem::replace(&mut last, a.hash()) != a.hash());
-            self.engine.prefetch_all(db, distinct);
-        }
     }
 
     /// Runs a request on one key.
