@@ -173,8 +173,9 @@ impl<Store: Storage> Server<Store> {
 
     /// Ends accepting and subscriptions, and lets every connection finish what it is executing.
     pub fn stop(&self) {
-        self.registry.stop();
+        // First: a connection that finds itself stopped while its subscription goes on could not tell of its end.
         self.service.topics().stop();
+        self.registry.stop();
     }
 
     /// Ready when a stop was asked for and no connection is left.
