@@ -150,7 +150,7 @@ impl Next {
     }
 }
 
-/// Lets the connections that are ready now have their turn.
+/// Lets the connections that are ready now have their turn. Sockets are not asked meanwhile whether they have become ready.
 ///
 /// Replies that are sent after it leave in a burst, which wakes a peer with many connections once
 /// instead of once for each: waking is the dearest part of a small reply.
@@ -570,7 +570,8 @@ impl Connection {
                 self.session.stream = Some(producer);
             }
             self.output = Some(out);
-            next_turn().await;
+            // Not `next_turn`: pieces may follow each other for long, and what arrives meanwhile has to be noticed.
+            tokio::task::yield_now().await;
             self.flush().await?;
             if self.session.client.is_killed() {
                 return Err(io::ErrorKind::ConnectionAborted.into());

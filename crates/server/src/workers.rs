@@ -15,6 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+/// Turns of connections after which a worker that is never idle looks which sockets have become ready. Tokio's 61 would be
+/// several milliseconds when each turn executes a long pipeline; looking costs a system call.
+const TURNS_BETWEEN_EVENTS: u32 = 16;
+
 /// Owns the worker threads.
 pub(crate) struct Workers {
     runtimes: Vec<Runtime>,
@@ -26,6 +30,7 @@ impl Workers {
         let runtime = |_| {
             Builder::new_multi_thread()
                 .worker_threads(1)
+                .event_interval(TURNS_BETWEEN_EVENTS)
                 .thread_name("ochre-worker")
                 .enable_all()
                 .build()
