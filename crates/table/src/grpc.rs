@@ -4,7 +4,7 @@
 
 use crate::pb::{CommandRequest, CommandResponse, Subscribe};
 use crate::server::Server;
-use crate::server::incoming::Incoming;
+use crate::server::incoming::{Incoming, LOOK, STREAMS_MAX};
 use crate::service::{Messages, Service};
 use crate::storage::Storage;
 use crate::topics::Ended;
@@ -12,15 +12,8 @@ use generated::table_server::{Table, TableServer};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
-
-/// Streams that one connection may have.
-const STREAMS_MAX: u32 = 256;
-
-/// How often it is looked whether a silent peer is there, and how long it may take to answer.
-const LOOK: Duration = Duration::from_secs(20);
 
 mod generated {
     #![allow(missing_docs, unreachable_pub, clippy::all)] // generated
@@ -106,7 +99,7 @@ impl<Store: Storage> Table for Rpc<Store> {
 pub async fn serve<Store: Storage>(server: Server<Store>, listener: TcpListener) -> io::Result<()> {
     let service = server.service().clone();
     let most = service.limits().frame_bytes;
-    let incoming = Incoming::new(listener, server.options(), &[b"h2"])?;
+    let incoming = Incoming::new(listener, server.options(), &[b"h2"]);
     let table = TableServer::new(Rpc { service })
         .max_decoding_message_size(most)
         .max_encoding_message_size(most);

@@ -226,6 +226,82 @@ async fn connections_are_limited_and_idle_ones_closed() {
     }
 }
 
+/// What comes until the peer closes, and after how many seconds of the runtime's clock.
+async fn rest_of(io: &mut TcpStream) -> (String, u64) {
+    let start = tokio::time::Instant::now();
+    let mut rest = Vec::new();
+    // A reset is an end as well.
+    io.read_to_end(&mut rest).await.ok();
+    let rest = String::from_utf8_lossy(&rest).into_owned();
+    (rest, start.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_nothing_is_closed() {
+    let web = start(&service(), Options::default());
+    for address in [web.http, web.grpc] {
+        for beginning in ["", "P", "PRI * HTTP/2.0\r\n\r\n"] {
+            let mut io = TcpStream::connect(address).await.unwrap();
+            io.write_all(beginning.as_bytes()).await.unwrap();
+            let (_, seconds) = rest_of(&mut io).await;
+            assert!((29..=31).contains(&seconds), "{beginning:?} {seconds}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_in_ends_its_connection() {
+    let web = start(&service(), Options::default());
+    let (mut reader, mut writer) = TcpStream::connect(web.http).await.unwrap().into_split();
+    let trickle = tokio::spawn(async move {
+        writer
+            .write_all(b"GET /tables/t/k HTTP/1.1\r\nx: ")
+            .await
+            .unwrap();
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    });
+    let start = tokio::time::Instant::now();
+    reader.read_to_end(&mut Vec::new()).await.ok();
+    assert!((59..=61).contains(&start.elapsed().as_secs()));
+    trickle.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_in_is_answered_408() {
+    let web = start(&service(), Options::default());
+    let mut io = TcpStream::connect(web.http).await.unwrap();
+    let head = "PUT /tables/t/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n1";
+    io.write_all(head.as_bytes()).await.unwrap();
+    let (answer, seconds) = rest_of(&mut io).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!((59..=61).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_rest_between_two_requests() {
+    let web = start(&service(), Options::default());
+    let mut io = TcpStream::connect(web.http).await.unwrap();
+    for _ in 0..3 {
+        let ask = request("GET", "/tables/t/k", "").replace("close", "keep-alive");
+        io.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        io.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        let mut rest = vec![0; 4096];
+        while !rest.ends_with(b"}") {
+            rest.resize(4096, 0);
+            let read = io.read(&mut rest).await.unwrap();
+            assert!(read > 0);
+            rest.truncate(read);
+        }
+        tokio::time::sleep(Duration::from_secs(50)).await;
+    }
+    let (_, seconds) = rest_of(&mut io).await;
+    assert!((9..=11).contains(&seconds), "{seconds}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_ends_streams_and_servers() {
     let mut web = start(&service(), Options::default());

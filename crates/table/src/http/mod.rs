@@ -2,6 +2,7 @@
 //!
 //! Values are typed JSON (see `docs/table.md`). A failure is `{"status": …, "message": …}` with the same status of HTTP.
 
+mod connections;
 mod json;
 
 use crate::error::KvError;
@@ -11,7 +12,7 @@ use crate::server::incoming::Incoming;
 use crate::service::{Messages, Service};
 use crate::storage::{PAGE_MAX, Storage};
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -27,10 +28,14 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Pairs of a page if the request does not say.
 const PAGE_DEFAULT: usize = 100;
+
+/// How long the body of a request may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The description of the interface.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -83,8 +88,10 @@ async fn check_name(State(names): State<Names>, request: Request, next: Next) ->
 
 /// Serves HTTP on `listener` under the options of `server`, and the names that `names` lets through, until that stops.
 ///
+/// A peer has to send the head of a request in a minute, and its body in another; without that its connection ends.
+///
 /// # Errors
-/// When the listener is of no use.
+/// None at present: a listener that fails now and then is asked again.
 ///
 /// # Cancel safety
 /// A drop of the future ends it; connections end with their runtime.
@@ -93,12 +100,11 @@ pub async fn serve<Store: Storage>(
     listener: TcpListener,
     names: Names,
 ) -> io::Result<()> {
-    let incoming = Incoming::new(listener, server.options(), &[b"h2", b"http/1.1"])?;
+    let incoming = Incoming::new(listener, server.options(), &[b"h2", b"http/1.1"]);
     let router = router(server.service().clone())
         .layer(axum::middleware::from_fn_with_state(names, check_name));
-    axum::serve(incoming, router)
-        .with_graceful_shutdown(async move { server.stopping().await })
-        .await
+    connections::serve(incoming, router, server.stopping()).await;
+    Ok(())
 }
 
 fn failure(status: u32, message: &str) -> Response {
@@ -111,6 +117,25 @@ fn failure(status: u32, message: &str) -> Response {
 
 fn failed(error: KvError) -> Response {
     failure(error.status(), &error.to_string())
+}
+
+/// The body of a request, if it came in [`BODY_PATIENCE`].
+struct Body(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body, Response> {
+        let body = Bytes::from_request(request, state);
+        match tokio::time::timeout(BODY_PATIENCE, body).await {
+            Ok(Ok(body)) => Ok(Body(body)),
+            Ok(Err(refused)) => Err(failure(
+                refused.status().as_u16().into(),
+                &refused.body_text(),
+            )),
+            Err(_) => Err(failure(408, "The body took too long")),
+        }
+    }
 }
 
 /// The first value of a response, or why there is none.
@@ -134,7 +159,7 @@ async fn read<Store: Storage>(
 async fn write<Store: Storage>(
     State(service): State<Service<Store>>,
     Path((table, key)): Path<(String, String)>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Response {
     let value = match json::parse(&body) {
         Ok(value) => value,
@@ -185,7 +210,7 @@ async fn publish<Store: Storage>(
     State(service): State<Service<Store>>,
     Path(topic): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Response {
     // Of browsers, this lets only pages through that the server trusts.
     let kind = headers

@@ -3,6 +3,8 @@
 //! Invariants
 //! - A connection that moves no bytes for the options' idle time is closed; one that is listened on moves some, as its
 //!   server looks whether the peer is there.
+//! - A connection on which nothing begins is closed after [`BEGIN_PATIENCE`]: until it is known what is spoken, no
+//!   deadline of the library that serves it runs.
 //! - Handshakes go on beside each other, each for a bounded time; connections above the limit are closed.
 
 use super::{EXHAUSTED_REST, Options};
@@ -12,21 +14,32 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep};
 
+/// Streams that one connection of HTTP/2 may have.
+pub(crate) const STREAMS_MAX: u32 = 256;
+/// How often it is looked whether a silent peer of HTTP/2 is there, and how long it may take to answer.
+pub(crate) const LOOK: Duration = Duration::from_secs(20);
 /// Connections that wait to be served.
 const READY: usize = 16;
+
+/// How long a peer may take to send its first bytes, or to be answered for fewer.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes by which it is known what is spoken: those that every connection of HTTP/2 begins with (RFC 9113, 3.4).
+const BEGINNING: usize = 24;
 
 /// A connection, with its place among those that there may be.
 pub(crate) struct Accepted {
     io: Box<dyn Io>,
     peer: SocketAddr,
     idle: Option<Idle>,
+    /// Until it has begun.
+    beginning: Option<Beginning>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -34,6 +47,21 @@ pub(crate) struct Accepted {
 struct Idle {
     period: Duration,
     over: Pin<Box<Sleep>>,
+}
+
+/// What is to come of a connection that has just been accepted, and until when.
+struct Beginning {
+    missing: usize,
+    over: Pin<Box<Sleep>>,
+}
+
+impl Beginning {
+    fn new() -> Beginning {
+        Beginning {
+            missing: BEGINNING,
+            over: Box::pin(tokio::time::sleep(BEGIN_PATIENCE)),
+        }
+    }
 }
 
 impl Idle {
@@ -44,6 +72,24 @@ impl Idle {
 }
 
 impl Accepted {
+    /// Notes that bytes were read.
+    fn read(&mut self, bytes: usize) {
+        if let Some(beginning) = &mut self.beginning {
+            beginning.missing = beginning.missing.saturating_sub(bytes);
+            if beginning.missing == 0 {
+                self.beginning = None;
+            }
+        }
+        self.moved();
+    }
+
+    /// Notes that bytes were written: an answer to what was read, so what is spoken is known. Before anything is read,
+    /// it is what HTTP/2 says of itself.
+    fn wrote(&mut self) {
+        self.beginning.take_if(|b| b.missing < BEGINNING);
+        self.moved();
+    }
+
     /// Notes that bytes moved.
     fn moved(&mut self) {
         if let Some(idle) = &mut self.idle {
@@ -55,8 +101,6 @@ impl Accepted {
 /// The connections of a listener. Accepting ends when this is dropped.
 pub(crate) struct Incoming {
     ready: mpsc::Receiver<Accepted>,
-    #[cfg(feature = "http")]
-    address: SocketAddr,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -66,17 +110,21 @@ impl Incoming {
         listener: TcpListener,
         options: Arc<Options>,
         protocols: &'static [&'static [u8]],
-    ) -> io::Result<Incoming> {
-        #[cfg(feature = "http")]
-        let address = listener.local_addr()?;
+    ) -> Incoming {
         let (send, ready) = mpsc::channel(READY);
         let task = tokio::spawn(accept(listener, options, protocols, send));
-        Ok(Incoming {
-            ready,
-            #[cfg(feature = "http")]
-            address,
-            task,
-        })
+        Incoming { ready, task }
+    }
+}
+
+#[cfg(feature = "http")]
+impl Incoming {
+    /// The next connection; `None` when no more are accepted.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn next(&mut self) -> Option<Accepted> {
+        self.ready.recv().await
     }
 }
 
@@ -123,6 +171,7 @@ async fn accept(
                     io,
                     peer,
                     idle: options.idle.map(Idle::new),
+                    beginning: Some(Beginning::new()),
                     _place: place,
                 };
                 // Nobody serves any more.
@@ -158,27 +207,6 @@ impl Stream for Incoming {
     }
 }
 
-#[cfg(feature = "http")]
-impl axum::serve::Listener for Incoming {
-    type Io = Accepted;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Accepted, SocketAddr) {
-        match self.ready.recv().await {
-            Some(accepted) => {
-                let peer = accepted.peer;
-                (accepted, peer)
-            }
-            // The accepting task ends with this only.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
 #[cfg(feature = "grpc")]
 impl tonic::transport::server::Connected for Accepted {
     type ConnectInfo = SocketAddr;
@@ -194,17 +222,21 @@ impl AsyncRead for Accepted {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if read.is_ready() {
-            self.moved();
+            self.read(buf.filled().len() - before);
             return read;
         }
-        match &mut self.idle {
-            Some(idle) => {
-                ready!(idle.over.as_mut().poll(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            None => Poll::Pending,
+        let Accepted {
+            idle, beginning, ..
+        } = &mut *self;
+        let beginning = beginning.as_mut().map(|beginning| &mut beginning.over);
+        let idle = idle.as_mut().map(|idle| &mut idle.over);
+        let mut deadlines = beginning.into_iter().chain(idle);
+        match deadlines.any(|deadline| deadline.as_mut().poll(cx).is_ready()) {
+            true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            false => Poll::Pending,
         }
     }
 }
@@ -217,7 +249,7 @@ impl AsyncWrite for Accepted {
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.io).poll_write(cx, buf);
         if wrote.is_ready() {
-            self.moved();
+            self.wrote();
         }
         wrote
     }
@@ -229,7 +261,7 @@ impl AsyncWrite for Accepted {
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         if wrote.is_ready() {
-            self.moved();
+            self.wrote();
         }
         wrote
     }
