@@ -11,7 +11,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for T {}
 pub(crate) const MUX_STREAMS_MAX: usize = 256;
 
 /// Bytes that all streams of a connection may have unread: the least that yamux accepts, its first window for each.
-const MUX_WINDOW_MAX: usize = MUX_STREAMS_MAX * 256 * 1024;
+pub(crate) const MUX_WINDOW_MAX: usize = MUX_STREAMS_MAX * 256 * 1024;
 
 /// How both sides set yamux up.
 pub(crate) fn mux_config() -> yamux::Config {

@@ -160,6 +160,38 @@ async fn a_flood_of_streams_is_bounded_and_others_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_take_places_of_connections() {
+    let options = Options {
+        yamux: true,
+        max_connections: 4,
+        ..Options::default()
+    };
+    let (server, address) = listen(&service(), options);
+    // The connection itself takes one place.
+    let (mut streams, _) = streams(address, 5).await;
+    let ask = frame(&CommandRequest::new_hexist("t", "k"));
+    for stream in &mut streams[..3] {
+        stream.write_all(&ask).await.unwrap();
+        assert_eq!(receive(stream).await.status, 200);
+    }
+    for stream in &mut streams[3..] {
+        stream.write_all(&ask).await.unwrap();
+        let refused = receive(stream).await;
+        assert_eq!(refused.status, 503);
+        assert!(refused.message.contains("4 connections"), "{refused:?}");
+        let end = tokio::time::timeout(PATIENCE, stream.read(&mut [0])).await;
+        assert!(matches!(end.expect("in time"), Ok(0) | Err(_)));
+    }
+    assert_eq!(server.connections(), 4);
+    // The streams that have a place go on, and one that ends leaves its place.
+    streams.truncate(3);
+    drop(streams.pop());
+    until(|| server.connections() == 3).await;
+    streams[0].write_all(&ask).await.unwrap();
+    assert_eq!(receive(&mut streams[0]).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_of_yamux_without_streams_is_idle() {
     let options = Options {
         yamux: true,

@@ -38,7 +38,7 @@ const SPARE_MAX: usize = 64;
 const BUSY_RETRY: Duration = Duration::from_millis(1);
 const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last responses of a closing connection may take to leave.
-const LINGER: Duration = Duration::from_secs(5);
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// Buffers that a thread lends to the connection it is working on.
 struct Scratch {

@@ -118,9 +118,9 @@ pub(super) struct Entered {
 }
 
 impl Entered {
-    /// A handle for another stream of the same connection.
-    pub(super) fn sibling(&self) -> Option<Entered> {
-        self.registry.enter(usize::MAX)
+    /// A handle for another stream of the same connection; `None` as of [`Registry::enter`].
+    pub(super) fn sibling(&self, most: usize) -> Option<Entered> {
+        self.registry.enter(most)
     }
 
     #[inline]

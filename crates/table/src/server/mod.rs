@@ -6,7 +6,7 @@
 //! - A stop lets every connection finish the batch that it is executing and send its responses.
 //!
 //! Parts: `connection` is one stream of frames, `frame` what becomes of one, `subscribed` a stream that listens to a
-//! topic, `mux` many streams over one connection (yamux).
+//! topic, `mux` many streams over one connection (yamux), `unread` what those may hold.
 
 mod connection;
 mod frame;
@@ -15,6 +15,7 @@ mod handle;
 pub(crate) mod incoming;
 mod mux;
 mod subscribed;
+mod unread;
 
 use crate::error::KvError;
 use crate::pb::CommandResponse;
@@ -69,7 +70,7 @@ pub type Guard = Arc<dyn Fn(SocketAddr) -> Result<(), KvError> + Send + Sync>;
 /// How a [`Server`] is to be.
 #[derive(Clone)]
 pub struct Options {
-    /// Connections at a time; 10000 by default.
+    /// Connections at a time, streams of yamux among them; 10000 by default.
     pub max_connections: usize,
     /// Time after which a connection that asks for nothing is closed; none by default. Subscriptions are not idle.
     pub idle: Option<Duration>,
@@ -195,9 +196,8 @@ impl<Store: Storage> Server<Store> {
         };
         let most = self.options.max_connections;
         let entered = permitted.and_then(|()| {
-            self.registry.enter(most).ok_or_else(|| {
-                KvError::Unavailable(format!("The server has the {most} connections it may have"))
-            })
+            let entered = self.registry.enter(most);
+            entered.ok_or_else(|| self.full())
         });
         let handle = match entered {
             Ok(handle) => handle,
@@ -213,6 +213,12 @@ impl<Store: Storage> Server<Store> {
                 server.serve_tcp(stream, handle).await;
             }
         }));
+    }
+
+    /// What a connection above the limit is told.
+    fn full(&self) -> KvError {
+        let most = self.options.max_connections;
+        KvError::Unavailable(format!("The server has the {most} connections it may have"))
     }
 
     /// Tells a peer why, if that needs no handshake and its buffer takes it.

@@ -1,18 +1,26 @@
 //! Many logical streams over one connection, by yamux: each is served as a connection of its own.
 //!
-//! Limits: [`STREAMS_MAX`] streams of a connection, and yamux's window of each.
+//! Limits: [`STREAMS_MAX`] streams of a connection; each takes one of the server's places for connections, and one that
+//! finds none is told so and closed. What they may have unread is bounded by yamux's windows and by `unread`.
 
 use super::Server;
-use super::connection::Connection;
+use super::connection::{Connection, LINGER};
 use super::handle::Entered;
+use super::unread::{Counted, Unread, Watched};
+use crate::pb::CommandResponse;
 use crate::sockets::{Io, MUX_STREAMS_MAX as STREAMS_MAX, mux_config};
 use crate::storage::Storage;
+use crate::wire::put_message;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
+use tokio::io::AsyncWriteExt as _;
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
 /// Serves the streams of a connection until it ends.
 pub(super) async fn serve<Store: Storage>(server: &Server<Store>, io: impl Io, handle: Entered) {
+    let unread = Arc::new(Unread::default());
+    let io = Watched::new(io, unread.clone());
     let mut connection = yamux::Connection::new(io.compat(), mux_config(), yamux::Mode::Server);
     let mut streams = tokio::task::JoinSet::new();
     loop {
@@ -31,10 +39,18 @@ pub(super) async fn serve<Store: Storage>(server: &Server<Store>, io: impl Io, h
         match next.await {
             Some(Some(Ok(stream))) => {
                 handle.busy();
+                let stream = unread.stream(stream.id().val(), stream.compat());
                 // yamux refuses what is above its own limit; this one holds whatever that does.
-                if let Some(handle) = handle.sibling().filter(|_| streams.len() < STREAMS_MAX) {
-                    let service = server.service.clone();
-                    streams.spawn(Connection::new(service, stream.compat(), handle).serve());
+                if streams.len() >= STREAMS_MAX {
+                    continue;
+                }
+                match handle.sibling(server.options.max_connections) {
+                    Some(handle) => {
+                        let service = server.service.clone();
+                        streams.spawn(Connection::new(service, stream, handle).serve());
+                    }
+                    None if handle.is_stopped() => {}
+                    None => drop(streams.spawn(refuse(stream, server.full().into()))),
                 }
             }
             Some(Some(Err(_)) | None) | None => break,
@@ -43,6 +59,18 @@ pub(super) async fn serve<Store: Storage>(server: &Server<Store>, io: impl Io, h
     if handle.is_stopped() {
         finish(&mut connection, &mut streams).await;
     }
+}
+
+/// Tells a stream why it is not served.
+async fn refuse<T: Io>(mut stream: Counted<T>, why: CommandResponse) {
+    let mut word = Vec::new();
+    put_message(&mut word, &why);
+    let tell = async {
+        stream.write_all(&word).await?;
+        stream.shutdown().await
+    };
+    // A peer that does not take it is closed on all the same.
+    let _ = tokio::time::timeout(LINGER, tell).await;
 }
 
 /// Lets the streams, which were told to go as well, send their last responses.
