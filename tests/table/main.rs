@@ -1,5 +1,9 @@
 //! The table front of the server program: each storage, both sides of a table in the keyspace, permissions, a crash.
 
+#[cfg(feature = "cli")]
+#[path = "../tls/certificates.rs"]
+mod certificates;
+
 use ochre::table::client::ClientError;
 use ochre::table::{Client, CommandRequest, Kvpair, Value};
 use ochre_testkit::reference::{Running, Wire};
@@ -107,6 +111,12 @@ async fn tables_in_memory_are_limited() {
 /// A folder of this test's own, gone at its end.
 struct Folder(PathBuf);
 
+impl Folder {
+    fn new(name: &str) -> Folder {
+        Folder(std::env::temp_dir().join(format!("ochre-{name}-{}", std::process::id())))
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
@@ -115,8 +125,7 @@ impl Drop for Folder {
 
 #[tokio::test]
 async fn tables_on_disk_survive_a_crash() {
-    let name = format!("ochre-tables-{}", std::process::id());
-    let folder = Folder(std::env::temp_dir().join(name));
+    let folder = Folder::new("tables");
     let path = folder.0.to_str().expect("UTF-8").to_owned();
     for sync in ["always", "everysec", "no"] {
         let options = ["--table-storage", "disk", "--table-dir", &path];
@@ -154,11 +163,18 @@ async fn a_stop_ends_connections_after_their_responses() {
 /// What `ochre-cli --table` prints for a line each, and whether it succeeded.
 #[cfg(feature = "cli")]
 fn cli(server: &Server, lines: &str) -> (String, bool) {
+    cli_with(server, &[], lines)
+}
+
+/// The same with further options.
+#[cfg(feature = "cli")]
+fn cli_with(server: &Server, options: &[&str], lines: &str) -> (String, bool) {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
     let port = server.table.rsplit(':').next().expect("a port");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ochre-cli"))
         .args(["--table", "-e", "-p", port])
+        .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -190,4 +206,49 @@ hexist t "text"
     assert_eq!(call(&mut wire, "HGET t text"), "$1\r\n5\r\n");
     let (text, good) = cli(&server, "hget t nothing\nhget t int\n");
     assert!(text.starts_with("(error) 404 ") && !good, "{text}");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_line_shows_certificates() {
+    let folder = Folder::new("certificates");
+    std::fs::create_dir(&folder.0).expect("a new folder");
+    let authority = certificates::Authority::new("one");
+    certificates::write(&folder.0, "ca.crt", &authority.pem());
+    authority.server().write(&folder.0, "server");
+    authority.client().write(&folder.0, "client");
+    certificates::Authority::new("two")
+        .client()
+        .write(&folder.0, "stranger");
+    let file = |name: &str| folder.0.join(name).to_str().expect("UTF-8").to_owned();
+    let (ca, cert, key) = (file("ca.crt"), file("server.crt"), file("server.key"));
+    let files = [
+        "--tls-cert-file",
+        &cert,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+    ];
+    let server = Server::start(&[&["--table-tls", "yes"], &files[..]].concat());
+    let with = |name: &str| {
+        let (cert, key) = (file(&format!("{name}.crt")), file(&format!("{name}.key")));
+        let options = [
+            "-h",
+            "localhost",
+            "--tls",
+            "--cacert",
+            &ca,
+            "--cert",
+            &cert,
+            "--key",
+            &key,
+        ];
+        cli_with(&server, &options, "hset t k 5\nhget t k\n")
+    };
+    assert_eq!(with("client"), ("empty\n5\n".to_owned(), true));
+    assert!(!with("stranger").1);
+    let bare = ["-h", "localhost", "--tls", "--cacert", &ca];
+    assert!(!cli_with(&server, &bare, "hget t k\n").1);
+    assert!(!cli(&server, "hget t k\n").1);
 }

@@ -37,12 +37,12 @@ impl Authority {
 
     /// A client's certificate.
     pub(crate) fn client(&self) -> Identity {
-        self.sign(ExtendedKeyUsagePurpose::ClientAuth, 2099)
+        self.client_until(2099)
     }
 
-    /// A client's certificate that was good until 2001.
-    pub(crate) fn expired_client(&self) -> Identity {
-        self.sign(ExtendedKeyUsagePurpose::ClientAuth, 2001)
+    /// A client's certificate that is good until a year begins.
+    pub(crate) fn client_until(&self, year: i32) -> Identity {
+        self.sign(ExtendedKeyUsagePurpose::ClientAuth, year)
     }
 
     fn sign(&self, usage: ExtendedKeyUsagePurpose, until: i32) -> Identity {

@@ -126,7 +126,7 @@ fn clients_are_asked_for_certificates_as_the_setting_says() {
         ("none", None),
         ("good", Some(&good)),
         ("another authority's", Some(&other.client())),
-        ("expired", Some(&authority.expired_client())),
+        ("expired", Some(&authority.client_until(2001))),
         ("a server's", Some(&authority.server())),
     ]
     .map(|(name, identity)| {
