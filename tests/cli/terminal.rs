@@ -29,7 +29,11 @@ impl Terminal {
     /// With more options, and variables of the environment.
     fn with(port: u16, options: &str, variables: &[(&str, &str)]) -> Option<Terminal> {
         // In the shell's place: a shell that stayed between would die of Ctrl-C, and its end be taken for the program's.
-        let command = format!("exec {} -p {port} {options}", ochre_cli());
+        // With SIGINT as it is by default: who is started in the background may have inherited that it is ignored.
+        let command = format!(
+            "exec env --default-signal=INT {} -p {port} {options}",
+            ochre_cli()
+        );
         let child = Command::new("script")
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm")
