@@ -160,7 +160,7 @@ async fn a_stop_ends_connections_after_their_responses() {
     });
 }
 
-/// What `ochre-cli --table` prints for a line each, and whether it succeeded.
+/// What `ochre-cli --table` prints for a line each, errors of its own behind it, and whether it succeeded.
 #[cfg(feature = "cli")]
 fn cli(server: &Server, lines: &str) -> (String, bool) {
     cli_with(server, &[], lines)
@@ -177,6 +177,7 @@ fn cli_with(server: &Server, options: &[&str], lines: &str) -> (String, bool) {
         .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
     let mut input = child.stdin.take().expect("piped");
@@ -184,7 +185,7 @@ fn cli_with(server: &Server, options: &[&str], lines: &str) -> (String, bool) {
     let _ = input.write_all(lines.as_bytes());
     drop(input);
     let output = child.wait_with_output().expect("it ends");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
     (text, output.status.success())
 }
 
@@ -206,6 +207,13 @@ hexist t "text"
     assert_eq!(call(&mut wire, "HGET t text"), "$1\r\n5\r\n");
     let (text, good) = cli(&server, "hget t nothing\nhget t int\n");
     assert!(text.starts_with("(error) 404 ") && !good, "{text}");
+    for (line, why) in [("nonsense", "Unknown command"), ("hget t", "Wrong number")] {
+        let (text, good) = cli(&server, line);
+        assert!(
+            text.starts_with(&format!("(error) {why}")) && !good,
+            "{text}"
+        );
+    }
 }
 
 #[cfg(feature = "cli")]
