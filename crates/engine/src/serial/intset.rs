@@ -8,7 +8,7 @@
 //! Invariants
 //! - [`Elements`] reads bytes that nobody vouches for: the length must be exact, the members ascending and
 //!   different. It allocates nothing.
-//! - [`write`] gives, byte for byte, what Redis 7.0.15 keeps.
+//! - [`write`](fn@write) gives, byte for byte, what Redis 7.0.15 keeps.
 //!
 //! Source: the published description of intsets; DUMP replies of Redis 7.0.15.
 

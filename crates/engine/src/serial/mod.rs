@@ -3,8 +3,8 @@
 //! A payload is a type byte, the value, the format's version in two bytes and a CRC-64 of all before
 //! it in eight, both low byte first.
 //!
-//! [`value`] writes values and [`load`] builds them; [`collection`] knows the layouts of collections, [`listpack`],
-//! [`ziplist`], [`zipmap`] and [`intset`] what they are packed in; [`write`] and [`read`] do lengths and strings;
+//! [`value`] writes values and [`load`](mod@load) builds them; [`collection`] knows the layouts of collections, [`listpack`],
+//! [`ziplist`], [`zipmap`] and [`intset`] what they are packed in; [`write`](mod@write) and [`read`] do lengths and strings;
 //! [`digest`] sums data sets up.
 //!
 //! Invariants

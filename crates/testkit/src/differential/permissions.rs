@@ -126,7 +126,7 @@ impl fmt::Display for Decisions {
     }
 }
 
-/// Makes users of the seeds from `seed` on, and asks about [`REQUESTS`] requests for each, until `most` differences.
+/// Makes users of the seeds from `seed` on, and asks about some requests for each, until `most` differences.
 ///
 /// # Errors
 /// When the reference cannot be talked to.
