@@ -12,7 +12,7 @@
 use super::Engine;
 use super::lookup::Entry;
 use crate::keyspace::{StripeGuard, stripe_of};
-use crate::spec::Flags;
+use crate::spec::{Command, Flags};
 use ochre_ds::prefetch;
 use ochre_resp::Request;
 
@@ -26,9 +26,17 @@ pub struct Ahead {
     pub(crate) entry: Option<Entry>,
     /// The hash of its only key, if the declaration names one at a fixed place.
     pub(crate) hash: Option<u64>,
+    /// The hash of the first of several keys (a script's, say): for hints alone.
+    first: Option<u64>,
 }
 
 impl Ahead {
+    /// The hash of the key whose memory will be needed, as far as that is known.
+    #[inline]
+    fn hint(&self) -> Option<u64> {
+        self.hash.or(self.first)
+    }
+
     /// Whether the request is queued and the requests behind it are, given whether it comes in a transaction.
     #[inline]
     pub fn queues(&self, in_transaction: bool) -> (bool, bool) {
@@ -58,10 +66,23 @@ impl Engine {
         let only = entry.command.only_key();
         let key = only.and_then(|(at, _)| request.get(at));
         let hash = key.map(|key| self.keyspace.hasher().hash(key));
+        let first = match only {
+            Some(_) => None,
+            None => self.first_counted(entry.command, request),
+        };
         Ahead {
             entry: Some(entry),
             hash,
+            first,
         }
+    }
+
+    fn first_counted(&self, command: &Command, request: Request<'_>) -> Option<u64> {
+        let (first, count) = command.first_counted()?;
+        let key = request
+            .get(first)
+            .filter(|_| request.get(count) != Some(b"0"))?;
+        Some(self.keyspace.hasher().hash(key))
     }
 
     /// Asks for the memory that up to [`AHEAD_MAX`] requests need, in the database `db`: first for the buckets of their
@@ -69,7 +90,7 @@ impl Engine {
     #[inline]
     pub fn prefetch_all<'a>(&self, db: usize, requests: impl Iterator<Item = &'a Ahead> + Clone) {
         let mut last = None;
-        let requests = requests.filter(move |a| std::mem::replace(&mut last, a.hash) != a.hash);
+        let requests = requests.filter(move |a| std::mem::replace(&mut last, a.hint()) != a.hint());
         let buckets = requests.clone().filter_map(|a| self.bucket_address(db, a));
         gathered(buckets, prefetch::read);
         let entries = requests.filter_map(|a| self.entry_address(db, a));
@@ -87,13 +108,13 @@ impl Engine {
 
     #[inline]
     fn bucket_address(&self, db: usize, ahead: &Ahead) -> Option<*const u8> {
-        let hash = ahead.hash?;
+        let hash = ahead.hint()?;
         Some(self.try_stripe(db, hash)?.bucket_address(hash))
     }
 
     #[inline]
     fn entry_address(&self, db: usize, ahead: &Ahead) -> Option<*const u8> {
-        let hash = ahead.hash?;
+        let hash = ahead.hint()?;
         self.try_stripe(db, hash)?.entry_address(hash)
     }
 

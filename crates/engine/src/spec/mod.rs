@@ -234,6 +234,21 @@ impl Command {
         }
     }
 
+    /// Where the first key of a request stands if an argument tells how many there are, and that argument.
+    #[inline]
+    pub(crate) fn first_counted(&self) -> Option<(usize, usize)> {
+        match self.keys {
+            [
+                KeySpec {
+                    begin: Begin::Index(begin),
+                    find: Find::Count { at, first, .. },
+                    ..
+                },
+            ] => Some((begin + first, begin + at)),
+            _ => None,
+        }
+    }
+
     /// Calls `found` with the argument index of every key of a request and with what is done with it.
     ///
     /// # Errors
