@@ -97,7 +97,7 @@ impl Applier {
         }
     }
 
-    /// Accepts from `bound` in place of what was listened on before.
+    /// Accepts from `bound` in place of what was listened on before, whose addresses are free then.
     fn accept(&self, bound: Bound) -> Result<(), Refusal> {
         let Some(shared) = self.shared.get().and_then(Weak::upgrade) else {
             return Ok(());
@@ -106,14 +106,9 @@ impl Applier {
         let tasks = bound
             .accept(&shared)
             .map_err(|e| Self::refuse("bind", e.to_string()))?;
-        let mut accepting = self.accepting.lock();
-        accepting.retain(|(f, task)| {
-            if *f == front {
-                task.abort();
-            }
-            *f != front
-        });
-        accepting.extend(tasks.into_iter().map(|task| (front, task)));
+        self.release(front);
+        let accepted = tasks.into_iter().map(|task| (front, task));
+        self.accepting.lock().extend(accepted);
         Ok(())
     }
 
