@@ -11,6 +11,7 @@ use super::{EXHAUSTED_REST, Options};
 use crate::sockets::Io;
 use futures_core::Stream;
 use std::io;
+#[cfg(feature = "grpc")]
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ const BEGINNING: usize = 24;
 /// A connection, with its place among those that there may be.
 pub(crate) struct Accepted {
     io: Box<dyn Io>,
+    #[cfg(feature = "grpc")]
     peer: SocketAddr,
     idle: Option<Idle>,
     /// Until it has begun.
@@ -169,6 +171,7 @@ async fn accept(
             if let Some(io) = secure(stream, &options, protocols).await {
                 let accepted = Accepted {
                     io,
+                    #[cfg(feature = "grpc")]
                     peer,
                     idle: options.idle.map(Idle::new),
                     beginning: Some(Beginning::new()),
