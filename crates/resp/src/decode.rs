@@ -234,22 +234,10 @@ impl Decoder {
         if self.state == State::Bulk && !self.payload(buf) {
             return Ok(false);
         }
+        self.short_args(buf, limits);
         while self.remaining > 0 {
-            let rest = buf.get(self.pos..).unwrap_or(&[]);
-            let short = if let [b'$', digits @ ..] = rest {
-                short_line(digits)
-            } else {
-                None
-            };
-            let len = match short {
-                Some((len, used)) => {
-                    self.pos += 1 + used;
-                    len
-                }
-                None => match self.length_line(buf, limits)? {
-                    Some(len) => len,
-                    None => return Ok(false),
-                },
+            let Some(len) = self.length_line(buf, limits)? else {
+                return Ok(false);
             };
             if len > limits.bulk_max {
                 return Err(ProtocolError::InvalidBulkLength);
@@ -262,9 +250,35 @@ impl Decoder {
                 self.state = State::Bulk;
                 return Ok(false);
             }
+            self.short_args(buf, limits);
         }
         self.state = State::Complete;
         Ok(true)
+    }
+
+    /// Takes arguments as long as they are short and complete: nearly all in practice.
+    #[inline]
+    fn short_args(&mut self, buf: &[u8], limits: &Limits) {
+        let most = if limits.unauthenticated {
+            limits.bulk_max.min(UNAUTHENTICATED_BULK_MAX)
+        } else {
+            limits.bulk_max
+        };
+        let (mut pos, mut remaining) = (self.pos, self.remaining);
+        while remaining > 0
+            && let Some([b'$', digits @ ..]) = buf.get(pos..)
+            && let Some((len, used)) = short_line(digits)
+        {
+            let start = pos + 1 + used;
+            let end = start + len + 2;
+            if len > most || end > buf.len() {
+                break;
+            }
+            self.spans.push(Span::new(start, len));
+            pos = end;
+            remaining -= 1;
+        }
+        (self.pos, self.remaining) = (pos, remaining);
     }
 
     #[cold]

@@ -34,17 +34,29 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 /// Returns the value and the bytes used, line end included; `None` sends the caller to its general path.
 #[inline]
 pub(crate) fn short_line(text: &[u8]) -> Option<(usize, usize)> {
-    match *text {
-        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a), 3)),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a) * 10 + digit(b), 4)),
+    let Some(head) = text.first_chunk() else {
+        return shorter_line(text);
+    };
+    match *head {
+        [a @ b'0'..=b'9', b'\r', b'\n', _, _] => Some((digit(a), 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', _] => Some((digit(a) * 10 + digit(b), 4)),
         [
             a @ b'1'..=b'9',
             b @ b'0'..=b'9',
             c @ b'0'..=b'9',
             b'\r',
             b'\n',
-            ..,
         ] => Some((digit(a) * 100 + digit(b) * 10 + digit(c), 5)),
+        _ => None,
+    }
+}
+
+/// As [`short_line`], of fewer than five bytes.
+#[cold]
+fn shorter_line(text: &[u8]) -> Option<(usize, usize)> {
+    match *text {
+        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a), 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n'] => Some((digit(a) * 10 + digit(b), 4)),
         _ => None,
     }
 }

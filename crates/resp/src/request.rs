@@ -84,6 +84,20 @@ impl<'a> Request<'a> {
         self.spans.get(index)?.of(self.buf)
     }
 
+    /// Argument `index` as a little-endian number, and its length, if it has one to eight bytes. `None` also when fewer
+    /// than eight bytes of the buffer are left from where it begins: use [`Request::get`] then.
+    #[inline]
+    #[must_use]
+    pub fn short_word(&self, index: usize) -> Option<(u64, usize)> {
+        let span = self.spans.get(index)?;
+        let bytes = self.buf.get(span.start..)?.first_chunk()?;
+        let behind = 8usize.checked_sub(span.len).filter(|n| *n < 8)?;
+        Some((
+            u64::from_le_bytes(*bytes) & u64::MAX >> (8 * behind),
+            span.len,
+        ))
+    }
+
     /// The arguments in order.
     #[inline]
     #[must_use]
