@@ -81,6 +81,7 @@ impl<const SEGMENT: u32, const LINKS: usize> Clone for Linear<SEGMENT, LINKS> {
     }
 }
 
+#[inline]
 fn tag_of(hash: u64) -> u8 {
     let [_, tag, ..] = hash.to_be_bytes();
     tag.max(1)
@@ -187,6 +188,27 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
         } else {
             Handle::from_raw(bucket.handles[mask.trailing_zeros() as usize])
         }
+    }
+
+    /// Where a search for `hash` goes on from its primary bucket, to prefetch it: with the likely entry, whose address
+    /// `entry` tells, or else with the bucket behind. The pointer may only be used as an address.
+    #[inline]
+    pub fn next_address(
+        &self,
+        hash: u64,
+        entry: impl FnOnce(Handle) -> *const u8,
+    ) -> Option<*const u8> {
+        if self.len == 0 {
+            return None;
+        }
+        let index = self.index_of(hash);
+        let bucket = self.primary(index);
+        let mask = bucket.matches(tag_of(hash));
+        if mask != 0 {
+            return Handle::from_raw(bucket.handles[mask.trailing_zeros() as usize]).map(entry);
+        }
+        let next = bucket.next().checked_sub(1)?;
+        Some(std::ptr::from_ref(self.bucket(BucketRef::Overflow(index >> SEGMENT, next))).cast())
     }
 
     /// Finds the entry of `hash` for which `same` holds.

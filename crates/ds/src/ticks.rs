@@ -16,6 +16,7 @@ struct Scale {
 static SCALE: OnceLock<Scale> = OnceLock::new();
 
 #[cfg(target_arch = "x86_64")]
+#[inline]
 fn counter() -> u64 {
     // SAFETY: RDTSC has no precondition on x86-64 user code; `scale` uses it only where it is invariant.
     unsafe { std::arch::x86_64::_rdtsc() }
@@ -38,27 +39,31 @@ fn is_invariant() -> bool {
     false
 }
 
+#[inline]
 fn scale() -> &'static Scale {
-    SCALE.get_or_init(|| {
-        let start = Instant::now();
-        if !is_invariant() {
-            return Scale { start, factor: 0 };
+    SCALE.get_or_init(calibrate)
+}
+
+#[cold]
+fn calibrate() -> Scale {
+    let start = Instant::now();
+    if !is_invariant() {
+        return Scale { start, factor: 0 };
+    }
+    // Two milliseconds give the rate to about one part in ten thousand.
+    let first = counter();
+    let nanos = loop {
+        let elapsed = start.elapsed().as_nanos();
+        if elapsed >= 2_000_000 {
+            break elapsed;
         }
-        // Two milliseconds give the rate to about one part in ten thousand.
-        let first = counter();
-        let nanos = loop {
-            let elapsed = start.elapsed().as_nanos();
-            if elapsed >= 2_000_000 {
-                break elapsed;
-            }
-            std::hint::spin_loop();
-        };
-        let ticks = u128::from(counter().wrapping_sub(first).max(1));
-        Scale {
-            start,
-            factor: u64::try_from((nanos << 32) / ticks).unwrap_or(0),
-        }
-    })
+        std::hint::spin_loop();
+    };
+    let ticks = u128::from(counter().wrapping_sub(first).max(1));
+    Scale {
+        start,
+        factor: u64::try_from((nanos << 32) / ticks).unwrap_or(0),
+    }
 }
 
 /// The present tick. Calibrates on first use, which takes two milliseconds.

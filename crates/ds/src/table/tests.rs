@@ -201,3 +201,39 @@ fn overhead_stays_small() {
         }
     }
 }
+
+/// Follows hints as a search goes: the entry, or the bucket behind in which it is.
+#[test]
+fn hints_lead_to_the_entry() {
+    let mut table = Linear::<2, LINK_MAX>::new();
+    let count = 3_000;
+    for n in 1..=count {
+        let place = table.insert(hash(n), handle(n), false, |_| {}, |h| hash(h.raw()));
+        assert!(place.is_some());
+    }
+    let (mut entries, mut buckets) = (0, 0);
+    for n in 1..=count {
+        let (place, _) = table.find(hash(n), |h| h.raw() == n).unwrap();
+        // The address of an entry is its number here, and no bucket's.
+        let hint = table.next_address(hash(n), |h| std::ptr::without_provenance(h.raw() as usize));
+        let hint = hint.expect("there is an entry").addr();
+        match place.bucket {
+            BucketRef::Primary(_) => entries += usize::from(hint == n as usize),
+            BucketRef::Overflow(..) if hint > count as usize => {
+                buckets += 1;
+                let own = std::ptr::from_ref(table.bucket(place.bucket)).addr();
+                let first = table.index_of(hash(n));
+                assert!(hint == own || table.chain_len(first) > 1);
+            }
+            // Another entry has the same tag.
+            BucketRef::Overflow(..) => {}
+        }
+    }
+    assert!(entries > count as usize / 2, "{entries}");
+    assert!(buckets > 0);
+    assert!(
+        Linear::<2, LINK_MAX>::new()
+            .next_address(1, |_| std::ptr::null())
+            .is_none()
+    );
+}
