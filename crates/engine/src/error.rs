@@ -2,20 +2,43 @@
 //!
 //! A [`CommandError`] never closes a connection. The text includes the code, without the leading `-`.
 
-use std::borrow::Cow;
-
 /// An error reply.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CommandError(Cow<'static, [u8]>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct CommandError(Text);
+
+/// Thin pointers, so that the outcome of a command is returned in registers.
+#[derive(Clone)]
+enum Text {
+    Fixed(&'static &'static str),
+    Own(Box<Own>),
+}
+
+#[derive(Clone)]
+struct Own(Vec<u8>);
+
+const _: () = assert!(size_of::<Result<(), CommandError>>() == 2 * size_of::<usize>());
+
+impl Text {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Text::Fixed(text) => text.as_bytes(),
+            Text::Own(own) => &own.0,
+        }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Text {}
 
 impl CommandError {
-    const fn fixed(text: &'static str) -> CommandError {
-        CommandError(Cow::Borrowed(text.as_bytes()))
-    }
-
     /// An error with a text that depends on the request. `text` begins with the code.
     pub fn new(text: impl Into<Vec<u8>>) -> CommandError {
-        CommandError(Cow::Owned(text.into()))
+        CommandError(Text::Own(Box::new(Own(text.into()))))
     }
 
     /// An error that repeats a word of the request, as bytes and up to the first NUL.
@@ -34,12 +57,12 @@ impl CommandError {
 
     /// The text, code included. Bytes, as it may repeat what a client sent.
     pub fn text(&self) -> &[u8] {
-        &self.0
+        self.0.bytes()
     }
 
     /// The code: the first word.
     pub fn code(&self) -> &str {
-        let word = self.0.split(|b| *b == b' ').next().unwrap_or_default();
+        let word = self.text().split(|b| *b == b' ').next().unwrap_or_default();
         std::str::from_utf8(word).unwrap_or("ERR")
     }
 }
@@ -52,7 +75,17 @@ pub fn printed(word: &[u8]) -> &[u8] {
 
 impl std::fmt::Display for CommandError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&String::from_utf8_lossy(self.text()))
+    }
+}
+
+impl std::fmt::Debug for CommandError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "CommandError({:?})",
+            String::from_utf8_lossy(self.text())
+        )
     }
 }
 
@@ -61,7 +94,7 @@ impl std::error::Error for CommandError {}
 macro_rules! fixed {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         impl CommandError {
-            $($(#[$doc])* pub const $name: CommandError = CommandError::fixed($text);)*
+            $($(#[$doc])* pub const $name: CommandError = CommandError(Text::Fixed(&$text));)*
         }
     };
 }

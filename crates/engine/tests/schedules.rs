@@ -100,7 +100,7 @@ impl Client {
             let flow = engine.execute_ahead(
                 &mut self.session,
                 request.as_request(),
-                ahead,
+                &ahead,
                 &mut self.out,
                 &mut Held::default(),
             );

@@ -81,7 +81,7 @@ fn flow_of(server: &InProcess, connection: &mut Connection, line: &str) -> Flow 
     let flow = server.engine.execute_ahead(
         &mut connection.session,
         request.as_request(),
-        ahead,
+        &ahead,
         &mut out,
         &mut Held::default(),
     );

@@ -499,7 +499,7 @@ impl Connection {
         &mut self,
         engine: &'e Engine,
         request: Request<'_>,
-        ahead: Ahead,
+        ahead: &Ahead,
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Option<Next> {
@@ -544,7 +544,7 @@ impl Connection {
             let request = slot.decoder.request(&bytes[slot.start..slot.end]);
             let follower = slots.get(i + 1).map(|next| &next.ahead);
             held.expect(engine.follower(&slot.ahead, follower));
-            let next = self.run_request(engine, request, slot.ahead, out, &mut held);
+            let next = self.run_request(engine, request, &slot.ahead, out, &mut held);
             if !next.as_ref().is_some_and(Next::keeps_request) {
                 *at = slot.end;
             }

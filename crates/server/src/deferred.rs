@@ -83,11 +83,11 @@ impl Deferred {
     pub(crate) fn run<R>(
         &mut self,
         thread: &mut Deferring,
-        run: impl FnOnce(ochre_resp::Request<'_>, &[u8], Ahead) -> R,
+        run: impl FnOnce(ochre_resp::Request<'_>, &[u8], &Ahead) -> R,
     ) -> Option<R> {
         let decoder = self.decoder.take()?;
         let bytes = &self.bytes[..self.len];
-        let result = run(decoder.request(bytes), bytes, self.ahead);
+        let result = run(decoder.request(bytes), bytes, &self.ahead);
         if thread.spare.len() < SPARE_MAX {
             thread.spare.push(decoder);
         }

@@ -4,7 +4,7 @@
 //! - Slots `0..count` of the last fill hold complete requests, in order; the slot behind them may hold an incomplete one.
 //! - A decoder's memory stays with the window, not with the connection, unless a request is incomplete.
 
-use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Hints, Session};
 use ochre_resp::{Decoded, Decoder, Limits, ProtocolError};
 
 /// Requests decoded before the first of them is executed.
@@ -17,8 +17,6 @@ pub(crate) struct Slot {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) ahead: Ahead,
-    /// It is queued, so its memory is needed later.
-    queued: bool,
 }
 
 /// Why a fill ended before the window was full.
@@ -47,7 +45,6 @@ impl Window {
             start: 0,
             end: 0,
             ahead: Ahead::default(),
-            queued: false,
         };
         Window {
             slots: (0..WINDOW).map(|_| slot()).collect(),
@@ -108,15 +105,19 @@ impl Window {
         bytes: &[u8],
         count: usize,
     ) {
-        let db = session.db;
         let mut in_transaction = session.transaction.is_some();
+        let mut hints = Hints::default();
         for slot in &mut self.slots[..count] {
             slot.ahead = engine.look_ahead(slot.decoder.request(&bytes[slot.start..slot.end]));
-            (slot.queued, in_transaction) = slot.ahead.queues(in_transaction);
+            let queued;
+            (queued, in_transaction) = slot.ahead.queues(in_transaction);
+            // What is queued needs its memory later.
+            if !queued {
+                hints.add(&slot.ahead);
+            }
         }
         if count > 1 {
-            let run_now = self.slots[..count].iter().filter(|s| !s.queued);
-            engine.prefetch_all(db, run_now.map(|s| &s.ahead));
+            engine.prefetch_all(session.db, &hints);
         }
     }
 

@@ -415,7 +415,7 @@ impl Connection {
             let flow = engine.execute_ahead(
                 &mut self.session,
                 request,
-                ahead[at],
+                &ahead[at],
                 &mut self.out,
                 &mut held,
             );

@@ -53,25 +53,71 @@ impl Ahead {
     }
 }
 
+/// The keys whose memory a window of requests will need, by their hashes.
+#[derive(Debug, Default)]
+pub struct Hints {
+    hashes: [u64; AHEAD_MAX],
+    count: usize,
+}
+
+impl Hints {
+    /// Adds what is known of a request. Neighbours on one key need its lines once; of more than [`AHEAD_MAX`] keys, the
+    /// last are left out.
+    #[inline]
+    pub fn add(&mut self, ahead: &Ahead) {
+        if let Some(hash) = ahead.hint()
+            && let Some(place) = self.hashes.get_mut(self.count)
+        {
+            *place = hash;
+            let repeats = self.count > 0 && self.hashes[self.count - 1] == hash;
+            self.count += usize::from(!repeats);
+        }
+    }
+
+    /// Finds the addresses of all keys, and gives a hint of each when all of them are known.
+    #[inline]
+    fn gather(&self, find: impl Fn(u64) -> Option<*const u8>, hint: impl Fn(*const u8)) {
+        let mut known = [std::ptr::null(); AHEAD_MAX];
+        let mut count = 0;
+        for hash in &self.hashes[..self.count] {
+            if let Some(address) = find(*hash) {
+                known[count] = address;
+                count += 1;
+            }
+        }
+        known[..count].iter().for_each(|address| hint(*address));
+    }
+}
+
 impl Engine {
     /// Looks a request up and hashes its key.
     #[inline]
     pub fn look_ahead(&self, request: Request<'_>) -> Ahead {
-        if request.is_empty() {
-            return Ahead::default();
+        match self.lookup.find_short(request) {
+            Some(entry) => self.look_ahead_of(entry, request),
+            None => self.look_ahead_long(request),
         }
-        let Ok(entry) = self.lookup.find(request) else {
-            return Ahead::default();
-        };
-        let only = entry.command.only_key();
-        let key = only.and_then(|(at, _)| request.get(at));
-        let hash = key.map(|key| self.keyspace.hasher().hash(key));
-        let first = match only {
-            Some(_) => None,
-            None => self.first_counted(entry.command, request),
+    }
+
+    #[cold]
+    fn look_ahead_long(&self, request: Request<'_>) -> Ahead {
+        match self.lookup.find(request) {
+            Ok(entry) if !request.is_empty() => self.look_ahead_of(&entry, request),
+            _ => Ahead::default(),
+        }
+    }
+
+    #[inline(always)] // on the way of every request
+    fn look_ahead_of(&self, entry: &Entry, request: Request<'_>) -> Ahead {
+        let (hash, first) = match entry.key_at {
+            0 => (None, self.first_counted(entry.command, request)),
+            at => {
+                let key = request.get(at);
+                (key.map(|key| self.keyspace.hasher().hash(key)), None)
+            }
         };
         Ahead {
-            entry: Some(entry),
+            entry: Some(*entry),
             hash,
             first,
         }
@@ -85,16 +131,17 @@ impl Engine {
         Some(self.keyspace.hasher().hash(key))
     }
 
-    /// Asks for the memory that up to [`AHEAD_MAX`] requests need, in the database `db`: first for the buckets of their
-    /// keys, then for the entries that those name. Neighbours on one key need its lines once.
+    /// Asks for the memory that the requests of some hints need, in the database `db`: first for the buckets of their
+    /// keys, then for the entries that those name.
     #[inline]
-    pub fn prefetch_all<'a>(&self, db: usize, requests: impl Iterator<Item = &'a Ahead> + Clone) {
-        let mut last = None;
-        let requests = requests.filter(move |a| std::mem::replace(&mut last, a.hint()) != a.hint());
-        let buckets = requests.clone().filter_map(|a| self.bucket_address(db, a));
-        gathered(buckets, prefetch::read);
-        let entries = requests.filter_map(|a| self.entry_address(db, a));
-        gathered(entries, prefetch::entry);
+    pub fn prefetch_all(&self, db: usize, hints: &Hints) {
+        let database = self.keyspace.database(db);
+        let stripe = |hash| database.mutex(stripe_of(hash)).try_lock();
+        hints.gather(
+            |hash| Some(stripe(hash)?.bucket_address(hash)),
+            prefetch::read,
+        );
+        hints.gather(|hash| stripe(hash)?.entry_address(hash), prefetch::entry);
     }
 
     /// Asks for the bucket of a request that comes later, and for the entry of one whose bucket should be there by now.
@@ -123,16 +170,4 @@ impl Engine {
     fn try_stripe(&self, db: usize, hash: u64) -> Option<StripeGuard<'_>> {
         self.keyspace.database(db).mutex(stripe_of(hash)).try_lock()
     }
-}
-
-/// Gives hints of up to [`AHEAD_MAX`] addresses when all of them are known.
-#[inline]
-fn gathered(addresses: impl Iterator<Item = *const u8>, hint: impl Fn(*const u8)) {
-    let mut known = [std::ptr::null(); AHEAD_MAX];
-    let mut count = 0;
-    for (place, address) in known.iter_mut().zip(addresses) {
-        *place = address;
-        count += 1;
-    }
-    known[..count].iter().for_each(|address| hint(*address));
 }

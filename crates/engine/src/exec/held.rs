@@ -68,6 +68,12 @@ impl<'e> Held<'e> {
         self.stripe.is_some()
     }
 
+    /// Whether nothing is held, nothing is to be, and the request is part of no unit.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.stripe.is_none() && self.follower != Follower::SameStripe && self.unit.is_none()
+    }
+
     /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
     #[inline(always)] // on the way of every request with a key
     pub(crate) fn take(

@@ -1,7 +1,8 @@
 //! Stage 3: from the first words of a request to its declaration.
 //!
-//! A small open-addressing table over the upper-cased name, built once; a lookup hashes at most
-//! [`NAME_MAX`] bytes and compares once. Dense indexes number commands and subcommands for statistics.
+//! Two small open-addressing tables, built once. One is over names of up to eight letters, read and compared as one
+//! number: what nearly every request asks for. The other is over all names; a lookup hashes at most [`NAME_MAX`] bytes
+//! and compares once. Dense indexes number commands and subcommands for statistics.
 
 use crate::error::{CommandError, printed};
 use crate::spec::Command;
@@ -19,9 +20,26 @@ pub struct Entry {
     pub parent: Option<&'static Command>,
     /// Dense index over commands and subcommands.
     pub index: usize,
+    /// Where the only key of a request stands, if the declaration alone tells that; else 0.
+    pub(crate) key_at: usize,
 }
 
 impl Entry {
+    /// A command, of the container `parent` if any, by its number.
+    pub(crate) fn new(
+        command: &'static Command,
+        parent: Option<&'static Command>,
+        index: usize,
+    ) -> Entry {
+        Entry {
+            command,
+            parent,
+            index,
+            // The name stands at 0, so no key does.
+            key_at: command.only_key().map_or(0, |(at, _)| at),
+        }
+    }
+
     /// `name` or `container|name`.
     pub fn full_name(&self) -> String {
         match self.parent {
@@ -36,6 +54,8 @@ pub struct Lookup {
     entries: Vec<Entry>,
     /// Position in `entries` plus one, by hash; a power of two, at most a quarter full.
     table: Vec<u16>,
+    /// Names of up to eight letters by [`place`], and their positions in `entries`; free places name nothing.
+    short: Vec<(u64, u16)>,
     /// First subcommand of each entry in `entries`.
     first_sub: Vec<usize>,
 }
@@ -47,6 +67,41 @@ fn hash(word: &[u8]) -> usize {
     }) as usize
 }
 
+/// A name of up to eight letters as one number, whatever their case. No other byte becomes a letter by this.
+#[inline]
+fn fold(word: u64) -> u64 {
+    word & 0xDFDF_DFDF_DFDF_DFDF
+}
+
+/// Where the search for a folded name begins in a table of `size` places, a power of two above one.
+#[inline]
+fn place(folded: u64, size: usize) -> usize {
+    // Fibonacci hashing: the upper bits of a product with an odd constant depend on all bits. Lossless on 64 bits.
+    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & (size - 1)
+}
+
+/// The table of the names that can be told by one number.
+fn short_names(commands: &[&'static Command]) -> Vec<(u64, u16)> {
+    let size = (commands.len() * 4).next_power_of_two();
+    let mut table = vec![(0, 0); size];
+    for (i, command) in commands.iter().enumerate() {
+        let name = command.name.as_bytes();
+        if name.len() > 8 || !name.iter().all(u8::is_ascii_alphabetic) {
+            continue;
+        }
+        let word = name
+            .iter()
+            .rev()
+            .fold(0, |word, b| word << 8 | u64::from(*b));
+        let mut at = place(fold(word), size);
+        while table[at].0 != 0 {
+            at = (at + 1) & (size - 1);
+        }
+        table[at] = (fold(word), u16::try_from(i).unwrap_or(0));
+    }
+    table
+}
+
 impl Lookup {
     /// Builds the table of `families`, each a list of commands.
     pub fn new(families: &[&'static [Command]]) -> Lookup {
@@ -54,11 +109,7 @@ impl Lookup {
         let commands: Vec<&'static Command> = families.iter().flat_map(|f| f.iter()).collect();
         let mut add = |command, parent| {
             let index = entries.len();
-            entries.push(Entry {
-                command,
-                parent,
-                index,
-            });
+            entries.push(Entry::new(command, parent, index));
         };
         for command in &commands {
             add(*command, None);
@@ -85,6 +136,7 @@ impl Lookup {
         Lookup {
             entries,
             table,
+            short: short_names(&commands),
             first_sub,
         }
     }
@@ -113,6 +165,26 @@ impl Lookup {
                 return Some(*entry);
             }
             at = (at + 1) & mask;
+        }
+    }
+
+    /// The command of a request if its name has up to eight letters.
+    #[inline]
+    fn short(&self, request: Request<'_>) -> Option<&Entry> {
+        let (word, len) = request.short_word(0)?;
+        let word = fold(word);
+        let mut at = place(word, self.short.len());
+        loop {
+            let (name, index) = *self.short.get(at)?;
+            if name == 0 {
+                return None;
+            }
+            if name == word {
+                let entry = self.entries.get(usize::from(index))?;
+                // What ends in NULs or blanks looks like a shorter name.
+                return (entry.command.name.len() == len).then_some(entry);
+            }
+            at = (at + 1) & (self.short.len() - 1);
         }
     }
 
@@ -160,6 +232,23 @@ impl Lookup {
     /// Redis's texts for an unknown command or subcommand and for a wrong number of arguments.
     #[inline]
     pub fn find(&self, request: Request<'_>) -> Result<Entry, CommandError> {
+        match self.find_short(request) {
+            Some(entry) => Ok(*entry),
+            None => self.find_any(request),
+        }
+    }
+
+    /// As [`Self::find`], for nearly all requests: `None` for what has a long or no name, subcommands, or the wrong number
+    /// of arguments.
+    #[inline]
+    pub(super) fn find_short(&self, request: Request<'_>) -> Option<&Entry> {
+        self.short(request).filter(|entry| {
+            entry.command.subcommands.is_empty() && entry.command.accepts(request.len())
+        })
+    }
+
+    #[cold]
+    fn find_any(&self, request: Request<'_>) -> Result<Entry, CommandError> {
         let name = request.get(0).unwrap_or_default();
         let Some(mut entry) = self.command(name) else {
             return Err(unknown(request));
@@ -218,4 +307,91 @@ fn unknown(request: Request<'_>) -> CommandError {
     text.extend_from_slice(b"', with args beginning with: ");
     text.extend_from_slice(&args);
     CommandError::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ochre_resp::RequestBuf;
+
+    fn found(lookup: &Lookup, words: &[&[u8]]) -> Option<usize> {
+        let request = RequestBuf::new(words);
+        lookup.find(request.as_request()).ok().map(|e| e.index)
+    }
+
+    /// A request as long as the command wants it.
+    fn of(name: &[u8], command: &Command) -> Vec<Vec<u8>> {
+        let mut words = vec![b"argument".to_vec(); command.arity.unsigned_abs() as usize];
+        words[0] = name.to_vec();
+        words
+    }
+
+    #[test]
+    fn finds_every_command_in_any_case() {
+        let lookup = Lookup::new(crate::commands::FAMILIES);
+        for entry in lookup
+            .top()
+            .iter()
+            .filter(|e| e.command.subcommands.is_empty())
+        {
+            let name = entry.command.name.as_bytes();
+            let mixed: Vec<u8> = name
+                .iter()
+                .enumerate()
+                .map(|(i, b)| {
+                    if i % 2 == 0 {
+                        b.to_ascii_uppercase()
+                    } else {
+                        b.to_ascii_lowercase()
+                    }
+                })
+                .collect();
+            for name in [name.to_ascii_lowercase(), name.to_ascii_uppercase(), mixed] {
+                let words = of(&name, entry.command);
+                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+                assert_eq!(found(&lookup, &words), Some(entry.index), "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_like_a_name_is_none() {
+        let lookup = Lookup::new(crate::commands::FAMILIES);
+        let behind: &[u8] = b"a long argument";
+        for name in [
+            &b"get\0"[..],
+            b"get ",
+            b"get\x20\x20\x20\x20\x20",
+            b"",
+            b"\0",
+            b"        ",
+            b"ge",
+            b"gett",
+            b"g%t",
+            b"\xe7et",
+            b"getgetge",
+            b"getgetgetget",
+            b"\x07\x05\x14",
+        ] {
+            assert_eq!(found(&lookup, &[name, behind]), None, "{name:?}");
+        }
+        assert_eq!(found(&lookup, &[b"get"]), None);
+        assert_eq!(found(&lookup, &[b"get", behind, behind]), None);
+        assert!(
+            found(&lookup, &[b"gEt", b""]).is_some(),
+            "also at the end of the buffer"
+        );
+    }
+
+    #[test]
+    fn most_commands_are_found_by_one_number() {
+        let lookup = Lookup::new(crate::commands::FAMILIES);
+        for name in ["GET", "set", "Lpush", "zADD", "Incr"] {
+            let entry = lookup.command(name.as_bytes()).expect("declared");
+            let words = of(name.as_bytes(), entry.command);
+            let request = RequestBuf::new(words);
+            let short = lookup.find_short(request.as_request()).map(|e| e.index);
+            assert_eq!(short, Some(entry.index), "{name}");
+        }
+    }
 }

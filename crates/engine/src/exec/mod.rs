@@ -18,6 +18,7 @@ mod blocking;
 mod collections;
 pub mod context;
 mod cron;
+mod dispatch;
 mod effects;
 mod gates;
 mod held;
@@ -33,6 +34,7 @@ mod outbox;
 mod plan;
 mod pubsub;
 mod rates;
+mod read;
 mod reclaim;
 mod resolve;
 mod run;
@@ -43,7 +45,7 @@ mod tracking;
 mod transaction;
 mod unit;
 
-pub use ahead::{AHEAD_MAX, Ahead};
+pub use ahead::{AHEAD_MAX, Ahead, Hints};
 pub use blocking::{Nothing, Unblock, Waited, Waiter};
 pub use collections::{Commit, Limits, OUTSIDE_MIN, Outside, Producer, STREAM_MIN};
 pub use context::{
@@ -377,7 +379,7 @@ impl Engine {
         }
         let ahead = self.look_ahead(request);
         let flow = loop {
-            let flow = self.execute_ahead(session, request, ahead, out, &mut Held::default());
+            let flow = self.execute_ahead(session, request, &ahead, out, &mut Held::default());
             if flow != Flow::PutOff {
                 break flow;
             }
@@ -399,7 +401,7 @@ impl Engine {
         &'e self,
         session: &mut Session,
         request: Request<'_>,
-        ahead: Ahead,
+        ahead: &Ahead,
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Flow {
@@ -447,7 +449,7 @@ impl Engine {
         &self,
         session: &mut Session,
         request: Request<'_>,
-        ahead: Ahead,
+        ahead: &Ahead,
         mark: ochre_resp::Mark,
         out: &mut Out,
         held: &mut Held<'_>,
@@ -505,7 +507,7 @@ impl Engine {
     fn measure_one(
         &self,
         session: &mut Session,
-        entry: Entry,
+        entry: &Entry,
         request: Request<'_>,
         from: u64,
         failed: bool,
@@ -518,7 +520,7 @@ impl Engine {
     fn measure(
         &self,
         session: &mut Session,
-        entry: Entry,
+        entry: &Entry,
         request: Request<'_>,
         from: u64,
         failed: bool,
@@ -542,7 +544,7 @@ impl Engine {
     }
 
     #[cold]
-    fn note_slow(&self, session: &Session, entry: Entry, request: Request<'_>, nanos: u64) {
+    fn note_slow(&self, session: &Session, entry: &Entry, request: Request<'_>, nanos: u64) {
         use crate::spec::Flags;
         if !entry
             .command

@@ -36,6 +36,26 @@ pub struct PlannedKey {
     pub(crate) access: Access,
 }
 
+impl PlannedKey {
+    /// Argument `arg`, in the stripe `id`, which is the first of those locked. It was not looked up yet.
+    #[inline]
+    pub(crate) fn new(arg: usize, hash: u64, id: StripeId, access: Access) -> PlannedKey {
+        PlannedKey {
+            arg,
+            hash,
+            id,
+            guard: 0,
+            found: None,
+            version: u64::MAX,
+            changed: false,
+            created: false,
+            lapsed: false,
+            missed: AtomicBool::new(false),
+            access,
+        }
+    }
+}
+
 /// The keys and stripes of one request. Reused by a session, so that planning allocates nothing.
 #[derive(Default, Debug)]
 pub struct Plan {
@@ -120,19 +140,7 @@ impl Plan {
     #[inline]
     fn add(&mut self, arg: usize, hash: u64, db: usize, access: Access) {
         let id = StripeId::new(db, stripe_of(hash));
-        self.keys.push(PlannedKey {
-            arg,
-            hash,
-            id,
-            guard: 0,
-            found: None,
-            version: u64::MAX,
-            changed: false,
-            created: false,
-            lapsed: false,
-            missed: AtomicBool::new(false),
-            access,
-        });
+        self.keys.push(PlannedKey::new(arg, hash, id, access));
     }
 
     fn arrange(&mut self) {

@@ -7,13 +7,10 @@
 //! - What a command leaves to be freed is dropped after the release.
 
 use super::Engine;
-use super::ahead::Ahead;
 use super::attention::Reason;
 use super::blocking::Block;
 use super::collections::{Outside, Producer};
-use super::context::{
-    After, CutCx, Env, Out, ReadCx, ReadKeys, SessionCx, SweepCx, Wide, WriteCx, WriteKeys,
-};
+use super::context::{After, CutCx, Env, Out, SessionCx, SweepCx, Wide, WriteCx, WriteKeys};
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
@@ -103,7 +100,10 @@ impl Engine {
             db: session.db,
         };
         match command.run {
-            Run::Read(handler) => self.run_read(session, command, request, out, env, handler, held),
+            Run::Read(handler) => match self.one_key(session, command, request, env, held) {
+                Some(one) => self.read_one(session, command, request, out, env, handler, one),
+                None => self.run_read(session, command, request, out, env, handler, held),
+            },
             Run::Write(handler) => {
                 self.run_write(session, command, request, out, env, handler, held)
             }
@@ -203,88 +203,16 @@ impl Engine {
 
     /// What a request returns that did not get its stripes; in a unit, the unit knows more.
     #[cold]
-    fn refuse(&self, session: &mut Session, refused: Refused) -> CommandError {
+    pub(super) fn refuse(&self, session: &mut Session, refused: Refused) -> CommandError {
         match refused {
             Refused::Busy => self.put_off(session),
             Refused::Undeclared => CommandError::UNDECLARED_KEY,
         }
     }
 
-    #[inline]
-    #[allow(clippy::too_many_arguments)] // the parts of a command
-    fn run_read<'e>(
-        &'e self,
-        session: &mut Session,
-        command: &'static Command,
-        request: Request<'_>,
-        out: &mut Out,
-        env: Env<'_>,
-        handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
-        held: &mut Held<'e>,
-    ) -> Outcome {
-        // Wrong key arguments plan no key; the handler says what is wrong with them.
-        let _ = session
-            .plan
-            .fill(command, request, session.db, &self.keyspace);
-        let rule = self.rule_for(session, command);
-        let last = session.plan.last.take().filter(|_| held.is_some());
-        let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
-            Ok(locked) => locked,
-            Err(refused) => return Err(self.refuse(session, refused)),
-        };
-        let mut lapsed = Lapsed::new(held.unit.is_some(), session.id);
-        let found = self.resolve(
-            &mut locked,
-            &mut session.plan.keys,
-            request,
-            env.now_ms,
-            rule.as_ref(),
-            true,
-            last,
-            &mut lapsed,
-        );
-        if !lapsed.effects.is_empty()
-            && let Some(unit) = &mut held.unit
-        {
-            unit.effects.append(&mut lapsed.effects);
-        }
-        if !command.flags.has(Flags::NO_STATS) {
-            session.tally.hits += found;
-            session.tally.misses += session.plan.keys.len() as u64 - found;
-        }
-        let keys = ReadKeys {
-            engine: self,
-            wide: self.wide(&session.plan, env),
-            locked: &locked,
-            plan: &session.plan.keys,
-            args: request,
-        };
-        let mut cx = ReadCx {
-            keys,
-            out,
-            env,
-            later: None,
-            stream: None,
-        };
-        let outcome = handler(&mut cx, request);
-        let (later, stream) = (cx.later.take(), cx.stream.take());
-        if session.remembers {
-            self.remember(session, &mut locked, request);
-        }
-        held.give(&mut session.plan, locked, later.is_none());
-        if stream.is_some() {
-            session.stream = stream;
-        }
-        self.discard(lapsed.garbage);
-        match later {
-            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
-            _ => outcome,
-        }
-    }
-
     /// Does what a handler left to be done without locks.
     #[cold]
-    fn run_later(&self, session: &mut Session, out: &mut Out, work: After) -> Outcome {
+    pub(super) fn run_later(&self, session: &mut Session, out: &mut Out, work: After) -> Outcome {
         let (mut result, mut work) = (Ok(()), Some(work));
         self.runtime.long(&mut || match work.take() {
             Some(After::Reply(work)) => result = work(out),
@@ -298,7 +226,7 @@ impl Engine {
 
     /// What looking up undeclared keys takes, if the plan covers them.
     #[inline]
-    fn wide(&self, plan: &Plan, env: Env<'_>) -> Option<Wide> {
+    pub(super) fn wide(&self, plan: &Plan, env: Env<'_>) -> Option<Wide> {
         plan.wide.then(|| Wide {
             hasher: self.keyspace.hasher(),
             now_ms: env.now_ms,
@@ -650,7 +578,7 @@ impl Engine {
 
     /// The access rule to touch keys with, `None` when accesses are not to be recorded.
     #[inline]
-    fn rule_for(&self, session: &Session, command: &Command) -> Option<AccessRule> {
+    pub(super) fn rule_for(&self, session: &Session, command: &Command) -> Option<AccessRule> {
         let touches = command.flags.has(Flags::ALWAYS_TOUCH)
             || !session.no_touch && !command.flags.has(Flags::NO_TOUCH);
         let rule = session.rule;
@@ -658,58 +586,21 @@ impl Engine {
     }
 
     /// Drops what commands removed, large values in the background.
+    #[inline]
     pub(crate) fn discard(&self, garbage: Vec<Garbage>) {
+        if garbage.capacity() == 0 {
+            // Nothing to drop, which the compiler does not see: most commands remove nothing.
+            std::mem::forget(garbage);
+        } else {
+            self.discard_some(garbage);
+        }
+    }
+
+    #[inline(never)] // off the way of commands that remove nothing
+    fn discard_some(&self, garbage: Vec<Garbage>) {
         garbage
             .into_iter()
             .for_each(|garbage| self.reclaimer.discard(garbage));
-    }
-
-    /// Checks arity, gates and runs one request, writing its reply or its error.
-    pub(crate) fn dispatch<'e>(
-        &'e self,
-        session: &mut Session,
-        request: Request<'_>,
-        ahead: Ahead,
-        out: &mut Out,
-        held: &mut Held<'e>,
-    ) -> Result<(), CommandError> {
-        let entry = match ahead.entry {
-            Some(entry) => entry,
-            None => match self.lookup.find(request) {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let name = request.get(0).unwrap_or_default();
-                    let entry = self.lookup.command(name);
-                    return Err(self.turned_away(session, entry, error));
-                }
-            },
-        };
-        session.plan.hash = ahead.hash;
-        session.last_command = entry.index;
-        let command = entry.command;
-        session.holds = held.is_some();
-        if let Err(error) = super::gates::check(self, session, &entry, request) {
-            session.tally.rejected(&self.stats, entry.index);
-            return Err(self.turned_away(session, Some(entry), error));
-        }
-        if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
-            return self.queue(session, entry, ahead.hash, request, out);
-        }
-        let from = session.tick;
-        let outcome = if command.flags.has(Flags::LONG) {
-            session.wakes.wake();
-            let mut outcome = Ok(());
-            self.runtime
-                .long(&mut || outcome = self.run(session, command, request, out, held));
-            outcome
-        } else {
-            self.run(session, command, request, out, held)
-        };
-        // What is to be tried again did not run.
-        if !session.put_off {
-            self.measure(session, entry, request, from, outcome.is_err());
-        }
-        outcome
     }
 }
 

@@ -310,7 +310,7 @@ impl<'e> UnitCx<'_, 'e> {
         if engine.attention.any(Reason::MONITORED) {
             engine.show(self.session, entry.command, request);
         }
-        engine.measure_one(self.session, entry, request, from, outcome.is_err());
+        engine.measure_one(self.session, &entry, request, from, outcome.is_err());
         outcome
     }
 

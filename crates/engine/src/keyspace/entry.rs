@@ -182,6 +182,7 @@ impl<'a> View<'a> {
         (slot.len() >= HEADER && slot[0] != 0).then_some(View(slot))
     }
 
+    #[inline]
     pub(crate) fn kind(self) -> Option<Kind> {
         Kind::from_byte(self.0[0])
     }
@@ -213,10 +214,12 @@ impl<'a> View<'a> {
         &self.0[at..at + self.key_len()]
     }
 
+    #[inline]
     fn value_len(self) -> usize {
         usize::from(self.0[7]) + if self.0[1] & LONG_VALUE != 0 { 256 } else { 0 }
     }
 
+    #[inline]
     pub(crate) fn value_start(self) -> usize {
         self.key_start() + self.key_len()
     }
@@ -238,6 +241,7 @@ impl<'a> View<'a> {
             .map(i64::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn clock(self) -> u32 {
         u32::from_le_bytes([self.0[3], self.0[4], self.0[5], 0])
     }
@@ -247,6 +251,7 @@ impl<'a> View<'a> {
     }
 
     /// The integer of an `Int` entry.
+    #[inline]
     pub(crate) fn int(self) -> i64 {
         let v = self.value();
         match v.len() {
@@ -258,6 +263,7 @@ impl<'a> View<'a> {
     }
 
     /// The index of the blob or object that the entry owns.
+    #[inline]
     pub(crate) fn index(self) -> u32 {
         self.value().try_into().map_or(u32::MAX, u32::from_le_bytes)
     }

@@ -187,10 +187,12 @@ impl Stripe {
         self.table.bucket_address(hash)
     }
 
-    /// Where the likely entry of a hash begins: an address to [prefetch](ochre_ds::prefetch::entry), nothing else.
+    /// Where the likely entry of a hash begins, or the bucket behind its first: an address to
+    /// [prefetch](ochre_ds::prefetch::entry), nothing else.
     #[inline]
     pub(crate) fn entry_address(&self, hash: u64) -> Option<*const u8> {
-        Some(self.arena.address(self.table.likely(hash)?))
+        let entry = |handle| self.arena.address(handle);
+        self.table.next_address(hash, entry)
     }
 
     /// Records an access to the entry.

@@ -16,7 +16,7 @@ use crate::pb::{Kvpair, Value};
 use crate::values::ValueRef;
 use crate::wire::Borrowed;
 use ochre_engine::commands::hash::{HDEL_PREVIOUS, HSET_PREVIOUS};
-use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Held, Inside, Out, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Held, Hints, Inside, Out, Session};
 use ochre_resp::{Protocol, Request, RequestBuf};
 use parking_lot::Mutex;
 use reply::Reply;
@@ -182,7 +182,7 @@ impl Keyspace {
     ) -> Result<(), KvError> {
         let flow = self
             .engine
-            .execute_ahead(session, request, ahead, out, held);
+            .execute_ahead(session, request, &ahead, out, held);
         if session.stream.is_some() {
             *held = Held::default();
             produce(session, out, bytes_max)?;
@@ -217,7 +217,9 @@ impl Keyspace {
             *ahead = which.look_ahead(&self.engine, args.as_request());
         }
         if aheads.len() > 1 {
-            self.engine.prefetch_all(session.db, aheads.iter());
+            let mut hints = Hints::default();
+            aheads.iter().for_each(|ahead| hints.add(ahead));
+            self.engine.prefetch_all(session.db, &hints);
         }
         let (mut held, mut fetched) = (Held::default(), None);
         for (i, ahead) in aheads.iter().enumerate() {

@@ -25,12 +25,7 @@ pub(super) fn write(out: &mut Out, entry: Entry) {
     command.keys.iter().for_each(|spec| write_spec(out, spec));
     out.set(command.subcommands.len());
     for sub in command.subcommands {
-        let sub = Entry {
-            command: sub,
-            parent: Some(command),
-            index: entry.index,
-        };
-        write(out, sub);
+        write(out, Entry::new(sub, Some(command), entry.index));
     }
 }
 

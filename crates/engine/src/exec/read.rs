@@ -1,0 +1,176 @@
+//! Stages 7 to 9 for commands that only read.
+//!
+//! Nearly all of them are of one key in a stripe that is free. They take a way of their own, which plans nothing and keeps
+//! nothing; what it does not do is left to the general way.
+//!
+//! Invariants
+//! - As in `run`: no I/O and no waiting between lock and release, and a key whose time has come is not seen.
+//! - The short way gives up before it has done anything that could be seen.
+
+use super::Engine;
+use super::context::{Env, Out, ReadCx, ReadKeys};
+use super::held::Held;
+use super::plan::PlannedKey;
+use super::resolve::Lapsed;
+use super::session::Session;
+use crate::keyspace::lock::StripeId;
+use crate::keyspace::{Locked, stripe_of};
+use crate::spec::{Begin, Command, Flags, Outcome};
+use ochre_resp::Request;
+
+impl Engine {
+    /// Locks and looks up what most reads need: one key, whose hash is known, in a stripe that is free, with nothing to be
+    /// remembered or held, which is there or not. `None` for all else, which is left to [`Self::run_read`]; nothing was
+    /// done then.
+    #[inline(always)] // on the way of nearly every read
+    pub(super) fn one_key<'e>(
+        &'e self,
+        session: &mut Session,
+        command: &Command,
+        request: Request<'_>,
+        env: Env<'_>,
+        held: &Held<'_>,
+    ) -> Option<(Locked<'e>, PlannedKey)> {
+        let hash = session.plan.hash?;
+        if !held.is_bare() || session.remembers {
+            return None;
+        }
+        let [spec] = command.keys else { return None };
+        let Begin::Index(arg) = spec.begin else {
+            return None;
+        };
+        let name = request.get(arg)?;
+        let id = StripeId::new(env.db, stripe_of(hash));
+        let mut locked = Locked::try_one(&self.keyspace, id)?;
+        let rule = self.rule_for(session, command);
+        let stripe = locked.stripe_mut(0);
+        let mut key = PlannedKey::new(arg, hash, id, spec.access);
+        key.version = stripe.version;
+        if let Some(found) = stripe.find(hash, name) {
+            let expires_at = stripe.view(found.handle)?.expires_at();
+            if expires_at.is_some_and(|at| at <= env.now_ms) {
+                return None;
+            }
+            if let Some(rule) = &rule {
+                stripe.touch(found.handle, rule);
+            }
+            key.found = Some(found);
+        }
+        Some((locked, key))
+    }
+
+    /// Runs a read on what [`Self::one_key`] found.
+    #[inline(always)] // on the way of nearly every read
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    pub(super) fn read_one(
+        &self,
+        session: &mut Session,
+        command: &Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
+        (locked, key): (Locked<'_>, PlannedKey),
+    ) -> Outcome {
+        if !command.flags.has(Flags::NO_STATS) {
+            let found = u64::from(key.found.is_some());
+            session.tally.hits += found;
+            session.tally.misses += 1 - found;
+        }
+        let mut cx = ReadCx {
+            keys: ReadKeys {
+                engine: self,
+                wide: None,
+                locked: &locked,
+                plan: std::slice::from_ref(&key),
+                args: request,
+            },
+            out,
+            env,
+            later: None,
+            stream: None,
+        };
+        let outcome = handler(&mut cx, request);
+        let (later, stream) = (cx.later, cx.stream);
+        locked.release();
+        if stream.is_some() {
+            session.stream = stream;
+        }
+        match later {
+            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
+            _ => outcome,
+        }
+    }
+
+    #[inline(never)] // keeps the frame of the usual read small
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    pub(super) fn run_read<'e>(
+        &'e self,
+        session: &mut Session,
+        command: &'static Command,
+        request: Request<'_>,
+        out: &mut Out,
+        env: Env<'_>,
+        handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
+        held: &mut Held<'e>,
+    ) -> Outcome {
+        // Wrong key arguments plan no key; the handler says what is wrong with them.
+        let _ = session
+            .plan
+            .fill(command, request, session.db, &self.keyspace);
+        let rule = self.rule_for(session, command);
+        let last = session.plan.last.take().filter(|_| held.is_some());
+        let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
+            Ok(locked) => locked,
+            Err(refused) => return Err(self.refuse(session, refused)),
+        };
+        let mut lapsed = Lapsed::new(held.unit.is_some(), session.id);
+        let found = self.resolve(
+            &mut locked,
+            &mut session.plan.keys,
+            request,
+            env.now_ms,
+            rule.as_ref(),
+            true,
+            last,
+            &mut lapsed,
+        );
+        if !lapsed.effects.is_empty()
+            && let Some(unit) = &mut held.unit
+        {
+            unit.effects.append(&mut lapsed.effects);
+        }
+        if !command.flags.has(Flags::NO_STATS) {
+            session.tally.hits += found;
+            session.tally.misses += session.plan.keys.len() as u64 - found;
+        }
+        let keys = ReadKeys {
+            engine: self,
+            wide: self.wide(&session.plan, env),
+            locked: &locked,
+            plan: &session.plan.keys,
+            args: request,
+        };
+        let mut cx = ReadCx {
+            keys,
+            out,
+            env,
+            later: None,
+            stream: None,
+        };
+        let outcome = handler(&mut cx, request);
+        let (later, stream) = (cx.later.take(), cx.stream.take());
+        if session.remembers {
+            self.remember(session, &mut locked, request);
+        }
+        held.give(&mut session.plan, locked, later.is_none());
+        if stream.is_some() {
+            session.stream = stream;
+        }
+        self.discard(lapsed.garbage);
+        match later {
+            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
+            _ => outcome,
+        }
+    }
+}
