@@ -129,10 +129,11 @@ pub(crate) async fn run(shared: Arc<Shared>, mut next: Option<Link>) {
     let closing = Closing(shared);
     let shared = &*closing.0;
     let mut pause = Pause::new(&shared.config);
+    let mut at_once = true;
     loop {
         let link = match next.take() {
             Some(link) => link,
-            None => match reconnect(shared, &mut pause).await {
+            None => match reconnect(shared, &mut pause, at_once).await {
                 Some(link) => {
                     shared.attach(&link);
                     link
@@ -143,15 +144,19 @@ pub(crate) async fn run(shared: Arc<Shared>, mut next: Option<Link>) {
         shared.queue.drop_abandoned();
         shared.queue.set_stalled(false);
         let mut driver = Driver::new(shared, link);
+        let since = Instant::now();
         let error = poll_fn(|cx| driver.poll(cx)).await;
+        at_once = pause.lasted(since.elapsed());
         shared.connected.store(false, Ordering::Relaxed);
         driver.fail(&error);
     }
 }
 
 /// Connects again, as often as it takes. `None` when the client was closed.
-async fn reconnect(shared: &Shared, pause: &mut Pause) -> Option<Link> {
-    pause.restart();
+async fn reconnect(shared: &Shared, pause: &mut Pause, at_once: bool) -> Option<Link> {
+    if !at_once {
+        while_waiting(shared, tokio::time::sleep(pause.next())).await?;
+    }
     loop {
         if let Ok(link) = while_waiting(shared, connect(shared)).await? {
             return Some(link);
@@ -202,6 +207,7 @@ async fn while_waiting<F: Future>(shared: &Shared, future: F) -> Option<F::Outpu
 }
 
 /// The pauses between attempts to connect.
+#[derive(Clone)]
 pub(crate) struct Pause {
     first: Duration,
     longest: Duration,
@@ -217,8 +223,14 @@ impl Pause {
         }
     }
 
-    pub(crate) fn restart(&mut self) {
-        self.next = self.first;
+    /// Takes note of how long a connection lasted; whether that was long enough for the next to be made at once.
+    /// A server that accepts and closes is not to be run against without end.
+    pub(crate) fn lasted(&mut self, lived: Duration) -> bool {
+        let long = lived >= self.longest;
+        if long {
+            self.next = self.first;
+        }
+        long
     }
 
     /// Between a half and the whole of a pause that doubles, so that many clients do not come back at once.

@@ -5,7 +5,8 @@
 //!
 //! Invariants
 //! - `wanted` is what the caller subscribed to; a new connection subscribes to all of it before it gives messages.
-//! - Confirmations answer `SUBSCRIBE` and its kin in order; messages that come between are kept.
+//! - Confirmations answer `SUBSCRIBE` and its kin in order and name what they confirm; messages that come between are
+//!   kept, also when the caller gives up meanwhile.
 
 use crate::arg::{Arg, cmd};
 use crate::config::{Config, IntoConfig};
@@ -20,6 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 /// Messages kept while a confirmation is waited for; a connection that brings more before it is given up.
 const EARLY_MAX: usize = 64 * 1024;
@@ -100,6 +102,9 @@ pub struct Subscription {
     /// Messages that came while a confirmation was waited for.
     early: VecDeque<Published>,
     reconnections: u64,
+    /// Before the next connection; grows while connections do not last.
+    pause: Pause,
+    since: Instant,
 }
 
 impl MultiplexedClient {
@@ -152,6 +157,8 @@ impl Subscription {
 
     pub(crate) fn over(config: Config, connection: Dedicated) -> Subscription {
         Subscription {
+            pause: Pause::new(&config),
+            since: Instant::now(),
             config,
             state: State::Connected(Box::new(connection)),
             wanted: BTreeSet::new(),
@@ -208,10 +215,7 @@ impl Subscription {
             let State::Connected(connection) = &mut self.state else {
                 unreachable!("it was waited for");
             };
-            let mut early = VecDeque::new();
-            let result = confirm(connection, command, names, &mut early).await;
-            self.early.extend(early);
-            result
+            confirm(connection, command, names, &mut self.early).await
         };
         let result = match tokio::time::timeout(timeout, change).await {
             Ok(result) => result,
@@ -250,14 +254,21 @@ impl Subscription {
     fn reconnect(&mut self) {
         let (config, wanted) = (self.config.clone(), self.wanted.clone());
         self.reconnections += 1;
-        self.state = State::Reconnecting(Box::pin(reconnect(config, wanted)));
+        self.pause.lasted(self.since.elapsed());
+        let connecting = reconnect(config, wanted, self.pause.clone());
+        self.pause.next();
+        self.state = State::Reconnecting(Box::pin(connecting));
     }
 
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Dedicated, Error>> {
         if let State::Reconnecting(reconnecting) = &mut self.state {
             match ready!(reconnecting.as_mut().poll(cx)) {
-                Ok(connection) => self.state = State::Connected(Box::new(connection)),
+                Ok(connection) => {
+                    self.since = Instant::now();
+                    self.state = State::Connected(Box::new(connection));
+                }
                 Err(error) => {
+                    self.since = Instant::now();
                     self.reconnect();
                     return Poll::Ready(Err(error));
                 }
@@ -310,8 +321,11 @@ fn words<A: Arg>(names: impl IntoIterator<Item = A>) -> Vec<Bytes> {
 }
 
 /// Connects until it works. Gives up only when the server refuses the subscriptions themselves.
-async fn reconnect(config: Config, wanted: BTreeSet<(Target, Bytes)>) -> Result<Dedicated, Error> {
-    let mut pause = Pause::new(&config);
+async fn reconnect(
+    config: Config,
+    wanted: BTreeSet<(Target, Bytes)>,
+    mut pause: Pause,
+) -> Result<Dedicated, Error> {
     loop {
         tokio::time::sleep(pause.next()).await;
         let Ok(mut connection) = Dedicated::connect(&config).await else {
@@ -351,14 +365,17 @@ async fn confirm(
 ) -> Result<(), Error> {
     connection.send(cmd(command).args(names)).await?;
     let kind = command.to_ascii_lowercase();
-    let mut left = names.len();
-    while left > 0 {
+    let mut left = names;
+    while let Some((name, rest)) = left.split_first() {
         match std::future::poll_fn(|cx| connection.poll_unasked(cx)).await? {
             Value::Error(text) => return Err(Error::server(&text)),
             Value::Array(items) | Value::Push(items)
                 if items.first().and_then(Value::as_bytes) == Some(kind.as_bytes()) =>
             {
-                left -= 1;
+                // Another name is from a change that its caller gave up.
+                if items.get(1).and_then(Value::as_bytes) == Some(name) {
+                    left = rest;
+                }
             }
             _ if early.len() >= EARLY_MAX => {
                 let text = "no confirmation among many messages".to_owned();

@@ -5,6 +5,7 @@ mod caching;
 #[cfg(feature = "tls")]
 mod encrypted;
 mod faults;
+mod hostile;
 mod own_connection;
 mod servers;
 mod shared_connection;
