@@ -18,6 +18,8 @@
 //! # Ok(()) }
 //! ```
 
+#![deny(missing_docs)]
+
 #[cfg(feature = "server")]
 pub mod allocator;
 

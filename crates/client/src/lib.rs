@@ -16,6 +16,8 @@
 //!
 //! Depends on the protocol crate and Tokio only; knows nothing of the server's inside.
 
+#![deny(missing_docs)]
+
 mod arg;
 pub mod blocking;
 mod buffered;

@@ -1,4 +1,6 @@
-//! The queue between callers and manager under a scheduler that tries many interleavings.
+//! The queue between callers and manager under schedulers that try many interleavings.
+//!
+//! `OCHRE_SCHEDULES` is the number of schedules of each scenario and scheduler.
 
 #[path = "../src/queue.rs"]
 #[allow(dead_code, reason = "the model uses a part of it")]
@@ -10,6 +12,7 @@ mod sync {
 
 use queue::{Answer, Batch, Limits, Queue, Shape, Wire};
 use shuttle::future::{block_on, spawn};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,12 +20,23 @@ use std::task::Poll;
 
 type Model = Queue<u8, &'static str>;
 
+/// Schedules of each scenario and scheduler, without a wish.
 const SCHEDULES: usize = 4000;
+/// Changes of priority in a schedule of the PCT scheduler: bugs of up to this depth are likely found.
+const DEPTH: usize = 3;
 const CALLERS: u8 = 4;
 const SHAPE: Shape = Shape {
     replies: 1,
     patient: false,
 };
+
+fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
+    let schedules = std::env::var("OCHRE_SCHEDULES");
+    let schedules = schedules.map_or(SCHEDULES, |n| n.parse().expect("a number"));
+    let config = shuttle::Config::new();
+    shuttle::Runner::new(RandomScheduler::new(schedules), config.clone()).run(scenario.clone());
+    shuttle::Runner::new(PctScheduler::new(DEPTH, schedules), config).run(scenario);
+}
 
 fn model(requests: usize) -> Arc<Model> {
     let limits = Limits { requests, bytes: 3 };
@@ -135,40 +149,37 @@ fn scenario(room: usize, fails: usize, quitters: u8) {
 
 #[test]
 fn everybody_gets_an_answer_and_it_is_their_own() {
-    shuttle::check_random(|| scenario(8, 0, 0), SCHEDULES);
+    explore(|| scenario(8, 0, 0));
 }
 
 #[test]
 fn a_full_queue_lets_everybody_in_at_last() {
-    shuttle::check_random(|| scenario(1, 0, 2), SCHEDULES);
-    shuttle::check_random(|| scenario(2, 0, 3), SCHEDULES);
+    explore(|| scenario(1, 0, 2));
+    explore(|| scenario(2, 0, 3));
 }
 
 #[test]
 fn lost_connections_end_what_was_taken_and_nothing_else() {
-    shuttle::check_random(|| scenario(3, 2, 2), SCHEDULES);
+    explore(|| scenario(3, 2, 2));
 }
 
 #[test]
 fn a_close_ends_every_wait() {
-    shuttle::check_random(
-        || {
-            let queue = model(1);
-            let callers: Vec<_> = (0..CALLERS)
-                .map(|byte| {
-                    let queue = queue.clone();
-                    spawn(async move { assert_eq!(call(&queue, byte).await, Err("no")) })
-                })
-                .collect();
-            let closer = queue.clone();
-            let closing = spawn(async move { closer.close(&"maybe", &"no") });
-            block_on(async {
-                for task in callers {
-                    task.await.expect("a caller that ends");
-                }
-                closing.await.expect("it ends");
-            });
-        },
-        SCHEDULES,
-    );
+    explore(|| {
+        let queue = model(1);
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|byte| {
+                let queue = queue.clone();
+                spawn(async move { assert_eq!(call(&queue, byte).await, Err("no")) })
+            })
+            .collect();
+        let closer = queue.clone();
+        let closing = spawn(async move { closer.close(&"maybe", &"no") });
+        block_on(async {
+            for task in callers {
+                task.await.expect("a caller that ends");
+            }
+            closing.await.expect("it ends");
+        });
+    });
 }
