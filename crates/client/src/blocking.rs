@@ -152,7 +152,8 @@ impl BlockingSubscriber {
         self.runtime.block_on(self.subscriber.next_message())
     }
 
-    /// The messages, one after the other, without end.
+    /// The messages, one after the other, without end. Each waits as long as it takes, and is an error where
+    /// [`next_message`](Self::next_message) would give one.
     pub fn messages(self) -> impl Iterator<Item = Result<Message>> {
         let mut this = self;
         std::iter::from_fn(move || this.next_message().transpose())

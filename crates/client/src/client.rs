@@ -60,7 +60,7 @@ impl Client {
     /// When the server or the connection fails.
     ///
     /// # Cancel safety
-    /// As for [`Dedicated::run`]; so are all methods.
+    /// As for [`Dedicated::run`].
     pub async fn ping(&mut self, message: Option<Bytes>) -> Result<Bytes> {
         Ok(self.connection.run(cmd("ping").arg(message)).await?)
     }
@@ -69,6 +69,9 @@ impl Client {
     ///
     /// # Errors
     /// When the server or the connection fails.
+    ///
+    /// # Cancel safety
+    /// As for [`Dedicated::run`].
     pub async fn get(&mut self, key: &str) -> Result<Option<Bytes>> {
         Ok(self.connection.run(cmd("get").arg(key)).await?)
     }
@@ -77,6 +80,9 @@ impl Client {
     ///
     /// # Errors
     /// When the server or the connection fails.
+    ///
+    /// # Cancel safety
+    /// As for [`Dedicated::run`].
     pub async fn set(&mut self, key: &str, value: Bytes) -> Result<()> {
         Ok(self.connection.run(cmd("set").arg(key).arg(value)).await?)
     }
@@ -85,6 +91,9 @@ impl Client {
     ///
     /// # Errors
     /// When the server or the connection fails.
+    ///
+    /// # Cancel safety
+    /// As for [`Dedicated::run`].
     pub async fn set_expires(
         &mut self,
         key: &str,
@@ -100,15 +109,22 @@ impl Client {
     ///
     /// # Errors
     /// When the server or the connection fails.
+    ///
+    /// # Cancel safety
+    /// As for [`Dedicated::run`].
     pub async fn publish(&mut self, channel: &str, message: Bytes) -> Result<u64> {
         let request = cmd("publish").arg(channel).arg(message);
         Ok(self.connection.run(request).await?)
     }
 
     /// Listens to channels from now on, which is all that the connection does then.
+    /// What others publish before this has returned may be missed.
     ///
     /// # Errors
     /// When the server or the connection fails.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
     pub async fn subscribe(self, channels: Vec<String>) -> Result<Subscriber> {
         let mut subscription = Subscription::over(self.config, self.connection);
         subscription.add(Target::Channel, &channels).await?;
@@ -135,6 +151,9 @@ impl Client {
     ///
     /// # Errors
     /// When the server or the connection fails.
+    ///
+    /// # Cancel safety
+    /// As for [`Dedicated::run`].
     pub async fn run<R: crate::FromValue>(&mut self, request: impl Into<crate::Cmd>) -> Result<R> {
         Ok(self.connection.run(request).await?)
     }

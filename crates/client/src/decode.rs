@@ -1,7 +1,8 @@
 //! The incremental decoder of replies.
 //!
 //! Invariants
-//! - No input panics, recurses, or makes more be allocated than a small multiple of the bytes received.
+//! - No input panics, recurses, or makes more be allocated than a small multiple of the bytes received; each element
+//!   counts against the limit of a reply with what it takes in memory, however short it is on the wire.
 //! - However the stream is cut, it decodes to the same values or the same error; after an error there is no way on.
 //! - Finished elements are not looked at again: unfinished aggregates lie on an own stack of bounded depth.
 //!
@@ -44,7 +45,7 @@ pub(crate) struct Decoder {
     stack: Vec<Open>,
     /// Bytes of the unfinished line already searched for its end.
     scanned: usize,
-    /// Bytes taken of the current value.
+    /// Bytes taken by the current value, on the wire or in memory, whichever is more.
     taken: usize,
     wanted: usize,
     failed: Option<FrameError>,
@@ -84,7 +85,10 @@ impl Decoder {
         loop {
             let before = buf.len() - *at;
             let element = self.element(buf, at)?;
-            self.taken += before - (buf.len() - *at);
+            let used = before - (buf.len() - *at);
+            if used > 0 {
+                self.taken += used.max(size_of::<Value>());
+            }
             if self.taken > self.limits.bytes_max {
                 return Err(FrameError::FrameTooLong);
             }

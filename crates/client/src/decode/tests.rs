@@ -155,3 +155,17 @@ fn depth_and_announced_lengths_are_bounded() {
     assert_eq!(decode(b"*99999999999\r\n", &[100]), (Vec::new(), true));
     assert_eq!(decode(b"$99999999999\r\n", &[100]), (Vec::new(), true));
 }
+
+#[test]
+fn many_short_elements_count_with_what_they_take_in_memory() {
+    const ELEMENTS: usize = 1000;
+    let wire = [b"*1000\r\n".to_vec(), b"_\r\n".repeat(ELEMENTS)].concat();
+    let whole = (ELEMENTS + 1) * size_of::<Value>();
+    for (bytes_max, is_taken) in [(whole - 1, false), (whole, true)] {
+        let mut decoder = Decoder::default();
+        decoder.limits.bytes_max = bytes_max;
+        let (mut buf, mut at) = (BytesMut::from(&wire[..]), 0);
+        let decoded = decoder.decode(&mut buf, &mut at);
+        assert_eq!(decoded.is_ok_and(|v| v.is_some()), is_taken, "{bytes_max}");
+    }
+}

@@ -1,28 +1,7 @@
 //! Client-side caching, on servers that track.
 
-use crate::servers::{client, run, until, with_redis};
+use crate::servers::{client, until, with_each};
 use ochre_client::{CachedClient, Config, ErrorKind, MultiplexedClient, Speak, cmd};
-
-/// Runs against Ochre too, once it tracks.
-fn with_each_that_tracks<F, Fut>(test: F)
-where
-    F: Fn(String) -> Fut,
-    Fut: Future<Output = ()>,
-{
-    let ochre = ochre_testserver::start(&[]);
-    run(async {
-        let address = ochre_testserver::address(&ochre);
-        let tracks = client(&address)
-            .await
-            .run::<()>(cmd("CLIENT TRACKING ON"))
-            .await;
-        match tracks {
-            Ok(()) => test(address).await,
-            Err(error) => eprintln!("skipped where the server does not track: {error}"),
-        }
-    });
-    with_redis(&[], test);
-}
 
 async fn cached(address: &str, capacity: usize) -> CachedClient {
     CachedClient::over(client(address).await, capacity)
@@ -32,7 +11,7 @@ async fn cached(address: &str, capacity: usize) -> CachedClient {
 
 #[test]
 fn a_value_is_asked_for_once_until_it_changes() {
-    with_each_that_tracks(|address| async move {
+    with_each(|address| async move {
         let writer = client(&address).await;
         writer.set("k", "1").await.expect("a reply");
         let cached = cached(&address, 10).await;
@@ -64,7 +43,7 @@ fn a_value_is_asked_for_once_until_it_changes() {
 
 #[test]
 fn no_more_is_kept_than_allowed_and_the_oldest_goes() {
-    with_each_that_tracks(|address| async move {
+    with_each(|address| async move {
         let cached = cached(&address, 3).await;
         for key in ["a", "b", "c", "a", "d"] {
             cached.get(key).await.expect("a reply");
@@ -81,7 +60,7 @@ fn no_more_is_kept_than_allowed_and_the_oldest_goes() {
 
 #[test]
 fn a_lost_connection_is_a_lost_cache_and_tracking_goes_on() {
-    with_each_that_tracks(|address| async move {
+    with_each(|address| async move {
         let writer = client(&address).await;
         writer.set("k", "1").await.expect("a reply");
         let cached = cached(&address, 10).await;
@@ -113,7 +92,7 @@ fn a_lost_connection_is_a_lost_cache_and_tracking_goes_on() {
 
 #[test]
 fn a_reader_never_sees_time_run_backwards() {
-    with_each_that_tracks(|address| async move {
+    with_each(|address| async move {
         let writer = client(&address).await;
         let cached = cached(&address, 10).await;
         let writing = tokio::spawn(async move {
@@ -137,7 +116,7 @@ fn a_reader_never_sees_time_run_backwards() {
 
 #[test]
 fn without_resp3_it_is_refused() {
-    with_redis(&[], |address| async move {
+    with_each(|address| async move {
         let config = Config::parse(&address)
             .expect("an address")
             .speak(Speak::Resp2);

@@ -285,7 +285,7 @@ fn scripts_by_digest() {
 
 #[test]
 fn logins_databases_and_names() {
-    with_redis(&[], |address| async move {
+    with_each(|address| async move {
         let first = client(&address).await;
         first
             .run::<()>(cmd("CONFIG SET requirepass se:cret"))
@@ -314,6 +314,19 @@ fn logins_databases_and_names() {
                 .to_string()
                 .starts_with("WRONGPASS")
         );
+        // A user of an own name, with what has a meaning in URLs.
+        let user = "ACL SETUSER al@ice:1 on >p/w?%41 ~* &* +@all";
+        first.run::<()>(cmd(user)).await.expect("a reply");
+        for protocol in [2, 3] {
+            let login = "al%40ice%3A1:p%2Fw%3F%2541";
+            let url = format!("redis://{login}@{address}?db=4&protocol={protocol}");
+            let client = MultiplexedClient::connect(url).await.expect("a connection");
+            let who: String = client.run(cmd("ACL WHOAMI")).await.expect("a reply");
+            assert_eq!(who, "al@ice:1");
+            let mut own = client.dedicated().await.expect("a connection");
+            let info: String = own.run(cmd("CLIENT INFO")).await.expect("a reply");
+            assert!(info.contains(" db=4 "), "{info}");
+        }
     });
     let ochre = ochre_testserver::start(&[("requirepass", "se:cret")]);
     let address = ochre_testserver::address(&ochre);
@@ -328,22 +341,28 @@ fn logins_databases_and_names() {
 
 #[test]
 fn unix_sockets() {
-    let path = std::env::temp_dir().join(format!("ochre-client-{}.sock", std::process::id()));
+    let path = std::env::temp_dir().join(format!("ochre client-{}.sock", std::process::id()));
     let path = path.to_str().expect("UTF-8").to_owned();
-    let ochre = ochre_testserver::start(&[("unixsocket", &path)]);
-    crate::servers::run(async {
-        let client = MultiplexedClient::connect(format!("unix://{path}?db=1"))
-            .await
-            .expect("a connection");
+    let works = async |_: String| {
+        let url = format!("unix://{path}?db=1");
+        let client = MultiplexedClient::connect(url).await;
+        let client = client.expect("a connection");
         client.set("k", "v").await.expect("a reply");
-        assert_eq!(
-            client.get("k").await.expect("a reply").as_deref(),
-            Some(&b"v"[..])
-        );
-    });
+        let value = client.get("k").await.expect("a reply");
+        assert_eq!(value.as_deref(), Some(&b"v"[..]));
+        let described = client.run::<String>(cmd("CLIENT LIST")).await;
+        let described = described.expect("a reply");
+        assert!(described.contains(" db=1 "), "{described}");
+        let mut own = client.dedicated().await.expect("a connection");
+        let waited = own.blpop(["none"], 0.01).await.expect("a reply");
+        assert!(waited.is_none());
+    };
+    let ochre = ochre_testserver::start(&[("unixsocket", &path)]);
+    crate::servers::run(works(path.clone()));
     drop(ochre);
     assert!(
         !std::path::Path::new(&path).exists(),
         "the socket goes with its server"
     );
+    with_redis(&["--unixsocket", &path], works);
 }
