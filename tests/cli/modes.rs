@@ -2,8 +2,9 @@
 
 use crate::{ochre_cli, redis_cli, run, told, with_each};
 use ochre::Server;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 fn ask(port: u16, args: &[&str]) -> String {
     let output = run(ochre_cli(), port, args, b"");
@@ -356,4 +357,109 @@ fn snapshot(port: u16, mode: &str, path: &str) {
         "{errors}"
     );
     std::fs::remove_file(path).expect("it is there");
+}
+
+/// What is refused is not done in another database, or as another user.
+#[test]
+fn no_mode_goes_on_without_its_login_and_database() {
+    let modes: [&[&str]; 9] = [
+        &["--pipe"],
+        &["--scan"],
+        &["--bigkeys"],
+        &["--stat"],
+        &["--latency"],
+        &["--latency-dist"],
+        &["--rdb", "/dev/null"],
+        &["--lru-test", "10"],
+        &["--eval", "/dev/null"],
+    ];
+    with_each(|port| {
+        let logins: [&[&str]; 2] = [&["-n", "99"], &["--user", "nobody", "--pass", "x"]];
+        for (login, mode) in logins
+            .iter()
+            .flat_map(|l| modes.iter().map(move |m| (*l, *m)))
+        {
+            let args = [login, mode].concat();
+            let output = run(ochre_cli(), port, &args, b"SET stray 1\r\n");
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {}", told(&output));
+            assert_eq!(output.stdout, b"", "{args:?}");
+            if let Some(theirs) = redis_cli() {
+                assert_eq!(told(&run(&theirs, port, &args, b"")), told(&output));
+            }
+        }
+        assert_eq!(ask(port, &["dbsize"]), "0\n");
+        for command in [&["sync"][..], &["psync", "?", "-1"]] {
+            let output = run(ochre_cli(), port, command, b"");
+            assert_eq!(output.status.code(), Some(1), "{command:?}");
+        }
+    });
+}
+
+#[test]
+fn a_cache_is_put_to_the_test() {
+    with_each(|port| {
+        let told = ask(port, &["--lru-test", "1", "-r", "2", "-i", "0.05"]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 2, "{told}");
+        let last: Vec<&str> = lines[1].split(' ').collect();
+        assert!(
+            matches!(
+                last[..],
+                [_, "Gets/sec", "|", "Hits:", _, _, "|", "Misses:", _, _]
+            ),
+            "{told}"
+        );
+        // The one key is written first, and nothing is thrown away.
+        assert_eq!(&last[7..], ["Misses:", "0", "(0.00%)"], "{told}");
+        assert_eq!(ask(port, &["dbsize"]), "1\n");
+        ask(port, &["config", "set", "maxmemory", "1"]);
+        let output = run(ochre_cli(), port, &["--lru-test", "50"], b"");
+        assert_eq!(output.status.code(), Some(1));
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(errors.starts_with("Error: OOM "), "{errors}");
+    });
+    for bad in ["0", "x"] {
+        let output = run(ochre_cli(), 1, &["--lru-test", bad], b"");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_replica_shows_what_is_changed() {
+    with_each(follow_changes);
+}
+
+fn follow_changes(port: u16) {
+    ask(port, &["set", "before", "1"]);
+    let mut replica = Command::new(ochre_cli())
+        .args(["-p", &port.to_string(), "--replica"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ochre-cli");
+    let mut errors = BufReader::new(replica.stderr.take().expect("a pipe")).lines();
+    let told = errors.find_map(|line| {
+        let line = line.expect("text");
+        let ends = line.contains("unknown command 'SYNC'") || line.contains("Logging commands");
+        ends.then_some(line)
+    });
+    let told = told.expect("what became of the snapshot");
+    if told.starts_with("SYNC with master failed") {
+        assert_eq!(replica.wait().expect("its end").code(), Some(1));
+        return;
+    }
+    ask(port, &["set", "k", "a \"b\""]);
+    ask(port, &["-n", "3", "rpush", "l", "x"]);
+    let mut lines = BufReader::new(replica.stdout.take().expect("a pipe")).lines();
+    for wanted in [
+        "\"set\",\"k\",\"a \\\"b\\\"\"",
+        "\"SELECT\",\"3\"",
+        "\"rpush\",\"l\",\"x\"",
+    ] {
+        let found = lines.any(|line| line.expect("text") == wanted);
+        assert!(found, "{wanted}");
+    }
+    let pid = ask(port, &["client", "kill", "type", "replica"]);
+    assert_eq!(pid, "1\n");
+    assert_eq!(replica.wait().expect("its end").code(), Some(1));
 }

@@ -55,6 +55,8 @@ Modes
   --latency-dist         Time of a PING as a spectrum of colours.
   --intrinsic-latency N  What the machine itself adds, measured for N seconds.
   --pipe                 Sends the standard input as it is; --pipe-timeout SECONDS for the last reply.
+  --lru-test KEYS        Puts a cache to the test: 80 of 100 accesses go to 20 of 100 keys, which are named lru:1, lru:2, …
+  --replica              Shows the changes that the server sends to its replicas.
   --rdb FILE             Fetches a snapshot; - is the standard output. --functions-rdb FILE: of the functions only.
 
   --help, --version

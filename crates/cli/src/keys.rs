@@ -152,7 +152,10 @@ fn refusal(reply: &Reply, command: &str) -> String {
 }
 
 /// Sends all requests, then reads their replies.
-async fn pipeline(session: &mut Session, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Reply>, String> {
+pub(crate) async fn pipeline(
+    session: &mut Session,
+    requests: &[Vec<Vec<u8>>],
+) -> Result<Vec<Reply>, String> {
     let Some(link) = session.link.as_mut() else {
         return Err(LinkError::Ended.to_string());
     };

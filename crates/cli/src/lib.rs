@@ -12,11 +12,13 @@ mod help;
 mod keys;
 mod latency;
 mod link;
+mod lru;
 mod options;
 mod password;
 mod pipe;
 mod prompt;
 mod rdb;
+mod replica;
 mod reply;
 mod session;
 mod stat;
@@ -114,6 +116,10 @@ async fn run(options: Options) -> ExitCode {
     if !session.connect().await && !is_prompt {
         return ExitCode::FAILURE;
     }
+    // What is written or looked at would be another user's or another database's.
+    if mode != Mode::Commands && !session.is_settled {
+        return ExitCode::FAILURE;
+    }
     match mode {
         Mode::Commands if is_prompt => prompt::run(session).await,
         Mode::Commands => {
@@ -135,6 +141,8 @@ async fn run(options: Options) -> ExitCode {
         Mode::LatencyHistory => latency::run(&mut session, true).await,
         Mode::LatencyDist => latency::spectrum(&mut session).await,
         Mode::Rdb(path, content) => rdb::run(&mut session, &path, content).await,
+        Mode::LruTest(keys) => lru::run(&mut session, keys).await,
+        Mode::Replica => replica::run(&mut session).await,
         // Both were done above.
         Mode::IntrinsicLatency(_) | Mode::Table => ExitCode::SUCCESS,
     }
@@ -147,7 +155,7 @@ async fn repeat(session: &mut Session, words: &[Vec<u8>]) -> ExitCode {
         match session.run(words).await {
             Outcome::Answered => {}
             Outcome::Refused if !session.options.fail => {}
-            Outcome::Refused | Outcome::Lost => return ExitCode::FAILURE,
+            Outcome::Refused | Outcome::Unsupported | Outcome::Lost => return ExitCode::FAILURE,
         }
         left = left.map(|n| n - 1);
         if let Some(interval) = session.options.interval

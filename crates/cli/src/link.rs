@@ -137,6 +137,11 @@ impl Link {
         Ok(bytes)
     }
 
+    /// Gives back what [`read_raw`](Self::read_raw) took too much, before anything else is read.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
     /// The next value that came already.
     pub(crate) fn take(&mut self) -> Result<Option<Reply>, LinkError> {
         let protocol = |e: ochre_resp::FrameError| LinkError::Protocol(e.to_string());

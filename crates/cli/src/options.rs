@@ -32,6 +32,9 @@ pub(crate) enum Mode {
     IntrinsicLatency(u64),
     /// To a file, or `-`.
     Rdb(String, Content),
+    /// Over so many keys.
+    LruTest(u64),
+    Replica,
     Eval(String),
     /// The table front.
     Table,
@@ -397,12 +400,17 @@ impl Options {
             "--intrinsic-latency" => Mode::IntrinsicLatency(words.number(option)?),
             "--rdb" => Mode::Rdb(words.text(option)?, Content::All),
             "--functions-rdb" => Mode::Rdb(words.text(option)?, Content::Functions),
+            "--lru-test" => match words.number(option)? {
+                0 => return Err(wrong("--lru-test takes at least one key")),
+                keys => Mode::LruTest(keys),
+            },
+            "--replica" | "--slave" => Mode::Replica,
             "--eval" => Mode::Eval(words.text(option)?),
             #[cfg(feature = "table")]
             "--table" => Mode::Table,
             #[cfg(not(feature = "table"))]
             "--table" => return Err(wrong("This program was built without --table")),
-            "--replica" | "--slave" | "--lru-test" | "--cluster" | "--ldb" | "--ldb-sync-mode" => {
+            "--cluster" | "--ldb" | "--ldb-sync-mode" => {
                 return Err(wrong(format!("{option} is not supported")));
             }
             _ => return Ok(false),

@@ -1,4 +1,4 @@
-//! `--rdb`: a snapshot of the server's data, by the first part of replication.
+//! `--rdb`: a snapshot of the server's data, by the first part of replication, which `--replica` begins with too.
 
 use crate::link::{Link, LinkError};
 use crate::options::Content;
@@ -13,8 +13,8 @@ const MARK_BYTES: usize = 40;
 /// Longest first line of a transfer.
 const LINE_MAX: usize = 1024;
 
-/// How the transfer ends.
-enum End {
+/// How the transfer ends; a mark comes last, and nothing behind it before the transfer is acknowledged.
+pub(crate) enum End {
     Length(u64),
     Mark(Vec<u8>),
 }
@@ -68,7 +68,7 @@ async fn transfer(link: &mut Link, path: &str, content: Content) -> Result<u64, 
 }
 
 /// Tells the server how to replicate. Whether it knows how.
-async fn tell(link: &mut Link, option: &str, value: &str) -> Result<bool, String> {
+pub(crate) async fn tell(link: &mut Link, option: &str, value: &str) -> Result<bool, String> {
     eprintln!("sending REPLCONF {option} {value}");
     match link.ask(&["REPLCONF", option, value]).await.map_err(lost)? {
         Reply::Error(text) => {
@@ -81,7 +81,7 @@ async fn tell(link: &mut Link, option: &str, value: &str) -> Result<bool, String
 }
 
 /// The first line, and what came behind it.
-async fn begin(link: &mut Link) -> Result<(End, Vec<u8>), String> {
+pub(crate) async fn begin(link: &mut Link) -> Result<(End, Vec<u8>), String> {
     let mut input = Vec::new();
     let line_end = loop {
         // The server sends empty lines while it prepares.
@@ -111,7 +111,8 @@ async fn begin(link: &mut Link) -> Result<(End, Vec<u8>), String> {
     Ok((End::Length(length), rest))
 }
 
-async fn copy(
+/// Copies the snapshot, of which `rest` came already. Its length in bytes; what came behind it is given back to `link`.
+pub(crate) async fn copy(
     link: &mut Link,
     end: &End,
     rest: Vec<u8>,
@@ -142,6 +143,9 @@ async fn copy(
         if is_done {
             if show {
                 eprint!("\r\x1b[K");
+            }
+            if matches!(end, End::Length(_)) {
+                link.put_back(&held);
             }
             return Ok(written);
         }

@@ -48,6 +48,8 @@ pub(crate) enum Outcome {
     Answered,
     /// With an error.
     Refused,
+    /// It was not sent.
+    Unsupported,
     /// The connection failed; it was said why.
     Lost,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) database: i64,
     /// The database that the next connection is to have.
     wanted: i64,
+    /// Whether login, database and protocol are as wished.
+    pub(crate) is_settled: bool,
     pub(crate) in_transaction: bool,
     /// Whether somebody types at a prompt.
     pub(crate) interactive: bool,
@@ -98,6 +102,7 @@ impl Session {
             wanted: options.database,
             options,
             link: None,
+            is_settled: false,
             in_transaction: false,
             interactive: false,
         }
@@ -108,6 +113,7 @@ impl Session {
     pub(crate) async fn connect(&mut self) -> bool {
         self.link = None;
         self.in_transaction = false;
+        self.is_settled = false;
         self.database = 0;
         let place = self.options.place();
         let config = match self.options.config() {
@@ -176,10 +182,11 @@ impl Session {
             let version = version.to_string();
             if let Reply::Error(text) = link.ask(&["HELLO", &version]).await? {
                 eprintln!("HELLO {version} failed: {}", String::from_utf8_lossy(&text));
-            } else {
-                self.tell(|| format!("RESP{version}"));
+                return Ok(());
             }
+            self.tell(|| format!("RESP{version}"));
         }
+        self.is_settled = true;
         Ok(())
     }
 
@@ -293,10 +300,10 @@ impl Session {
         };
         if kind == Kind::Replication {
             eprintln!(
-                "Error: {} is not supported here",
+                "Error: {} is not supported as a command; --replica shows what it would",
                 String::from_utf8_lossy(&words[0])
             );
-            return Ok(Some(Outcome::Refused));
+            return Ok(Some(Outcome::Unsupported));
         }
         link.send(words).await?;
         match kind {
