@@ -183,6 +183,7 @@ fn wrong_command_lines_are_refused() {
             "-d 5-9 set k x__data__",
             "with a range of sizes, __data__ has to be",
         ),
+        ("--compare redis", "'redis' is no HOST:PORT"),
         ("-P 1000000 -d 1000000 -t set", "1000000 requests of up to"),
     ] {
         let ended = run(1, line);

@@ -114,12 +114,13 @@ fn a_run_that_fails_is_reported_as_far_as_it_came() {
 }
 
 #[test]
-fn results_that_cannot_be_written_are_an_error() {
+fn results_that_cannot_be_written_are_an_error_before_the_load() {
     let (_server, port) = ochre();
     for option in ["--json=/nonexistent/x.json", "--html /nonexistent/x.html"] {
         let ended = crate::run(port, &format!("-q -n 100 -t get {option}"));
         assert_eq!(ended.code, Some(1), "{option}");
         assert!(ended.err.starts_with("/nonexistent/x."), "{}", ended.err);
+        assert!(!ended.out.contains("requests per second"), "{}", ended.out);
     }
 }
 

@@ -55,6 +55,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Unwell> {
     let load = Load::new(options, options.seed.unwrap_or_else(seed_of_time));
     limits::check_batches(&workloads, &load)?;
     limits::allow_connections(&load)?;
+    for file in options.json_file.iter().chain(&options.html_file) {
+        may_write(file)?;
+    }
     let mut session = Session::new(options, making, load)?;
     let mut outcome = session.run_all(&workloads);
     session.line.clear();
@@ -264,6 +267,17 @@ fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|e| Failure::Other(format!("Error writing results: {e}")))
+}
+
+/// Finds out before the load, and not when its figures would be lost. What the file holds stays until there are others.
+fn may_write(file: &Path) -> Result<(), Failure> {
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file);
+    opened
+        .map(drop)
+        .map_err(|e| Failure::Other(format!("{}: {e}", file.display())))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {

@@ -141,7 +141,8 @@ pub(super) fn place(text: &str) -> Result<Place, Stop> {
         .strip_prefix('[')
         .and_then(|h| h.strip_suffix(']'))
         .unwrap_or(host);
-    if host.is_empty() {
+    let is_port = port_text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    if host.is_empty() || !is_port {
         return Err(wrong(format!("'{text}' is no HOST:PORT")));
     }
     Ok(Place::Tcp {
