@@ -274,11 +274,9 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
-            let is = |f: &Frame, text: &str| *f == Frame::bulk(text);
             d.release == Release::V82
-                && d.is_sub("object", "encoding")
-                && is(d.ours, "embstr")
-                && is(d.theirs, "raw")
+                && (d.is_sub("object", "encoding") || d.is("exec"))
+                && same_but_for(d.ours, d.theirs, |a, b| a == b"embstr" && b == b"raw")
         },
         reason: "Redis 8.2 keeps key and value in one allocation, so `embstr` ends earlier for long keys; Ochre answers as 7.0",
     },
