@@ -52,6 +52,29 @@ fn same_but_for_doubles(ours: &Frame, theirs: &Frame) -> bool {
     })
 }
 
+/// Two payloads of DUMP that differ in signs of scores that are zero, and hence in the checksum.
+fn same_dump_but_for_zeros(ours: &Frame, theirs: &Frame) -> bool {
+    /// Version and checksum at the end.
+    const FOOTER: usize = 10;
+    let body = |f: &Frame| {
+        let payload = f.as_bytes()?;
+        payload
+            .get(..payload.len().checked_sub(FOOTER)?)
+            .map(<[u8]>::to_vec)
+    };
+    let (Some(a), Some(b)) = (body(ours), body(theirs)) else {
+        return false;
+    };
+    // A double's sign is in its last byte, behind seven that are zero.
+    let only_sign = |at: usize| {
+        let before = at.checked_sub(7).map(|from| &a[from..at]);
+        a[at] ^ b[at] == 0x80
+            && a[at] & 0x7F == 0
+            && before.is_some_and(|d| d.iter().all(|b| *b == 0))
+    };
+    a.len() == b.len() && a != b && (0..a.len()).all(|at| a[at] == b[at] || only_sign(at))
+}
+
 fn same_but_for_zeros(ours: &Frame, theirs: &Frame) -> bool {
     same_but_for(ours, theirs, |a, b| {
         let zero = |text: &[u8]| text == b"0" || text == b"-0";
@@ -202,11 +225,12 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
+            let of_scores = d.args[0]
+                .first()
+                .is_some_and(|b| b.eq_ignore_ascii_case(&b'z'));
             d.release == Release::V82
-                && d.args[0]
-                    .first()
-                    .is_some_and(|b| b.eq_ignore_ascii_case(&b'z'))
-                && same_but_for_zeros(d.ours, d.theirs)
+                && (of_scores && same_but_for_zeros(d.ours, d.theirs)
+                    || d.is("dump") && same_dump_but_for_zeros(d.ours, d.theirs))
         },
         reason: "the sign of a zero score is lost in packed sorted sets, and results are packed at other moments than in Redis",
     },
