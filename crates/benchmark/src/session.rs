@@ -275,13 +275,15 @@ fn may_write(file: &Path) -> Result<(), Failure> {
         .append(true)
         .create(true)
         .open(file);
-    opened
-        .map(drop)
-        .map_err(|e| Failure::Other(format!("{}: {e}", file.display())))
+    opened.map(drop).map_err(|e| unwritable(file, &e))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text).map_err(|e| Failure::Other(format!("{}: {e}", file.display())))
+    std::fs::write(file, text).map_err(|e| unwritable(file, &e))
+}
+
+fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Other(format!("{}: {error}", file.display()))
 }
 
 /// Whether anything that is written says what the server is.

@@ -3,6 +3,8 @@
 use crate::keys::pipeline;
 use crate::reply::Reply;
 use crate::session::{Session, write_out};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,31 +19,21 @@ const SKEW: f64 = 7.212_567_439;
 /// Which key is next.
 struct Keys {
     count: u64,
-    state: u64,
+    rng: SmallRng,
 }
 
 impl Keys {
-    fn new(count: u64) -> Keys {
+    fn new(count: u64, seed: u64) -> Keys {
         Keys {
             count,
-            state: RandomState::new().hash_one(count),
+            rng: SmallRng::seed_from_u64(seed),
         }
     }
 
     /// From 1 to the number of keys.
     fn next(&mut self) -> u64 {
-        let position = 1.0 - (1.0 - self.fraction()).powf(1.0 / SKEW);
+        let position = 1.0 - (1.0 - self.rng.random::<f64>()).powf(1.0 / SKEW);
         ((position * self.count as f64) as u64 + 1).min(self.count)
-    }
-
-    /// From 0 to 1, without 1; the generator is SplitMix64.
-    fn fraction(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.state;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^= bits >> 31;
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Requests for keys that are drawn one by one.
@@ -64,7 +56,7 @@ pub(crate) async fn run(session: &mut Session, keys: u64) -> ExitCode {
         Some(1) => None,
         other => other,
     };
-    let mut keys = Keys::new(keys);
+    let mut keys = Keys::new(keys, RandomState::new().hash_one(keys));
     while left != Some(0) {
         match figures(session, &mut keys, period).await {
             Ok(line) => write_out(line.as_bytes()),
@@ -124,16 +116,13 @@ mod tests {
 
     #[test]
     fn a_fifth_of_the_keys_gets_four_fifths_of_the_accesses() {
-        let mut keys = Keys {
-            count: 1000,
-            state: 1,
-        };
+        let mut keys = Keys::new(1000, 1);
         let drawn: Vec<u64> = (0..100_000).map(|_| keys.next()).collect();
         assert!(drawn.iter().all(|key| (1..=1000).contains(key)));
         let often = drawn.iter().filter(|key| **key <= 200).count();
         // Six standard deviations of a binomial distribution.
         assert!(often.abs_diff(80_000) < 760, "{often}");
-        let mut one = Keys { count: 1, state: 1 };
+        let mut one = Keys::new(1, 1);
         assert!((0..100).all(|_| one.next() == 1));
     }
 }

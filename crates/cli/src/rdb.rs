@@ -35,7 +35,7 @@ pub(crate) async fn run(session: &mut Session, path: &str, content: Content) -> 
     }
 }
 
-fn lost(error: LinkError) -> String {
+pub(crate) fn lost(error: LinkError) -> String {
     format!("Error: {error}")
 }
 

@@ -2,7 +2,7 @@
 
 use crate::format::Style;
 use crate::link::{Link, LinkError};
-use crate::rdb::{self, End};
+use crate::rdb::{self, End, lost};
 use crate::reply::Reply;
 use crate::session::{Kind, Session};
 use std::process::ExitCode;
@@ -22,10 +22,6 @@ pub(crate) async fn run(session: &mut Session) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn lost(error: LinkError) -> String {
-    format!("Error: {error}")
 }
 
 /// Prints commands until the connection ends, which is an error.

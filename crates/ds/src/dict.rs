@@ -101,9 +101,9 @@ impl Dict {
     /// Begins to load the likely record of a hash, whose bucket should be there by now: the second step.
     #[inline]
     pub fn prefetch_record(&self, hash: u64) {
-        if let Some(handle) = self.table.likely(hash) {
-            prefetch::read(self.arena.address(handle));
-        }
+        let record = |handle| self.arena.address(handle);
+        let next = self.table.next_address(hash, record);
+        next.into_iter().for_each(prefetch::read);
     }
 
     /// Begins to load what looking up each of `keys` will read. Worth it for 4 to 32 keys at a time.

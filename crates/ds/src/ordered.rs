@@ -106,9 +106,9 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
             crate::prefetch::read(self.index.bucket_address(self.hasher.hash(member)));
         }
         for member in members {
-            if let Some(handle) = self.index.likely(self.hasher.hash(member)) {
-                self.records.prefetch(handle.raw());
-            }
+            let record = |handle| self.records.address(handle);
+            let next = self.index.next_address(self.hasher.hash(member), record);
+            next.into_iter().for_each(crate::prefetch::read);
         }
     }
 

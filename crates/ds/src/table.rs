@@ -175,21 +175,6 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
         std::ptr::from_ref(self.primary(self.index_of(hash))).cast()
     }
 
-    /// The first handle in the primary bucket whose tag fits: a guess for prefetching, not an answer.
-    #[inline]
-    pub fn likely(&self, hash: u64) -> Option<Handle> {
-        if self.len == 0 {
-            return None;
-        }
-        let bucket = self.primary(self.index_of(hash));
-        let mask = bucket.matches(tag_of(hash));
-        if mask == 0 {
-            None
-        } else {
-            Handle::from_raw(bucket.handles[mask.trailing_zeros() as usize])
-        }
-    }
-
     /// Where a search for `hash` goes on from its primary bucket, to prefetch it: with the likely entry, whose address
     /// `entry` tells, or else with the bucket behind. The pointer may only be used as an address.
     #[inline]

@@ -80,8 +80,14 @@ impl Records {
     #[inline]
     pub(super) fn prefetch(&self, handle: u32) {
         if let Some(handle) = Handle::from_raw(handle) {
-            crate::prefetch::read(self.arena.address(handle));
+            crate::prefetch::read(self.address(handle));
         }
+    }
+
+    /// Where a record begins, to prefetch it.
+    #[inline]
+    pub(super) fn address(&self, handle: Handle) -> *const u8 {
+        self.arena.address(handle)
     }
 
     /// Empties a slab whose class is sparse: the old and new handle of each record that moved.

@@ -11,7 +11,7 @@
 
 use super::Engine;
 use super::lookup::Entry;
-use crate::keyspace::{StripeGuard, stripe_of};
+use crate::keyspace::{Database, StripeGuard, stripe_of};
 use crate::spec::{Command, Flags};
 use ochre_ds::prefetch;
 use ochre_resp::Request;
@@ -95,15 +95,18 @@ impl Engine {
     pub fn look_ahead(&self, request: Request<'_>) -> Ahead {
         match self.lookup.find_short(request) {
             Some(entry) => self.look_ahead_of(entry, request),
-            None => self.look_ahead_long(request),
+            None => self.look_ahead_any(request),
         }
     }
 
     #[cold]
-    fn look_ahead_long(&self, request: Request<'_>) -> Ahead {
-        match self.lookup.find(request) {
-            Ok(entry) if !request.is_empty() => self.look_ahead_of(&entry, request),
-            _ => Ahead::default(),
+    fn look_ahead_any(&self, request: Request<'_>) -> Ahead {
+        if request.is_empty() {
+            return Ahead::default();
+        }
+        match self.lookup.find_any(request) {
+            Ok(entry) => self.look_ahead_of(&entry, request),
+            Err(_) => Ahead::default(),
         }
     }
 
@@ -136,38 +139,36 @@ impl Engine {
     #[inline]
     pub fn prefetch_all(&self, db: usize, hints: &Hints) {
         let database = self.keyspace.database(db);
-        let stripe = |hash| database.mutex(stripe_of(hash)).try_lock();
-        hints.gather(
-            |hash| Some(stripe(hash)?.bucket_address(hash)),
-            prefetch::read,
-        );
-        hints.gather(|hash| stripe(hash)?.entry_address(hash), prefetch::entry);
+        hints.gather(|hash| bucket_address(database, hash), prefetch::read);
+        hints.gather(|hash| entry_address(database, hash), prefetch::entry);
     }
 
     /// Asks for the bucket of a request that comes later, and for the entry of one whose bucket should be there by now.
     #[inline]
     pub fn prefetch_staggered(&self, later: (usize, &Ahead), sooner: Option<(usize, Ahead)>) {
-        let entry = sooner.and_then(|(db, ahead)| self.entry_address(db, &ahead));
-        let bucket = self.bucket_address(later.0, later.1);
+        let database = |db| self.keyspace.database(db);
+        let entry = sooner.and_then(|(db, ahead)| entry_address(database(db), ahead.hint()?));
+        let (db, ahead) = later;
+        let bucket = ahead
+            .hint()
+            .and_then(|hash| bucket_address(database(db), hash));
         entry.into_iter().for_each(prefetch::entry);
         bucket.into_iter().for_each(prefetch::read);
     }
+}
 
-    #[inline]
-    fn bucket_address(&self, db: usize, ahead: &Ahead) -> Option<*const u8> {
-        let hash = ahead.hint()?;
-        Some(self.try_stripe(db, hash)?.bucket_address(hash))
-    }
+#[inline]
+fn bucket_address(database: &Database, hash: u64) -> Option<*const u8> {
+    Some(try_stripe(database, hash)?.bucket_address(hash))
+}
 
-    #[inline]
-    fn entry_address(&self, db: usize, ahead: &Ahead) -> Option<*const u8> {
-        let hash = ahead.hint()?;
-        self.try_stripe(db, hash)?.entry_address(hash)
-    }
+#[inline]
+fn entry_address(database: &Database, hash: u64) -> Option<*const u8> {
+    try_stripe(database, hash)?.entry_address(hash)
+}
 
-    /// The stripe of a hash. One that is busy is not waited for: the hint is not worth it.
-    #[inline]
-    fn try_stripe(&self, db: usize, hash: u64) -> Option<StripeGuard<'_>> {
-        self.keyspace.database(db).mutex(stripe_of(hash)).try_lock()
-    }
+/// The stripe of a hash. One that is busy is not waited for: the hint is not worth it.
+#[inline]
+fn try_stripe(database: &Database, hash: u64) -> Option<StripeGuard<'_>> {
+    database.mutex(stripe_of(hash)).try_lock()
 }

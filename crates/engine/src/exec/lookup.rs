@@ -247,8 +247,9 @@ impl Lookup {
         })
     }
 
+    /// As [`Self::find`], by the table of all names.
     #[cold]
-    fn find_any(&self, request: Request<'_>) -> Result<Entry, CommandError> {
+    pub(super) fn find_any(&self, request: Request<'_>) -> Result<Entry, CommandError> {
         let name = request.get(0).unwrap_or_default();
         let Some(mut entry) = self.command(name) else {
             return Err(unknown(request));

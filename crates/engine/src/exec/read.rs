@@ -8,7 +8,8 @@
 //! - The short way gives up before it has done anything that could be seen.
 
 use super::Engine;
-use super::context::{Env, Out, ReadCx, ReadKeys};
+use super::collections::Producer;
+use super::context::{After, Env, Out, ReadCx, ReadKeys};
 use super::held::Held;
 use super::plan::PlannedKey;
 use super::resolve::Lapsed;
@@ -77,29 +78,16 @@ impl Engine {
             session.tally.hits += found;
             session.tally.misses += 1 - found;
         }
-        let mut cx = ReadCx {
-            keys: ReadKeys {
-                engine: self,
-                wide: None,
-                locked: &locked,
-                plan: std::slice::from_ref(&key),
-                args: request,
-            },
-            out,
-            env,
-            later: None,
-            stream: None,
+        let keys = ReadKeys {
+            engine: self,
+            wide: None,
+            locked: &locked,
+            plan: std::slice::from_ref(&key),
+            args: request,
         };
-        let outcome = handler(&mut cx, request);
-        let (later, stream) = (cx.later, cx.stream);
+        let left = read(keys, request, out, env, handler);
         locked.release();
-        if stream.is_some() {
-            session.stream = stream;
-        }
-        match later {
-            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
-            _ => outcome,
-        }
+        self.go_on(session, out, left)
     }
 
     #[inline(never)] // keeps the frame of the usual read small
@@ -151,26 +139,55 @@ impl Engine {
             plan: &session.plan.keys,
             args: request,
         };
-        let mut cx = ReadCx {
-            keys,
-            out,
-            env,
-            later: None,
-            stream: None,
-        };
-        let outcome = handler(&mut cx, request);
-        let (later, stream) = (cx.later.take(), cx.stream.take());
+        let left = read(keys, request, out, env, handler);
         if session.remembers {
             self.remember(session, &mut locked, request);
         }
-        held.give(&mut session.plan, locked, later.is_none());
-        if stream.is_some() {
-            session.stream = stream;
-        }
+        held.give(&mut session.plan, locked, left.later.is_none());
         self.discard(lapsed.garbage);
-        match later {
-            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
-            _ => outcome,
+        self.go_on(session, out, left)
+    }
+
+    /// Goes on after the release.
+    #[inline(always)] // on the way of every read
+    fn go_on(&self, session: &mut Session, out: &mut Out, left: Left) -> Outcome {
+        if left.stream.is_some() {
+            session.stream = left.stream;
         }
+        match left.later {
+            Some(work) if left.outcome.is_ok() => self.run_later(session, out, work),
+            _ => left.outcome,
+        }
+    }
+}
+
+/// How a handler ended, and what it left to be done without locks.
+struct Left {
+    outcome: Outcome,
+    later: Option<After>,
+    stream: Option<Box<dyn Producer>>,
+}
+
+/// Calls the handler.
+#[inline(always)] // on the way of every read
+fn read(
+    keys: ReadKeys<'_>,
+    request: Request<'_>,
+    out: &mut Out,
+    env: Env<'_>,
+    handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
+) -> Left {
+    let mut cx = ReadCx {
+        keys,
+        out,
+        env,
+        later: None,
+        stream: None,
+    };
+    let outcome = handler(&mut cx, request);
+    Left {
+        outcome,
+        later: cx.later,
+        stream: cx.stream,
     }
 }

@@ -63,6 +63,11 @@ impl StripeId {
     pub fn stripe(self) -> usize {
         (self.0 & 0xFF) as usize
     }
+
+    #[inline]
+    fn lock_of(self, keyspace: &Keyspace) -> &StripeLock {
+        keyspace.database(self.database()).mutex(self.stripe())
+    }
 }
 
 /// Locked stripes by their place in the list of ids that they were taken by.
@@ -109,6 +114,7 @@ enum Several<'a> {
 }
 
 impl<'a> Several<'a> {
+    /// As dropping them, off the way of one.
     #[cold]
     fn release(self) {}
 
@@ -131,10 +137,7 @@ impl<'a> Locked<'a> {
     /// One stripe, if nobody has it. Never waits.
     #[inline(always)] // on the way of nearly every request
     pub(crate) fn try_one(keyspace: &'a Keyspace, id: StripeId) -> Option<Locked<'a>> {
-        let mutex = keyspace.database(id.database()).mutex(id.stripe());
-        Some(Locked {
-            guards: Guards::One(mutex.try_lock()?),
-        })
+        id.lock_of(keyspace).try_lock().map(Locked::one)
     }
 
     /// Takes the stripes of `ids`, which are sorted and unique. `None` when one of them stayed locked for
@@ -142,20 +145,16 @@ impl<'a> Locked<'a> {
     #[inline(always)] // one attempt to lock, for nearly every request
     pub fn take(keyspace: &'a Keyspace, ids: &[StripeId]) -> Option<Locked<'a>> {
         if let [id] = ids {
-            let mutex = keyspace.database(id.database()).mutex(id.stripe());
-            let guard = match mutex.try_lock() {
-                Some(guard) => guard,
-                None => wait(mutex)?,
+            return match Self::try_one(keyspace, *id) {
+                None => wait(id.lock_of(keyspace)).map(Locked::one),
+                locked => locked,
             };
-            return Some(Locked {
-                guards: Guards::One(guard),
-            });
         }
         Self::take_many(keyspace, ids)
     }
 
     fn take_many(keyspace: &'a Keyspace, ids: &[StripeId]) -> Option<Locked<'a>> {
-        let mutex = |id: &StripeId| keyspace.database(id.database()).mutex(id.stripe());
+        let mutex = |id: &StripeId| id.lock_of(keyspace);
         let mut guards = Vec::with_capacity(ids.len());
         guards.extend(ids.iter().map_while(|id| mutex(id).try_lock()));
         if guards.len() == ids.len() {
@@ -189,6 +188,13 @@ impl<'a> Locked<'a> {
         Some(Locked::many(all?))
     }
 
+    #[inline]
+    fn one(guard: StripeGuard<'a>) -> Locked<'a> {
+        Locked {
+            guards: Guards::One(guard),
+        }
+    }
+
     fn many(guards: Vec<StripeGuard<'a>>) -> Locked<'a> {
         Locked {
             guards: Guards::Several(Several::Many(guards)),
@@ -217,9 +223,7 @@ impl<'a> Locked<'a> {
         runtime: &dyn Runtime,
     ) -> Locked<'a> {
         let database = keyspace.database(id.database());
-        Locked {
-            guards: Guards::One(database.stripe_at_last(id.stripe(), runtime)),
-        }
+        Locked::one(database.stripe_at_last(id.stripe(), runtime))
     }
 
     /// Every stripe, as a cut holds them.
@@ -267,7 +271,7 @@ impl<'a> Locked<'a> {
 
     /// Adds a stripe if nobody has it; its index is the number of those held before. Never waits.
     pub(crate) fn try_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
-        let mutex = keyspace.database(id.database()).mutex(id.stripe());
+        let mutex = id.lock_of(keyspace);
         let Some(guard) = mutex.try_lock() else {
             return false;
         };
@@ -284,7 +288,7 @@ impl<'a> Locked<'a> {
     }
 
     fn wait_add(&mut self, keyspace: &'a Keyspace, id: StripeId) -> bool {
-        let mutex = keyspace.database(id.database()).mutex(id.stripe());
+        let mutex = id.lock_of(keyspace);
         let Some(guard) = wait_too(mutex, Leave::to_reach()) else {
             return false;
         };
@@ -309,7 +313,7 @@ impl<'a> Locked<'a> {
             if ids.contains(&id) {
                 continue;
             }
-            let mutex = keyspace.database(id.database()).mutex(id.stripe());
+            let mutex = id.lock_of(keyspace);
             let leave = Leave::of_permit(&permit);
             let guard = loop {
                 match mutex.try_lock().or_else(|| wait_too(mutex, leave)) {
