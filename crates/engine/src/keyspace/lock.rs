@@ -14,13 +14,16 @@
 //!   transaction) must not stop the other connections of the waiting worker. The request is then
 //!   tried again later.
 
-use super::guard::{Leave, StripeGuard, StripeLock, assert_nothing_held};
-use super::{Cursor, Database, Keyspace, STRIPES, Stripe};
+mod cut;
+mod stripes;
+
+pub use cut::Cut;
+pub use stripes::Stripes;
+
+use super::guard::{Leave, StripeGuard, StripeLock};
+use super::{Keyspace, STRIPES, Stripe};
 use crate::ports::Runtime;
-use crate::sync::MutexGuard;
-use ochre_ds::table::Position;
 use smallvec::SmallVec;
-use std::cell::RefCell;
 use std::time::Duration;
 
 /// How often a plan tries to get its stripes without waiting.
@@ -83,17 +86,6 @@ impl Indexed for Vec<StripeGuard<'_>> {
 
     fn at_mut(&mut self, index: usize) -> &mut Stripe {
         &mut self[index]
-    }
-}
-
-/// The stripes of a cut are counted through its databases, in the order in which it holds them.
-impl Indexed for Cut<'_> {
-    fn at(&self, index: usize) -> &Stripe {
-        &self.databases[index / STRIPES].1[index % STRIPES]
-    }
-
-    fn at_mut(&mut self, index: usize) -> &mut Stripe {
-        &mut self.databases[index / STRIPES].1[index % STRIPES]
     }
 }
 
@@ -406,258 +398,6 @@ impl Lent<'_> {
         match &mut self.stripes {
             LentStripes::One(stripe) => stripe,
             LentStripes::Many(stripes) => stripes.at_mut(index),
-        }
-    }
-}
-
-/// The stripes as commands over whole databases see them: locked one at a time, or held already by the
-/// unit that the command is part of.
-pub struct Stripes<'a> {
-    keyspace: &'a Keyspace,
-    /// Lets other connections of a worker go on while one waits.
-    runtime: &'a dyn Runtime,
-    held: Option<RefCell<&'a mut (dyn Everything + 'a)>>,
-}
-
-/// What holds every stripe.
-trait Everything {
-    /// `None` for a database that nobody used when the stripes were taken: it is empty.
-    fn get(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe>;
-    fn hold(&mut self, database: usize, stripe: usize) -> &mut Stripe;
-}
-
-impl Everything for Cut<'_> {
-    fn get(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe> {
-        self.stripe_mut(database, stripe)
-    }
-
-    fn hold(&mut self, database: usize, stripe: usize) -> &mut Stripe {
-        let base = self.base(database);
-        self.at_mut(base + stripe)
-    }
-}
-
-impl<'a> Stripes<'a> {
-    /// Stripes that nobody holds yet.
-    #[inline]
-    pub fn free(keyspace: &'a Keyspace, runtime: &'a dyn Runtime) -> Stripes<'a> {
-        Stripes {
-            keyspace,
-            runtime,
-            held: None,
-        }
-    }
-
-    /// Stripes that a cut holds.
-    pub(crate) fn of_cut(cut: &'a mut Cut<'_>, runtime: &'a dyn Runtime) -> Stripes<'a> {
-        Stripes {
-            keyspace: cut.keyspace,
-            runtime,
-            held: Some(RefCell::new(cut)),
-        }
-    }
-
-    /// Number of databases, used or not.
-    pub fn databases(&self) -> usize {
-        self.keyspace.count()
-    }
-
-    /// Lends a stripe; `None` for a database that was never used. `work` must not ask for another stripe.
-    pub fn with<R>(
-        &self,
-        database: usize,
-        stripe: usize,
-        work: impl FnOnce(&mut Stripe) -> R,
-    ) -> Option<R> {
-        match &self.held {
-            None => {
-                let database = self.keyspace.used(database)?;
-                Some(work(&mut database.stripe_at_last(stripe, self.runtime)))
-            }
-            Some(held) => held.borrow_mut().get(database, stripe).map(work),
-        }
-    }
-
-    /// As [`Self::with`]; a database that was never used is allocated.
-    pub(crate) fn with_new<R>(
-        &self,
-        database: usize,
-        stripe: usize,
-        work: impl FnOnce(&mut Stripe) -> R,
-    ) -> R {
-        match &self.held {
-            None => {
-                let database = self.keyspace.database(database);
-                work(&mut database.stripe_at_last(stripe, self.runtime))
-            }
-            Some(held) => work(held.borrow_mut().hold(database, stripe)),
-        }
-    }
-
-    /// Lends the stripe under `cursor` with the position in it, and returns where to go on.
-    ///
-    /// `step` gives back the next position in the stripe, 0 when it is done with it.
-    pub(crate) fn step(
-        &self,
-        database: usize,
-        cursor: Cursor,
-        step: impl FnOnce(&mut Stripe, Position) -> Position,
-    ) -> Cursor {
-        let (index, position) = cursor.parts();
-        match self.with(database, index, |stripe| step(stripe, position)) {
-            None => Cursor::START,
-            Some(0) => Cursor::at(index + 1, 0),
-            Some(next) => Cursor::at(index, next),
-        }
-    }
-
-    /// Number of keys of a database, expired ones that were not removed yet included.
-    pub fn len(&self, database: usize) -> usize {
-        (0..STRIPES)
-            .filter_map(|i| self.with(database, i, |stripe| stripe.len()))
-            .sum()
-    }
-}
-
-fn lock_all<'a>(database: &'a Database, leave: Leave<'_>) -> Option<Vec<StripeGuard<'a>>> {
-    let lock = |s| {
-        let mutex = database.mutex(s);
-        mutex.try_lock().or_else(|| wait_too(mutex, leave))
-    };
-    (0..STRIPES).map(lock).collect()
-}
-
-/// Every stripe of the databases in use, held together.
-pub struct Cut<'a> {
-    databases: Vec<(usize, Vec<StripeGuard<'a>>)>,
-    keyspace: &'a Keyspace,
-    /// Bytes that lived in databases when they came to be held later than the others.
-    late_bytes: usize,
-    // Last, so that the stripes are released before the permit.
-    permit: MutexGuard<'a, ()>,
-}
-
-impl<'a> Cut<'a> {
-    /// Waits for every stripe of every database in use. `None` when one of them, or another cut, stayed
-    /// locked for longer than a request waits; then none is held, so that a long unit delays the cut alone.
-    pub fn take(keyspace: &'a Keyspace) -> Option<Cut<'a>> {
-        assert_nothing_held();
-        let permit = keyspace.cut.try_lock_for(PATIENCE)?;
-        let mut databases = Vec::new();
-        for i in 0..keyspace.count() {
-            if let Some(database) = keyspace.used(i) {
-                databases.push((i, lock_all(database, Leave::of_permit(&permit))?));
-            }
-        }
-        Some(Cut {
-            databases,
-            keyspace,
-            late_bytes: 0,
-            permit,
-        })
-    }
-
-    /// A cut of stripes that are held already: all of every database that has any among them.
-    fn of(
-        keyspace: &'a Keyspace,
-        permit: MutexGuard<'a, ()>,
-        mut stripes: Vec<(StripeId, StripeGuard<'a>)>,
-    ) -> Cut<'a> {
-        stripes.sort_unstable_by_key(|(id, _)| *id);
-        let mut databases: Vec<(usize, Vec<StripeGuard<'a>>)> = Vec::new();
-        for (id, guard) in stripes {
-            match databases.last_mut() {
-                Some((database, guards)) if *database == id.database() => guards.push(guard),
-                _ => databases.push((id.database(), vec![guard])),
-            }
-        }
-        Cut {
-            databases,
-            keyspace,
-            late_bytes: 0,
-            permit,
-        }
-    }
-
-    /// Bytes that lived in the databases that [`Self::hold`] added, when it did.
-    pub(crate) fn late_bytes(&self) -> usize {
-        self.late_bytes
-    }
-
-    /// Where the stripes of a database begin in the count of all stripes held; it is held from now on.
-    pub(crate) fn base(&mut self, database: usize) -> usize {
-        self.hold(database);
-        let at = self.databases.iter().position(|(i, _)| *i == database);
-        at.unwrap_or(0) * STRIPES
-    }
-
-    /// The keyspace that is held.
-    pub fn keyspace(&self) -> &'a Keyspace {
-        self.keyspace
-    }
-
-    /// Indexes of the databases held.
-    pub fn used(&self) -> impl Iterator<Item = usize> {
-        self.databases.iter().map(|(i, _)| *i)
-    }
-
-    /// Holds a database that was not in use when the cut began, too.
-    ///
-    /// What others did to it meanwhile came before anything that the holder does. Waiting for its
-    /// stripes while holding the others is safe for the same reason as it is in [`Cut::take`].
-    pub fn hold(&mut self, database: usize) {
-        if self.databases.iter().all(|(i, _)| *i != database) {
-            let new = self.keyspace.database(database);
-            let leave = Leave::of_permit(&self.permit);
-            let stripes = (0..STRIPES).map(|s| new.mutex(s));
-            let guards: Vec<_> = stripes.map(|mutex| mutex.lock_too(leave)).collect();
-            self.late_bytes += guards.iter().map(|g| g.live_bytes()).sum::<usize>();
-            self.databases.push((database, guards));
-        }
-    }
-
-    /// The stripes of a database in use.
-    pub fn stripes(&mut self, database: usize) -> impl Iterator<Item = &mut Stripe> {
-        self.databases
-            .iter_mut()
-            .filter(move |(i, _)| *i == database)
-            .flat_map(|(_, s)| s.iter_mut().map(|g| &mut **g))
-    }
-
-    /// A stripe of a database that is held.
-    pub(crate) fn stripe(&self, database: usize, stripe: usize) -> Option<&Stripe> {
-        let (_, stripes) = self.databases.iter().find(|(i, _)| *i == database)?;
-        stripes.get(stripe).map(|guard| &**guard)
-    }
-
-    /// As [`Self::stripe`], to change it.
-    pub(crate) fn stripe_mut(&mut self, database: usize, stripe: usize) -> Option<&mut Stripe> {
-        let (_, stripes) = self.databases.iter_mut().find(|(i, _)| *i == database)?;
-        stripes.get_mut(stripe).map(|guard| &mut **guard)
-    }
-
-    /// Exchanges the contents of two databases, which both must be held (see [`Cut::hold`]). Who watches a key of theirs
-    /// is told, unless it is as good as none before and after, for its time has come at `now_ms`.
-    pub fn swap(&mut self, a: usize, b: usize, now_ms: i64) {
-        let at = |i| self.databases.iter().position(|(d, _)| *d == i);
-        let (Some(a), Some(b)) = (at(a), at(b)) else {
-            return;
-        };
-        if a == b {
-            return;
-        }
-        let (low, high) = self.databases.split_at_mut(a.max(b));
-        for (x, y) in low[a.min(b)].1.iter_mut().zip(high[0].1.iter_mut()) {
-            std::mem::swap(&mut **x, &mut **y);
-            let (x, y) = (&mut **x, &mut **y);
-            std::mem::swap(&mut x.interest, &mut y.interest);
-            let mut interests = [x.interest.take(), y.interest.take()];
-            for (interest, [before, now]) in interests.iter_mut().zip([[&*y, &*x], [&*x, &*y]]) {
-                if let Some(interest) = interest {
-                    interest.replaced(|key| before.has(key), |key| now.presence(key, now_ms));
-                }
-            }
-            [x.interest, y.interest] = interests;
         }
     }
 }
