@@ -56,12 +56,10 @@ fn same_but_for_doubles(ours: &Frame, theirs: &Frame) -> bool {
 fn same_dump_but_for_zeros(ours: &Frame, theirs: &Frame) -> bool {
     /// Version and checksum at the end.
     const FOOTER: usize = 10;
-    let body = |f: &Frame| {
-        let payload = f.as_bytes()?;
-        payload
-            .get(..payload.len().checked_sub(FOOTER)?)
-            .map(<[u8]>::to_vec)
-    };
+    fn body(dump: &Frame) -> Option<&[u8]> {
+        let payload = dump.as_bytes()?;
+        payload.get(..payload.len().checked_sub(FOOTER)?)
+    }
     let (Some(a), Some(b)) = (body(ours), body(theirs)) else {
         return false;
     };
