@@ -21,6 +21,7 @@
 #![allow(unsafe_code)] // raw slabs: every access goes through `slot`, which checks the handle
 
 use crate::blocks;
+use crate::prefetch::Hint;
 use crate::slots::Slots;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -479,10 +480,16 @@ impl Arena {
         self.slot_mut(handle).unwrap_or(&mut [])
     }
 
-    /// Where the record lies, to prefetch it. The pointer may only be used as an address.
+    /// That the record's entry in the directory is likely to be read, which comes before the record itself.
     #[inline]
-    pub fn address(&self, handle: Handle) -> *const u8 {
-        self.slot(handle).map_or(std::ptr::null(), <[u8]>::as_ptr)
+    pub fn directory_hint(&self, handle: Handle) -> Hint {
+        self.slabs.get(handle.slab()).map_or(Hint::NONE, Hint::of)
+    }
+
+    /// That the record is likely to be read.
+    #[inline]
+    pub fn hint(&self, handle: Handle) -> Hint {
+        self.slot(handle).map_or(Hint::NONE, Hint::of)
     }
 
     /// The class with the most free slots, if they are more than a quarter of the class: one of its

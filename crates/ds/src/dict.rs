@@ -21,7 +21,6 @@
 
 use crate::arena::{Arena, Handle, Records, slot_size};
 use crate::hasher::KeyHasher;
-use crate::prefetch;
 use crate::random::Random;
 use crate::table::{Place, Position, Table, position_of};
 
@@ -95,15 +94,15 @@ impl Dict {
     /// Begins to load the bucket of a hash: the first step towards a lookup.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
-        prefetch::read(self.table.bucket_address(hash));
+        self.table.bucket_hint(hash).first();
     }
 
     /// Begins to load the likely record of a hash, whose bucket should be there by now: the second step.
     #[inline]
     pub fn prefetch_record(&self, hash: u64) {
-        let record = |handle| self.arena.address(handle);
-        let next = self.table.next_address(hash, record);
-        next.into_iter().for_each(prefetch::read);
+        if let Some(likely) = self.table.likely(hash) {
+            likely.hint(&self.arena).first();
+        }
     }
 
     /// Begins to load what looking up each of `keys` will read. Worth it for 4 to 32 keys at a time.
@@ -161,7 +160,7 @@ impl Dict {
         let handle = self.arena.alloc(size).ok_or(Full)?;
         record::write(self.arena.get_mut(handle), key, value);
         let (arena, hasher) = (&self.arena, self.hasher);
-        let prefetch = |h| prefetch::read(arena.address(h));
+        let prefetch = |h| arena.hint(h).first();
         let rehash = |h| hasher.hash(Record::new(arena.get(h)).key());
         if self
             .table

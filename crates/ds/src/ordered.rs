@@ -103,12 +103,12 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
     /// Begins to load what looking `members` up needs.
     pub fn prefetch<'m>(&self, members: impl Iterator<Item = &'m [u8]> + Clone) {
         for member in members.clone() {
-            crate::prefetch::read(self.index.bucket_address(self.hasher.hash(member)));
+            self.index.bucket_hint(self.hasher.hash(member)).first();
         }
         for member in members {
-            let record = |handle| self.records.address(handle);
-            let next = self.index.next_address(self.hasher.hash(member), record);
-            next.into_iter().for_each(crate::prefetch::read);
+            if let Some(likely) = self.index.likely(self.hasher.hash(member)) {
+                self.records.hint(likely).first();
+            }
         }
     }
 
@@ -195,7 +195,7 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
             let mut hashes = [0; L];
             for (hash, handle) in hashes.iter_mut().zip(handles) {
                 *hash = hasher.hash(records.member(*handle));
-                crate::prefetch::read(index.bucket_address(*hash));
+                index.bucket_hint(*hash).first();
             }
             for (hash, handle) in hashes.iter().zip(handles) {
                 if let Some((place, _)) = index.find(*hash, |h| h.raw() == *handle) {

@@ -21,7 +21,8 @@
 //!
 //! The table never reads records: callers give hash and equality.
 
-use crate::arena::Handle;
+use crate::arena::{Arena, Handle};
+use crate::prefetch::Hint;
 use crate::random::Random;
 use bucket::{Bucket, CHUNK, Item, Items, LINK_MAX, PLACES, chunk_bytes, copy_chunk, push_bucket};
 use overflow::Segment;
@@ -37,10 +38,64 @@ const SPARSE_HALVES: usize = 13;
 pub const INDEX_BITS: u32 = 40;
 
 /// Where an entry stands. Valid until the next insertion or removal.
+///
+/// One number, so that a lookup returns its result in registers: the place in the bucket in four bits, whether that is
+/// an overflow bucket in one, then the number of the primary bucket, or of the overflow bucket in its segment in 20 bits
+/// and of the segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
-    bucket: BucketRef,
-    place: u8,
+pub struct Place(u64);
+
+impl Place {
+    const IN_BUCKET: u32 = 4;
+    const LINK: u32 = LINK_MAX.count_ones();
+    const OVERFLOW: u64 = 1 << Self::IN_BUCKET;
+
+    #[inline]
+    fn new(bucket: BucketRef, place: usize) -> Place {
+        let number = match bucket {
+            BucketRef::Primary(index) => (index as u64) << 1,
+            BucketRef::Overflow(segment, link) => {
+                ((segment as u64) << Self::LINK | link as u64) << 1 | 1
+            }
+        };
+        Place(number << Self::IN_BUCKET | place as u64)
+    }
+
+    fn bucket(self) -> BucketRef {
+        let number = self.0 >> (Self::IN_BUCKET + 1);
+        // Lossless: they were of this type.
+        if self.0 & Self::OVERFLOW == 0 {
+            BucketRef::Primary(number as usize)
+        } else {
+            BucketRef::Overflow((number >> Self::LINK) as usize, number as usize & LINK_MAX)
+        }
+    }
+
+    fn in_bucket(self) -> usize {
+        (self.0 & (Self::OVERFLOW - 1)) as usize
+    }
+}
+
+const _: () = assert!(PLACES <= 1 << Place::IN_BUCKET && LINK_MAX.trailing_ones() == Place::LINK);
+
+/// What a search reads after a key's first bucket.
+#[derive(Clone, Copy, Debug)]
+pub enum Likely {
+    /// A record with the right tag.
+    Record(Handle),
+    /// The bucket behind.
+    Bucket(Hint),
+}
+
+impl Likely {
+    /// The hint, for a table whose records lie in `records`.
+    #[inline]
+    pub fn hint(self, records: &Arena) -> Hint {
+        match self {
+            Likely::Record(handle) => records.hint(handle),
+            Likely::Bucket(hint) => hint,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -166,23 +221,18 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
         }
     }
 
-    /// The bucket's address, to prefetch it. The pointer may only be used as an address.
+    /// That the bucket of a hash is likely to be read.
     #[inline]
-    pub fn bucket_address(&self, hash: u64) -> *const u8 {
+    pub fn bucket_hint(&self, hash: u64) -> Hint {
         if self.chunks.is_empty() {
-            return std::ptr::null();
+            return Hint::NONE;
         }
-        std::ptr::from_ref(self.primary(self.index_of(hash))).cast()
+        Hint::of(self.primary(self.index_of(hash)))
     }
 
-    /// Where a search for `hash` goes on from its primary bucket, to prefetch it: with the likely entry, whose address
-    /// `entry` tells, or else with the bucket behind. The pointer may only be used as an address.
+    /// What a search for `hash` is likely to read after its primary bucket, which should have been loaded by then.
     #[inline]
-    pub fn next_address(
-        &self,
-        hash: u64,
-        entry: impl FnOnce(Handle) -> *const u8,
-    ) -> Option<*const u8> {
+    pub fn likely(&self, hash: u64) -> Option<Likely> {
         if self.len == 0 {
             return None;
         }
@@ -190,10 +240,12 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
         let bucket = self.primary(index);
         let mask = bucket.matches(tag_of(hash));
         if mask != 0 {
-            return Handle::from_raw(bucket.handles[mask.trailing_zeros() as usize]).map(entry);
+            let handle = bucket.handles[mask.trailing_zeros() as usize];
+            return Handle::from_raw(handle).map(Likely::Record);
         }
         let next = bucket.next().checked_sub(1)?;
-        Some(std::ptr::from_ref(self.bucket(BucketRef::Overflow(index >> SEGMENT, next))).cast())
+        let behind = self.bucket(BucketRef::Overflow(index >> SEGMENT, next));
+        Some(Likely::Bucket(Hint::of(behind)))
     }
 
     /// Finds the entry of `hash` for which `same` holds.
@@ -213,13 +265,7 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
                 if let Some(handle) = Handle::from_raw(bucket.handles[place as usize])
                     && same(handle)
                 {
-                    return Some((
-                        Place {
-                            bucket: at,
-                            place: place as u8,
-                        },
-                        handle,
-                    ));
+                    return Some((Place::new(at, place as usize), handle));
                 }
             }
             match bucket.next() {
@@ -232,8 +278,8 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
 
     /// Replaces the handle of an entry that was found, keeping hash and place.
     pub fn replace(&mut self, place: Place, handle: Handle, volatile: bool) {
-        let at = usize::from(place.place);
-        let bucket = self.bucket_mut(place.bucket);
+        let at = place.in_bucket();
+        let bucket = self.bucket_mut(place.bucket());
         let was = bucket.is_volatile(at);
         bucket.handles[at] = handle.raw();
         bucket.set_volatile(at, volatile);
@@ -283,10 +329,7 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
             if empty != 0 {
                 let place = empty.trailing_zeros();
                 bucket.put(place as usize, item);
-                return Some(Place {
-                    bucket: at,
-                    place: place as u8,
-                });
+                return Some(Place::new(at, place as usize));
             }
             let next = match bucket.next() {
                 0 => {
@@ -434,14 +477,14 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
 
     /// Removes an entry that was found.
     pub fn remove(&mut self, hash: u64, place: Place) {
-        let bucket = self.bucket_mut(place.bucket);
-        let Some(item) = bucket.take(usize::from(place.place)) else {
+        let bucket = self.bucket_mut(place.bucket());
+        let Some(item) = bucket.take(place.in_bucket()) else {
             return;
         };
         self.len -= 1;
         self.volatile -= usize::from(item.volatile);
-        if let BucketRef::Overflow(_, index) = place.bucket
-            && self.bucket(place.bucket).is_empty()
+        if let BucketRef::Overflow(_, index) = place.bucket()
+            && self.bucket(place.bucket()).is_empty()
         {
             self.unlink(self.index_of(hash), index);
         }

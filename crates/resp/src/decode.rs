@@ -13,7 +13,7 @@
 //! seeing the end of its line, has no meaning here.
 //! Cost: GET with a short key takes no allocation and no search; lines are matched as up to three digits first.
 
-use crate::number::{SHORT_DIGITS, parse_i64, short_line};
+use crate::number::{SHORT_DIGITS, SHORT_MAX, parse_i64, short_bulk_line, short_line};
 use crate::protocol_error::ProtocolError;
 use crate::quote;
 use crate::request::{Request, Span};
@@ -130,6 +130,15 @@ impl Decoder {
     /// When the bytes are no request within `limits`; the stream has no usable continuation then.
     #[inline]
     pub fn decode(&mut self, buf: &[u8], limits: &Limits) -> Result<Decoded, ProtocolError> {
+        if self.state == State::Start && self.short_request(buf, limits) {
+            return Ok(Decoded::Complete { consumed: self.pos });
+        }
+        self.decode_any(buf, limits)
+    }
+
+    /// As [`Self::decode`], for whatever comes.
+    #[inline(never)] // off the way of short requests
+    fn decode_any(&mut self, buf: &[u8], limits: &Limits) -> Result<Decoded, ProtocolError> {
         let outcome = match self.state {
             State::Start => match buf.first() {
                 None => Ok(false),
@@ -189,8 +198,28 @@ impl Decoder {
         }
     }
 
-    /// `*<count>CRLF`, then the arguments.
+    /// Takes a whole request of up to nine short arguments: nearly all in practice. Whether it was one; if not, nothing was
+    /// taken.
     #[inline]
+    fn short_request(&mut self, buf: &[u8], limits: &Limits) -> bool {
+        let Some([b'*', count @ b'1'..=b'9', b'\r', b'\n']) = buf.first_chunk() else {
+            return false;
+        };
+        let count = usize::from(count - b'0');
+        if count > limits.args_max {
+            return false;
+        }
+        let (pos, missing) = self.short_args(buf, 4, count, limits);
+        if missing > 0 {
+            self.spans.clear();
+            return false;
+        }
+        self.pos = pos;
+        self.state = State::Complete;
+        true
+    }
+
+    /// `*<count>CRLF`, then the arguments.
     fn count(&mut self, buf: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
         let count = match short_line(&buf[1..]) {
             Some((count, used)) => {
@@ -229,12 +258,11 @@ impl Decoder {
     }
 
     /// Takes arguments until none is missing (true) or the buffer ends (false).
-    #[inline]
     fn args(&mut self, buf: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
         if self.state == State::Bulk && !self.payload(buf) {
             return Ok(false);
         }
-        self.short_args(buf, limits);
+        (self.pos, self.remaining) = self.short_args(buf, self.pos, self.remaining, limits);
         while self.remaining > 0 {
             let Some(len) = self.length_line(buf, limits)? else {
                 return Ok(false);
@@ -250,35 +278,37 @@ impl Decoder {
                 self.state = State::Bulk;
                 return Ok(false);
             }
-            self.short_args(buf, limits);
+            (self.pos, self.remaining) = self.short_args(buf, self.pos, self.remaining, limits);
         }
         self.state = State::Complete;
         Ok(true)
     }
 
-    /// Takes arguments as long as they are short and complete: nearly all in practice.
+    /// Takes up to `count` arguments from `pos` on, as long as they are short and complete: nearly all in practice. Returns
+    /// where the next one begins, and how many are missing.
     #[inline]
-    fn short_args(&mut self, buf: &[u8], limits: &Limits) {
-        let most = if limits.unauthenticated {
-            limits.bulk_max.min(UNAUTHENTICATED_BULK_MAX)
-        } else {
-            limits.bulk_max
-        };
-        let (mut pos, mut remaining) = (self.pos, self.remaining);
-        while remaining > 0
-            && let Some([b'$', digits @ ..]) = buf.get(pos..)
-            && let Some((len, used)) = short_line(digits)
+    fn short_args(
+        &mut self,
+        buf: &[u8],
+        mut pos: usize,
+        mut count: usize,
+        limits: &Limits,
+    ) -> (usize, usize) {
+        // Short lengths are below what a peer may send before it has authenticated.
+        const { assert!(SHORT_MAX <= UNAUTHENTICATED_BULK_MAX) };
+        while count > 0
+            && let Some(line) = buf.get(pos..)
+            && let Some((len, used)) = short_bulk_line(line)
         {
-            let start = pos + 1 + used;
-            let end = start + len + 2;
-            if len > most || end > buf.len() {
+            let end = pos + used + len + 2;
+            if len > limits.bulk_max || end > buf.len() {
                 break;
             }
-            self.spans.push(Span::new(start, len));
+            self.spans.push(Span::new(pos + used, len));
             pos = end;
-            remaining -= 1;
+            count -= 1;
         }
-        (self.pos, self.remaining) = (pos, remaining);
+        (pos, count)
     }
 
     #[cold]

@@ -436,7 +436,6 @@ impl Connection {
             // AUTH changes the limits, so a peer that has yet to authenticate is taken at its word one by one.
             let most = if limits.unauthenticated { 1 } else { WINDOW };
             let filled = window.fill(&bytes[at..], at, &limits, most);
-            window.look_ahead(engine, &self.session, bytes, filled.count);
             if let Some(next) = self.run_window(engine, bytes, window, filled.count, &mut at, out) {
                 break next;
             }
@@ -528,14 +527,14 @@ impl Connection {
         &mut self,
         engine: &Engine,
         bytes: &[u8],
-        window: &Window,
+        window: &mut Window,
         count: usize,
         at: &mut usize,
         out: &mut Out,
     ) -> Option<Next> {
         let mut held = Held::default();
         let mut fetched = None;
-        let slots = &window.slots[..count];
+        let slots = window.look_ahead(engine, &self.session, bytes, count, &mut held);
         for (i, slot) in slots.iter().enumerate() {
             if out.len() >= OUTPUT_HIGH_WATER {
                 self.backlog = true;

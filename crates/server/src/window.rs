@@ -4,7 +4,7 @@
 //! - Slots `0..count` of the last fill hold complete requests, in order; the slot behind them may hold an incomplete one.
 //! - A decoder's memory stays with the window, not with the connection, unless a request is incomplete.
 
-use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Hints, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Held, Session};
 use ochre_resp::{Decoded, Decoder, Limits, ProtocolError};
 
 /// Requests decoded before the first of them is executed.
@@ -33,7 +33,7 @@ pub(crate) struct Filled {
 
 /// See the module's documentation.
 pub(crate) struct Window {
-    pub(crate) slots: Vec<Slot>,
+    slots: Vec<Slot>,
     /// The first decoder is in the middle of a request.
     resumed: bool,
 }
@@ -97,28 +97,29 @@ impl Window {
         }
     }
 
-    /// Looks the decoded requests up, and asks for the memory that they will need.
+    /// Looks the decoded requests up, and has the memory loaded that they will need.
     pub(crate) fn look_ahead(
         &mut self,
         engine: &Engine,
         session: &Session,
         bytes: &[u8],
         count: usize,
-    ) {
+        held: &mut Held<'_>,
+    ) -> &[Slot] {
         let mut in_transaction = session.transaction.is_some();
-        let mut hints = Hints::default();
-        for slot in &mut self.slots[..count] {
+        let mut hints = engine.hints(session.db);
+        let slots = &mut self.slots[..count];
+        for slot in &mut *slots {
             slot.ahead = engine.look_ahead(slot.decoder.request(&bytes[slot.start..slot.end]));
             let queued;
             (queued, in_transaction) = slot.ahead.queues(in_transaction);
             // What is queued needs its memory later.
-            if !queued {
+            if count > 1 && !queued {
                 hints.add(&slot.ahead);
             }
         }
-        if count > 1 {
-            engine.prefetch_all(session.db, &hints);
-        }
+        hints.find(held);
+        slots
     }
 
     /// Takes the decoder of the incomplete request behind `count` complete ones, if it has begun.

@@ -93,7 +93,7 @@ impl Builder {
     /// Begins to load what looking `members` up needs.
     pub fn prefetch<'m>(&self, members: impl Iterator<Item = &'m [u8]>) {
         for member in members {
-            crate::prefetch::read(self.index.bucket_address(self.hasher.hash(member)));
+            self.index.bucket_hint(self.hasher.hash(member)).first();
         }
     }
 

@@ -11,6 +11,8 @@
 //! A handle is a plain `u32` here, zero for none, as nodes keep thousands of them in arrays.
 
 use crate::arena::{Arena, Handle, slot_size};
+use crate::prefetch::Hint;
+use crate::table::Likely;
 
 /// Header and score.
 const FRONT: usize = 9;
@@ -80,14 +82,14 @@ impl Records {
     #[inline]
     pub(super) fn prefetch(&self, handle: u32) {
         if let Some(handle) = Handle::from_raw(handle) {
-            crate::prefetch::read(self.address(handle));
+            self.arena.hint(handle).first();
         }
     }
 
-    /// Where a record begins, to prefetch it.
+    /// That the likely record of a search is read, or the bucket behind.
     #[inline]
-    pub(super) fn address(&self, handle: Handle) -> *const u8 {
-        self.arena.address(handle)
+    pub(super) fn hint(&self, likely: Likely) -> Hint {
+        likely.hint(&self.arena)
     }
 
     /// Empties a slab whose class is sparse: the old and new handle of each record that moved.

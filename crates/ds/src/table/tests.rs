@@ -32,9 +32,7 @@ fn check<const S: u32, const L: usize>(table: &Linear<S, L>, model: &HashMap<u32
         let (place, found) = table.find(hash(*n), |h| h.raw() == *n).unwrap();
         assert_eq!(found.raw(), *n);
         assert_eq!(
-            table
-                .bucket(place.bucket)
-                .is_volatile(usize::from(place.place)),
+            table.bucket(place.bucket()).is_volatile(place.in_bucket()),
             *volatile
         );
     }
@@ -215,25 +213,23 @@ fn hints_lead_to_the_entry() {
     for n in 1..=count {
         let (place, _) = table.find(hash(n), |h| h.raw() == n).unwrap();
         // The address of an entry is its number here, and no bucket's.
-        let hint = table.next_address(hash(n), |h| std::ptr::without_provenance(h.raw() as usize));
-        let hint = hint.expect("there is an entry").addr();
-        match place.bucket {
-            BucketRef::Primary(_) => entries += usize::from(hint == n as usize),
-            BucketRef::Overflow(..) if hint > count as usize => {
+        let likely = table.likely(hash(n)).expect("there is an entry");
+        match (place.bucket(), likely) {
+            (BucketRef::Primary(_), Likely::Record(handle)) => {
+                entries += usize::from(handle.raw() == n);
+            }
+            (BucketRef::Primary(_), Likely::Bucket(_)) => panic!("{n} is in the first bucket"),
+            (BucketRef::Overflow(..), Likely::Bucket(hint)) => {
                 buckets += 1;
-                let own = std::ptr::from_ref(table.bucket(place.bucket)).addr();
+                let own = Hint::of(table.bucket(place.bucket()));
                 let first = table.index_of(hash(n));
                 assert!(hint == own || table.chain_len(first) > 1);
             }
             // Another entry has the same tag.
-            BucketRef::Overflow(..) => {}
+            (BucketRef::Overflow(..), Likely::Record(_)) => {}
         }
     }
     assert!(entries > count as usize / 2, "{entries}");
     assert!(buckets > 0);
-    assert!(
-        Linear::<2, LINK_MAX>::new()
-            .next_address(1, |_| std::ptr::null())
-            .is_none()
-    );
+    assert!(Linear::<2, LINK_MAX>::new().likely(1).is_none());
 }

@@ -7,14 +7,18 @@
 //! Invariant: no lock is taken or released between two hints. A locked instruction waits until the hints before it have
 //! found their pages, so that the walks through the page tables, which are most of the wait, would add up.
 //!
-//! Cost: two short locks a request, for batches of several requests only.
+//! Cost: one short lock a request, for batches of several requests only. A batch holds the locks of all its keys' stripes
+//! until it knows where the entries lie, for which it waits for the buckets; it waits for no lock meanwhile.
 
 use super::Engine;
+use super::held::Held;
 use super::lookup::Entry;
 use crate::keyspace::{Database, StripeGuard, stripe_of};
 use crate::spec::{Command, Flags};
-use ochre_ds::prefetch;
+use ochre_ds::prefetch::Hint;
+use ochre_ds::table::Likely;
 use ochre_resp::Request;
+use smallvec::SmallVec;
 
 /// Requests whose memory is asked for at once: enough to hide a wait for memory behind the others.
 pub const AHEAD_MAX: usize = 16;
@@ -24,23 +28,39 @@ pub const AHEAD_MAX: usize = 16;
 pub struct Ahead {
     /// Its command; `None` when lookup fails, which execution then reports.
     pub(crate) entry: Option<Entry>,
-    /// The hash of its only key, if the declaration names one at a fixed place.
-    pub(crate) hash: Option<u64>,
-    /// The hash of the first of several keys (a script's, say): for hints alone.
-    first: Option<u64>,
+    /// The hash of the key that `hashed` tells.
+    hash: u64,
+    hashed: Hashed,
+}
+
+/// Which key of a request was hashed ahead.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Hashed {
+    #[default]
+    None,
+    /// The only one, which the declaration names at a fixed place.
+    Only,
+    /// The first of several (a script's, say): for hints alone.
+    First,
 }
 
 impl Ahead {
+    /// The hash of the request's only key, if the declaration names one at a fixed place.
+    #[inline]
+    pub(crate) fn hash(&self) -> Option<u64> {
+        (self.hashed == Hashed::Only).then_some(self.hash)
+    }
+
     /// The hash of the key whose memory will be needed, as far as that is known.
     #[inline]
     fn hint(&self) -> Option<u64> {
-        self.hash.or(self.first)
+        (self.hashed != Hashed::None).then_some(self.hash)
     }
 
     /// Whether the request is queued and the requests behind it are, given whether it comes in a transaction.
     #[inline]
     pub fn queues(&self, in_transaction: bool) -> (bool, bool) {
-        let Some(entry) = self.entry else {
+        let Some(entry) = &self.entry else {
             return (false, in_transaction);
         };
         let flags = entry.command.flags;
@@ -53,45 +73,122 @@ impl Ahead {
     }
 }
 
-/// The keys whose memory a window of requests will need, by their hashes.
-#[derive(Debug, Default)]
-pub struct Hints {
-    hashes: [u64; AHEAD_MAX],
-    count: usize,
+/// The keys whose memory a window of requests will need. It holds their stripes, and waits for none.
+pub struct Hints<'e> {
+    database: &'e Database,
+    stripes: SmallVec<[StripeGuard<'e>; AHEAD_MAX]>,
+    keys: SmallVec<[HintedKey; AHEAD_MAX]>,
 }
 
-impl Hints {
-    /// Adds what is known of a request. Neighbours on one key need its lines once; of more than [`AHEAD_MAX`] keys, the
-    /// last are left out.
+/// A key by its hash, and which of the stripes held is its.
+#[derive(Clone, Copy)]
+struct HintedKey {
+    hash: u64,
+    stripe: usize,
+}
+
+impl<'e> Hints<'e> {
+    /// Adds what is known of a request. Neighbours on one key need its lines
+    /// once; of more than [`AHEAD_MAX`] keys, the last are left out, as is one whose stripe is busy.
     #[inline]
     pub fn add(&mut self, ahead: &Ahead) {
-        if let Some(hash) = ahead.hint()
-            && let Some(place) = self.hashes.get_mut(self.count)
-        {
-            *place = hash;
-            let repeats = self.count > 0 && self.hashes[self.count - 1] == hash;
-            self.count += usize::from(!repeats);
+        let Some(hash) = ahead.hint() else {
+            return;
+        };
+        if self.keys.len() >= AHEAD_MAX || self.keys.last().is_some_and(|key| key.hash == hash) {
+            return;
         }
+        let stripe = match try_stripe(self.database, hash) {
+            Some(guard) => {
+                self.stripes.push(guard);
+                self.stripes.len() - 1
+            }
+            None => match self.held(hash) {
+                Some(held) => held,
+                None => return,
+            },
+        };
+        self.keys.push(HintedKey { hash, stripe });
     }
 
-    /// Finds the addresses of all keys, and gives a hint of each when all of them are known.
+    /// Which of the stripes held is that of a hash.
+    #[cold]
+    fn held(&self, hash: u64) -> Option<usize> {
+        let same = |key: &&HintedKey| stripe_of(key.hash) == stripe_of(hash);
+        self.keys.iter().find(same).map(|key| key.stripe)
+    }
+
+    /// Loads the buckets of all keys, finds their entries, releases the stripes, and begins to load the first entries.
     #[inline]
-    fn gather(&self, find: impl Fn(u64) -> Option<*const u8>, hint: impl Fn(*const u8)) {
-        let mut known = [std::ptr::null(); AHEAD_MAX];
-        let mut count = 0;
-        for hash in &self.hashes[..self.count] {
-            if let Some(address) = find(*hash) {
-                known[count] = address;
-                count += 1;
+    pub fn find(self, held: &mut Held<'_>) {
+        let entries = &mut held.entries;
+        for key in &self.keys {
+            self.stripes[key.stripe].bucket_hint(key.hash).first();
+        }
+        let mut found = SmallVec::<[(usize, Likely); AHEAD_MAX]>::new();
+        for key in &self.keys {
+            let stripe = &self.stripes[key.stripe];
+            if let Some(likely) = stripe.likely(key.hash) {
+                stripe.prefetch_directory(likely);
+                found.push((key.stripe, likely));
             }
         }
-        known[..count].iter().for_each(|address| hint(*address));
+        let hints = found
+            .iter()
+            .map(|(i, likely)| self.stripes[*i].hint(*likely));
+        entries.hints.clear();
+        entries.hints.extend(hints);
+        drop(self);
+        entries.begin();
+    }
+}
+
+/// Where the entries of a window's keys lie, in the order in which they will be needed.
+#[derive(Default)]
+pub(super) struct Entries {
+    hints: SmallVec<[Hint; AHEAD_MAX]>,
+    /// The first that was not asked for.
+    next: usize,
+    /// Requests until the next ones are asked for.
+    rest: usize,
+}
+
+impl Entries {
+    /// So many are asked for at once: their pages are looked for at the same time, while more lines than a core can wait
+    /// for would wait for each other.
+    const TOGETHER: usize = 4;
+
+    /// Begins to load the first entries.
+    #[inline]
+    fn begin(&mut self) {
+        self.next = 0;
+        self.rest = 0;
+        self.ask();
+    }
+
+    /// Begins to load those after the ones that are on their way, if it is time. To be called once for each request, under
+    /// its lock: before that, the lock would wait until all pages are found.
+    #[inline]
+    pub(super) fn step(&mut self) {
+        if self.rest == 0 {
+            self.ask();
+            self.rest = Self::TOGETHER;
+        }
+        self.rest -= 1;
+    }
+
+    #[inline]
+    fn ask(&mut self) {
+        let end = (self.next + Self::TOGETHER).min(self.hints.len());
+        let hints = self.hints.get(self.next..end).unwrap_or(&[]);
+        hints.iter().for_each(|hint| hint.all());
+        self.next = end;
     }
 }
 
 impl Engine {
     /// Looks a request up and hashes its key.
-    #[inline]
+    #[inline(always)] // so that the result is put together where it is kept
     pub fn look_ahead(&self, request: Request<'_>) -> Ahead {
         match self.lookup.find_short(request) {
             Some(entry) => self.look_ahead_of(entry, request),
@@ -112,59 +209,54 @@ impl Engine {
 
     #[inline(always)] // on the way of every request
     fn look_ahead_of(&self, entry: &Entry, request: Request<'_>) -> Ahead {
-        let (hash, first) = match entry.key_at {
-            0 => (None, self.first_counted(entry.command, request)),
-            at => {
-                let key = request.get(at);
-                (key.map(|key| self.keyspace.hasher().hash(key)), None)
-            }
+        let (key, hashed) = match entry.key_at {
+            0 => (first_counted(entry.command, request), Hashed::First),
+            at => (request.get(at), Hashed::Only),
+        };
+        let (hash, hashed) = match key {
+            Some(key) => (self.keyspace.hasher().hash(key), hashed),
+            None => (0, Hashed::None),
         };
         Ahead {
             entry: Some(*entry),
             hash,
-            first,
+            hashed,
         }
     }
 
-    fn first_counted(&self, command: &Command, request: Request<'_>) -> Option<u64> {
-        let (first, count) = command.first_counted()?;
-        let key = request
-            .get(first)
-            .filter(|_| request.get(count) != Some(b"0"))?;
-        Some(self.keyspace.hasher().hash(key))
-    }
-
-    /// Asks for the memory that the requests of some hints need, in the database `db`: first for the buckets of their
-    /// keys, then for the entries that those name.
+    /// No keys yet, of the database `db`.
     #[inline]
-    pub fn prefetch_all(&self, db: usize, hints: &Hints) {
-        let database = self.keyspace.database(db);
-        hints.gather(|hash| bucket_address(database, hash), prefetch::read);
-        hints.gather(|hash| entry_address(database, hash), prefetch::entry);
+    pub fn hints(&self, db: usize) -> Hints<'_> {
+        Hints {
+            database: self.keyspace.database(db),
+            stripes: SmallVec::new(),
+            keys: SmallVec::new(),
+        }
     }
 
     /// Asks for the bucket of a request that comes later, and for the entry of one whose bucket should be there by now.
     #[inline]
     pub fn prefetch_staggered(&self, later: (usize, &Ahead), sooner: Option<(usize, Ahead)>) {
-        let database = |db| self.keyspace.database(db);
-        let entry = sooner.and_then(|(db, ahead)| entry_address(database(db), ahead.hint()?));
+        let stripe = |db, hash| try_stripe(self.keyspace.database(db), hash);
+        let entry = sooner.and_then(|(db, ahead)| {
+            let hash = ahead.hint()?;
+            stripe(db, hash)?.entry_hint(hash)
+        });
         let (db, ahead) = later;
         let bucket = ahead
             .hint()
-            .and_then(|hash| bucket_address(database(db), hash));
-        entry.into_iter().for_each(prefetch::entry);
-        bucket.into_iter().for_each(prefetch::read);
+            .and_then(|hash| Some(stripe(db, hash)?.bucket_hint(hash)));
+        entry.into_iter().for_each(Hint::all);
+        bucket.into_iter().for_each(Hint::first);
     }
 }
 
-#[inline]
-fn bucket_address(database: &Database, hash: u64) -> Option<*const u8> {
-    Some(try_stripe(database, hash)?.bucket_address(hash))
-}
-
-#[inline]
-fn entry_address(database: &Database, hash: u64) -> Option<*const u8> {
-    try_stripe(database, hash)?.entry_address(hash)
+/// The first of a request's counted keys, if it has any.
+fn first_counted<'r>(command: &Command, request: Request<'r>) -> Option<&'r [u8]> {
+    let (first, count) = command.first_counted()?;
+    request
+        .get(first)
+        .filter(|_| request.get(count) != Some(b"0"))
 }
 
 /// The stripe of a hash. One that is busy is not waited for: the hint is not worth it.

@@ -18,7 +18,7 @@ impl Engine {
     pub(crate) fn dispatch<'e>(
         &'e self,
         session: &mut Session,
-        request: Request<'_>,
+        request: &Request<'_>,
         ahead: &Ahead,
         out: &mut Out,
         held: &mut Held<'e>,
@@ -27,11 +27,11 @@ impl Engine {
         let entry = match &ahead.entry {
             Some(entry) => entry,
             None => {
-                found = self.find_at_last(session, request)?;
+                found = self.find_at_last(session, *request)?;
                 &found
             }
         };
-        session.plan.hash = ahead.hash;
+        session.plan.hash = ahead.hash();
         session.last_command = entry.index;
         let command = entry.command;
         session.holds = held.is_some();
@@ -40,7 +40,7 @@ impl Engine {
             return Err(self.turned_away(session, Some(*entry), error));
         }
         if session.transaction.is_some() && !command.flags.has(Flags::UNQUEUED) {
-            return self.queue(session, *entry, ahead.hash, request, out);
+            return self.queue(session, *entry, ahead.hash(), *request, out);
         }
         let from = session.tick;
         let outcome = if command.flags.has(Flags::LONG) {
@@ -75,7 +75,7 @@ impl Engine {
         &'e self,
         session: &mut Session,
         command: &'static Command,
-        request: Request<'_>,
+        request: &Request<'_>,
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Outcome {

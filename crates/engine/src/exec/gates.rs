@@ -14,7 +14,7 @@ use ochre_resp::Request;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A check: the engine, who asks, and what for.
-type Gate = fn(&Engine, &Session, &Entry, Request<'_>) -> Result<(), CommandError>;
+type Gate = fn(&Engine, &Session, &Entry, &Request<'_>) -> Result<(), CommandError>;
 
 /// The gates in order.
 pub(crate) const GATES: &[(&str, Gate)] = &[
@@ -32,7 +32,7 @@ pub(crate) fn check(
     engine: &Engine,
     session: &Session,
     entry: &Entry,
-    request: Request<'_>,
+    request: &Request<'_>,
 ) -> Result<(), CommandError> {
     GATES
         .iter()
@@ -61,14 +61,14 @@ fn permission(
     engine: &Engine,
     session: &Session,
     entry: &Entry,
-    request: Request<'_>,
+    request: &Request<'_>,
 ) -> Result<(), CommandError> {
     if session.restricted {
         // What is no part of a transaction is refused as such, whoever asks; of others, that is seen when they queue.
         if session.transaction.is_some() {
             transaction::may_be_queued(entry)?;
         }
-        engine.permit(session, entry, request)
+        engine.permit(session, entry, *request)
     } else {
         Ok(())
     }
@@ -78,7 +78,7 @@ fn memory(
     engine: &Engine,
     session: &Session,
     entry: &Entry,
-    _: Request<'_>,
+    _: &Request<'_>,
 ) -> Result<(), CommandError> {
     // Making room takes locks. Who holds a stripe began when there was no limit.
     if session.holds || !engine.memory.is_limited() {
@@ -99,7 +99,7 @@ fn context(
     _: &Engine,
     session: &Session,
     entry: &Entry,
-    _: Request<'_>,
+    _: &Request<'_>,
 ) -> Result<(), CommandError> {
     if session.unusual {
         unusual_context(session, entry)

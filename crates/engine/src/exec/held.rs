@@ -9,7 +9,7 @@
 //! - It is kept for at most one window of requests, and never across an await.
 
 use super::Engine;
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Entries};
 use super::plan::Plan;
 use super::unit::Unit;
 use crate::keyspace::lock::StripeId;
@@ -25,6 +25,8 @@ use ochre_resp::Request;
 pub struct Held<'e> {
     stripe: Option<(StripeId, Locked<'e>)>,
     follower: Follower,
+    /// What the requests of the window need.
+    pub(super) entries: Entries,
     /// The unit that the requests are part of.
     pub(crate) unit: Option<Box<Unit<'e>>>,
 }
@@ -84,13 +86,18 @@ impl<'e> Held<'e> {
     ) -> Result<Locked<'e>, Refused> {
         match (self.stripe.take(), &plan.stripes[..]) {
             (None, _) => {}
-            (Some((id, locked)), [wanted]) if id == *wanted => return Ok(locked),
+            (Some((id, locked)), [wanted]) if id == *wanted => {
+                self.entries.step();
+                return Ok(locked);
+            }
             (Some(other), _) => drop(other),
         }
         if let Some(unit) = &mut self.unit {
             return unit.lend(plan, db);
         }
-        Locked::take(keyspace, &plan.stripes).ok_or(Refused::Busy)
+        let locked = Locked::take(keyspace, &plan.stripes).ok_or(Refused::Busy);
+        self.entries.step();
+        locked
     }
 
     /// Keeps the stripe for the next request, or releases all.
@@ -119,7 +126,7 @@ impl Engine {
         let Some(next) = next else {
             return Follower::Other;
         };
-        let (Some(a), Some(b)) = (present.hash, next.hash) else {
+        let (Some(a), Some(b)) = (present.hash(), next.hash()) else {
             return present.joined_by(next);
         };
         let same = stripe_of(a) == stripe_of(b)
@@ -136,7 +143,7 @@ impl Engine {
 
 impl Ahead {
     fn joined_by(&self, next: &Ahead) -> Follower {
-        match (self.entry, next.entry) {
+        match (&self.entry, &next.entry) {
             (Some(a), Some(b)) if a.index == b.index && a.command.flags.has(Flags::JOINED) => {
                 Follower::Joins
             }
@@ -146,7 +153,7 @@ impl Ahead {
 
     /// Whether the request touches its key only, and for a short time.
     fn is_quick(&self) -> bool {
-        self.entry.is_some_and(|entry| {
+        self.entry.as_ref().is_some_and(|entry| {
             entry.command.flags.has(Flags::FAST)
                 && !entry.command.flags.has(Flags::LONG)
                 && matches!(entry.command.run, Run::Read(_) | Run::Write(_))
@@ -167,10 +174,13 @@ impl Engine {
         before: &Ahead,
         next: impl Iterator<Item = (Request<'b>, Ahead)> + Clone,
     ) {
-        let hash = before.hash;
-        if held.is_some() && *fetched != hash {
+        if !held.is_some() {
+            return;
+        }
+        let hash = before.hash();
+        if *fetched != hash {
             *fetched = hash;
-            self.prefetch_elements_of(held, next.take_while(|(_, ahead)| ahead.hash == hash));
+            self.prefetch_elements_of(held, next.take_while(|(_, ahead)| ahead.hash() == hash));
         }
     }
 
@@ -192,7 +202,7 @@ impl Engine {
                 });
         let first = requests.clone().next();
         let Some((hash, key)) =
-            first.and_then(|(request, ahead)| Some((ahead.hash?, request.get(1)?)))
+            first.and_then(|(request, ahead)| Some((ahead.hash()?, request.get(1)?)))
         else {
             return;
         };

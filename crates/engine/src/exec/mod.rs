@@ -349,6 +349,7 @@ impl Engine {
             session.refresh_rules(self);
         }
         session.rule = self.access_rule(session.now_ms);
+        session.slow_nanos = self.slow_nanos();
         session.tick = ticks::now();
         session.commands = 0;
     }
@@ -409,7 +410,7 @@ impl Engine {
             return Flow::Paused;
         }
         let mark = out.mark();
-        if let Err(error) = self.dispatch(session, request, ahead, out, held) {
+        if let Err(error) = self.dispatch(session, &request, ahead, out, held) {
             // What was refused before it ran may have left the stripe.
             *held = Held::default();
             session.stream = None;
@@ -508,7 +509,7 @@ impl Engine {
         &self,
         session: &mut Session,
         entry: &Entry,
-        request: Request<'_>,
+        request: &Request<'_>,
         from: u64,
         failed: bool,
     ) {
@@ -521,7 +522,7 @@ impl Engine {
         &self,
         session: &mut Session,
         entry: &Entry,
-        request: Request<'_>,
+        request: &Request<'_>,
         from: u64,
         failed: bool,
     ) {
@@ -532,24 +533,38 @@ impl Engine {
         session
             .tally
             .executed(&self.stats, entry.index, nanos, failed);
-        let threshold = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
-        if threshold >= 0 && nanos >= threshold.unsigned_abs().saturating_mul(1000) {
-            self.note_slow(session, entry, request, nanos);
+        if nanos >= session.slow_nanos {
+            self.note_slow(session, entry, *request, nanos);
         }
+    }
+
+    /// From how many nanoseconds on a command may be noted as slow: the least that a setting asks for.
+    pub(super) fn slow_nanos(&self) -> u64 {
+        let logged = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
+        let monitored = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
+        let logged = u64::try_from(logged).map_or(u64::MAX, |micros| micros.saturating_mul(1000));
+        match u64::try_from(monitored) {
+            Ok(0) | Err(_) => logged,
+            Ok(millis) => logged.min(millis.saturating_mul(1_000_000)),
+        }
+    }
+
+    /// Notes a command where a setting asks for it.
+    #[cold]
+    fn note_slow(&self, session: &Session, entry: &Entry, request: Request<'_>, nanos: u64) {
+        use crate::spec::Flags;
         let threshold = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
         if threshold > 0 && nanos >= threshold.unsigned_abs().saturating_mul(1_000_000) {
             self.latency
                 .command(entry.command, session.now_ms, nanos / 1_000_000);
         }
-    }
-
-    #[cold]
-    fn note_slow(&self, session: &Session, entry: &Entry, request: Request<'_>, nanos: u64) {
-        use crate::spec::Flags;
-        if !entry
-            .command
-            .flags
-            .any(Flags::SKIP_SLOWLOG.with(Flags::SECRET))
+        let threshold = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
+        let logs = threshold >= 0 && nanos >= threshold.unsigned_abs().saturating_mul(1000);
+        if logs
+            && !entry
+                .command
+                .flags
+                .any(Flags::SKIP_SLOWLOG.with(Flags::SECRET))
         {
             let most = usize::try_from(self.settings.int(id::SLOWLOG_MAX_LEN)).unwrap_or(0);
             self.slowlog.add(request, nanos / 1000, session, most);

@@ -20,18 +20,20 @@ use crate::spec::{Begin, Command, Flags, Outcome};
 use ochre_resp::Request;
 
 impl Engine {
-    /// Locks and looks up what most reads need: one key, whose hash is known, in a stripe that is free, with nothing to be
-    /// remembered or held, which is there or not. `None` for all else, which is left to [`Self::run_read`]; nothing was
-    /// done then.
+    /// Runs what most reads are: of one key, whose hash is known, in a stripe that is free, with nothing to be remembered
+    /// or held, which is there or not. `None` for all else, which is left to [`Self::run_read`]; nothing was done then.
     #[inline(always)] // on the way of nearly every read
-    pub(super) fn one_key<'e>(
-        &'e self,
+    #[allow(clippy::too_many_arguments)] // the parts of a command
+    pub(super) fn read_one(
+        &self,
         session: &mut Session,
         command: &Command,
-        request: Request<'_>,
+        request: &Request<'_>,
+        out: &mut Out,
         env: Env<'_>,
-        held: &Held<'_>,
-    ) -> Option<(Locked<'e>, PlannedKey)> {
+        handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
+        held: &mut Held<'_>,
+    ) -> Option<Outcome> {
         let hash = session.plan.hash?;
         if !held.is_bare() || session.remembers {
             return None;
@@ -43,36 +45,20 @@ impl Engine {
         let name = request.get(arg)?;
         let id = StripeId::new(env.db, stripe_of(hash));
         let mut locked = Locked::try_one(&self.keyspace, id)?;
-        let rule = self.rule_for(session, command);
+        held.entries.step();
         let stripe = locked.stripe_mut(0);
         let mut key = PlannedKey::new(arg, hash, id, spec.access);
         key.version = stripe.version;
-        if let Some(found) = stripe.find(hash, name) {
+        key.found = stripe.find(hash, name);
+        if let Some(found) = key.found {
             let expires_at = stripe.view(found.handle)?.expires_at();
             if expires_at.is_some_and(|at| at <= env.now_ms) {
                 return None;
             }
-            if let Some(rule) = &rule {
+            if let Some(rule) = self.rule_for(session, command) {
                 stripe.touch(found.handle, rule);
             }
-            key.found = Some(found);
         }
-        Some((locked, key))
-    }
-
-    /// Runs a read on what [`Self::one_key`] found.
-    #[inline(always)] // on the way of nearly every read
-    #[allow(clippy::too_many_arguments)] // the parts of a command
-    pub(super) fn read_one(
-        &self,
-        session: &mut Session,
-        command: &Command,
-        request: Request<'_>,
-        out: &mut Out,
-        env: Env<'_>,
-        handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
-        (locked, key): (Locked<'_>, PlannedKey),
-    ) -> Outcome {
         if !command.flags.has(Flags::NO_STATS) {
             let found = u64::from(key.found.is_some());
             session.tally.hits += found;
@@ -83,11 +69,14 @@ impl Engine {
             wide: None,
             locked: &locked,
             plan: std::slice::from_ref(&key),
-            args: request,
+            args: *request,
         };
-        let left = read(keys, request, out, env, handler);
+        let (outcome, left) = read(keys, request, out, env, handler);
         locked.release();
-        self.go_on(session, out, left)
+        Some(match left {
+            None => outcome,
+            Some(left) => self.go_on(session, out, outcome, left),
+        })
     }
 
     #[inline(never)] // keeps the frame of the usual read small
@@ -106,7 +95,7 @@ impl Engine {
         let _ = session
             .plan
             .fill(command, request, session.db, &self.keyspace);
-        let rule = self.rule_for(session, command);
+        let rule = self.rule_for(session, command).copied();
         let last = session.plan.last.take().filter(|_| held.is_some());
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
@@ -139,31 +128,34 @@ impl Engine {
             plan: &session.plan.keys,
             args: request,
         };
-        let left = read(keys, request, out, env, handler);
+        let (outcome, left) = read(keys, &request, out, env, handler);
         if session.remembers {
             self.remember(session, &mut locked, request);
         }
-        held.give(&mut session.plan, locked, left.later.is_none());
+        let done = left.as_ref().is_none_or(|left| left.later.is_none());
+        held.give(&mut session.plan, locked, done);
         self.discard(lapsed.garbage);
-        self.go_on(session, out, left)
+        match left {
+            None => outcome,
+            Some(left) => self.go_on(session, out, outcome, left),
+        }
     }
 
-    /// Goes on after the release.
-    #[inline(always)] // on the way of every read
-    fn go_on(&self, session: &mut Session, out: &mut Out, left: Left) -> Outcome {
+    /// Goes on after the release with what a handler left.
+    #[cold]
+    fn go_on(&self, session: &mut Session, out: &mut Out, outcome: Outcome, left: Left) -> Outcome {
         if left.stream.is_some() {
             session.stream = left.stream;
         }
         match left.later {
-            Some(work) if left.outcome.is_ok() => self.run_later(session, out, work),
-            _ => left.outcome,
+            Some(work) if outcome.is_ok() => self.run_later(session, out, work),
+            _ => outcome,
         }
     }
 }
 
-/// How a handler ended, and what it left to be done without locks.
+/// What a handler left to be done without locks.
 struct Left {
-    outcome: Outcome,
     later: Option<After>,
     stream: Option<Box<dyn Producer>>,
 }
@@ -172,11 +164,11 @@ struct Left {
 #[inline(always)] // on the way of every read
 fn read(
     keys: ReadKeys<'_>,
-    request: Request<'_>,
+    request: &Request<'_>,
     out: &mut Out,
     env: Env<'_>,
     handler: fn(&mut ReadCx<'_>, Request<'_>) -> Outcome,
-) -> Left {
+) -> (Outcome, Option<Left>) {
     let mut cx = ReadCx {
         keys,
         out,
@@ -184,10 +176,15 @@ fn read(
         later: None,
         stream: None,
     };
-    let outcome = handler(&mut cx, request);
-    Left {
-        outcome,
+    let outcome = handler(&mut cx, *request);
+    if cx.later.is_none() && cx.stream.is_none() {
+        // Nothing to move or to drop, which the compiler does not see: nearly all leave nothing.
+        std::mem::forget(cx);
+        return (outcome, None);
+    }
+    let left = Left {
         later: cx.later,
         stream: cx.stream,
-    }
+    };
+    (outcome, Some(left))
 }

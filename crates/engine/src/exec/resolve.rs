@@ -15,7 +15,6 @@ use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Found, Garbage, Locked, Stripe};
 use crate::settings::EventClasses;
 use crate::spec::Access;
-use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
 
 /// What became of the keys of a request whose time had come.
@@ -76,11 +75,11 @@ impl Engine {
         if keys.len() > 1 {
             // The waits for the keys' buckets, and then for their entries, overlap.
             for key in keys.iter() {
-                prefetch::read(locked.stripe(key.guard).bucket_address(key.hash));
+                locked.stripe(key.guard).bucket_hint(key.hash).first();
             }
             for key in keys.iter() {
-                if let Some(address) = locked.stripe(key.guard).entry_address(key.hash) {
-                    prefetch::entry(address);
+                if let Some(entry) = locked.stripe(key.guard).entry_hint(key.hash) {
+                    entry.all();
                 }
             }
         }

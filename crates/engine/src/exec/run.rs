@@ -87,12 +87,12 @@ impl Engine {
         &'e self,
         session: &mut Session,
         command: &'static Command,
-        request: Request<'_>,
+        request: &Request<'_>,
         out: &mut Out,
         held: &mut Held<'e>,
     ) -> Outcome {
         if session.restricted {
-            self.permit_beyond(session, command, request)?;
+            self.permit_beyond(session, command, *request)?;
         }
         let env = Env {
             engine: self,
@@ -100,14 +100,16 @@ impl Engine {
             db: session.db,
         };
         match command.run {
-            Run::Read(handler) => match self.one_key(session, command, request, env, held) {
-                Some(one) => self.read_one(session, command, request, out, env, handler, one),
-                None => self.run_read(session, command, request, out, env, handler, held),
-            },
-            Run::Write(handler) => {
-                self.run_write(session, command, request, out, env, handler, held)
+            Run::Read(handler) => {
+                match self.read_one(session, command, request, out, env, handler, held) {
+                    Some(outcome) => outcome,
+                    None => self.run_read(session, command, *request, out, env, handler, held),
+                }
             }
-            _ => self.run_other(session, command, request, out, env, held),
+            Run::Write(handler) => {
+                self.run_write(session, command, *request, out, env, handler, held)
+            }
+            _ => self.run_other(session, command, *request, out, env, held),
         }
     }
 
@@ -142,7 +144,9 @@ impl Engine {
                     stripes,
                     joins,
                 };
-                handler(&mut cx, request)
+                let outcome = handler(&mut cx, request);
+                session.slow_nanos = self.slow_nanos();
+                outcome
             }
             Run::Sweep(handler) => {
                 let stripes = match self.stripes(held) {
@@ -335,7 +339,7 @@ impl Engine {
         let _ = session
             .plan
             .fill(command, request, session.db, &self.keyspace);
-        let touch = self.rule_for(session, command);
+        let touch = self.rule_for(session, command).copied();
         let last = session.plan.last.take().filter(|_| held.is_some());
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
@@ -578,10 +582,14 @@ impl Engine {
 
     /// The access rule to touch keys with, `None` when accesses are not to be recorded.
     #[inline]
-    pub(super) fn rule_for(&self, session: &Session, command: &Command) -> Option<AccessRule> {
+    pub(super) fn rule_for<'s>(
+        &self,
+        session: &'s Session,
+        command: &Command,
+    ) -> Option<&'s AccessRule> {
         let touches = command.flags.has(Flags::ALWAYS_TOUCH)
             || !session.no_touch && !command.flags.has(Flags::NO_TOUCH);
-        let rule = session.rule;
+        let rule = &session.rule;
         (touches && !(rule.modified_only && matches!(command.run, Run::Read(_)))).then_some(rule)
     }
 

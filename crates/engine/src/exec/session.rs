@@ -361,6 +361,9 @@ pub struct Session {
     pub(crate) rule: AccessRule,
     /// When the present command began, in ticks.
     pub(crate) tick: u64,
+    /// From how many nanoseconds on a command may be noted as slow. Looked up for a batch, and after a command that may
+    /// have changed a setting.
+    pub(crate) slow_nanos: u64,
     /// Dense index of the last command.
     pub(crate) last_command: usize,
     /// Commands executed in the present batch.
@@ -416,6 +419,7 @@ impl Session {
             tally: Tally::default(),
             rule: AccessRule::default(),
             tick: 0,
+            slow_nanos: u64::MAX,
             last_command: usize::MAX,
             commands: 0,
         }

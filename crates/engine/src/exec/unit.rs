@@ -28,7 +28,6 @@ use crate::error::CommandError;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Cut, Keyspace, Locked, STRIPES, stripe_of};
 use crate::spec::{Flags, Outcome, Run};
-use ochre_ds::prefetch;
 use ochre_resp::{Request, RequestBuf};
 use smallvec::SmallVec;
 
@@ -290,7 +289,7 @@ impl<'e> UnitCx<'_, 'e> {
         let mark = out.mark();
         self.session.plan.hash = hash;
         let from = self.session.tick;
-        let outcome = engine.run(self.session, entry.command, request, out, self.held);
+        let outcome = engine.run(self.session, entry.command, &request, out, self.held);
         let lacked = self.held.unit.as_ref().is_some_and(|u| u.missed.is_some());
         if lacked {
             self.session.stream = None;
@@ -310,7 +309,7 @@ impl<'e> UnitCx<'_, 'e> {
         if engine.attention.any(Reason::MONITORED) {
             engine.show(self.session, entry.command, request);
         }
-        engine.measure_one(self.session, &entry, request, from, outcome.is_err());
+        engine.measure_one(self.session, &entry, &request, from, outcome.is_err());
         outcome
     }
 
@@ -363,7 +362,7 @@ impl<'e> UnitCx<'_, 'e> {
         for queued in transaction.queue.tags().take(MOST) {
             let place = queued.hash.and_then(|hash| {
                 let place = locked.index_of(ids, StripeId::new(db, stripe_of(hash)))?;
-                prefetch::read(locked.stripe(place).bucket_address(hash));
+                locked.stripe(place).bucket_hint(hash).first();
                 Some(place)
             });
             places.push(place.unwrap_or(usize::MAX));
@@ -371,9 +370,9 @@ impl<'e> UnitCx<'_, 'e> {
         for (queued, place) in transaction.queue.tags().zip(&places) {
             if let Some(hash) = queued.hash
                 && *place != usize::MAX
-                && let Some(address) = locked.stripe(*place).entry_address(hash)
+                && let Some(entry) = locked.stripe(*place).entry_hint(hash)
             {
-                prefetch::entry(address);
+                entry.all();
             }
         }
         places

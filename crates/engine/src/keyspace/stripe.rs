@@ -19,9 +19,9 @@ use super::object::Object;
 use super::value::{Detached, DetachedValue, Garbage, KeyHasher, Str};
 use ochre_ds::arena::{self, Arena, Handle};
 use ochre_ds::blob::Blob;
-use ochre_ds::prefetch;
+use ochre_ds::prefetch::Hint;
 use ochre_ds::slots::Slots;
-use ochre_ds::table::{Place, Position, Table, position_of};
+use ochre_ds::table::{Likely, Place, Position, Table, position_of};
 
 /// The stripe cannot hold more: handles or memory are exhausted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,18 +181,36 @@ impl Stripe {
         }
     }
 
-    /// Where the bucket of a hash lies. An address to prefetch, nothing else.
+    /// That the bucket of a hash is likely to be read.
     #[inline]
-    pub(crate) fn bucket_address(&self, hash: u64) -> *const u8 {
-        self.table.bucket_address(hash)
+    pub(crate) fn bucket_hint(&self, hash: u64) -> Hint {
+        self.table.bucket_hint(hash)
     }
 
-    /// Where the likely entry of a hash begins, or the bucket behind its first: an address to
-    /// [prefetch](ochre_ds::prefetch::entry), nothing else.
+    /// What is read after the bucket of a hash: the likely entry, or the bucket behind.
     #[inline]
-    pub(crate) fn entry_address(&self, hash: u64) -> Option<*const u8> {
-        let entry = |handle| self.arena.address(handle);
-        self.table.next_address(hash, entry)
+    pub(crate) fn likely(&self, hash: u64) -> Option<Likely> {
+        self.table.likely(hash)
+    }
+
+    /// The hint for what [`Self::likely`] found.
+    #[inline]
+    pub(crate) fn hint(&self, likely: Likely) -> Hint {
+        likely.hint(&self.arena)
+    }
+
+    /// Begins to load what tells where the entry lies that [`Self::likely`] found.
+    #[inline]
+    pub(crate) fn prefetch_directory(&self, likely: Likely) {
+        if let Likely::Record(handle) = likely {
+            self.arena.directory_hint(handle).first();
+        }
+    }
+
+    /// That the likely entry of a hash is read after its bucket, or the bucket behind that one.
+    #[inline]
+    pub(crate) fn entry_hint(&self, hash: u64) -> Option<Hint> {
+        self.likely(hash).map(|likely| self.hint(likely))
     }
 
     /// Records an access to the entry.
@@ -237,13 +255,9 @@ impl Stripe {
         spec.write(self.arena.get_mut(handle));
         let (arena, hasher) = (&self.arena, self.hasher);
         let rehash = |h: Handle| View::new(arena.get(h)).map_or(0, |v| hasher.hash(v.key()));
-        let place = self.table.insert(
-            hash,
-            handle,
-            volatile,
-            |h| prefetch::read(arena.address(h)),
-            rehash,
-        );
+        let place = self
+            .table
+            .insert(hash, handle, volatile, |h| arena.hint(h).first(), rehash);
         let Some(place) = place else {
             self.arena.free(handle);
             return Err(Full);

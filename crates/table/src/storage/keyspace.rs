@@ -16,7 +16,7 @@ use crate::pb::{Kvpair, Value};
 use crate::values::ValueRef;
 use crate::wire::Borrowed;
 use ochre_engine::commands::hash::{HDEL_PREVIOUS, HSET_PREVIOUS};
-use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Held, Hints, Inside, Out, Session};
+use ochre_engine::exec::{AHEAD_MAX, Ahead, Engine, Flow, Held, Inside, Out, Session};
 use ochre_resp::{Protocol, Request, RequestBuf};
 use parking_lot::Mutex;
 use reply::Reply;
@@ -212,16 +212,16 @@ impl Keyspace {
         let mut aheads = [Ahead::default(); WINDOW];
         let aheads = &mut aheads[..requests.len()];
         *used = requests.len().max(*used);
+        let mut hints = self.engine.hints(session.db);
         for ((request, args), ahead) in requests.iter().zip(&mut *args).zip(&mut *aheads) {
             let which = fill_single(args, tagged, *request);
             *ahead = which.look_ahead(&self.engine, args.as_request());
-        }
-        if aheads.len() > 1 {
-            let mut hints = Hints::default();
-            aheads.iter().for_each(|ahead| hints.add(ahead));
-            self.engine.prefetch_all(session.db, &hints);
+            if requests.len() > 1 {
+                hints.add(ahead);
+            }
         }
         let (mut held, mut fetched) = (Held::default(), None);
+        hints.find(&mut held);
         for (i, ahead) in aheads.iter().enumerate() {
             held.expect(self.engine.follower(ahead, aheads.get(i + 1)));
             let request = args[i].as_request();

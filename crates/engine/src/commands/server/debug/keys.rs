@@ -9,6 +9,7 @@ use crate::settings::id;
 use crate::spec::Outcome;
 use ochre_ds::hash::HashRef;
 use ochre_ds::list::ListRef;
+use ochre_ds::prefetch::Hint;
 use ochre_ds::set::SetRef;
 use ochre_ds::zset::ZsetRef;
 use ochre_resp::Request;
@@ -42,7 +43,7 @@ fn look(cx: &SessionCx<'_>, key: &[u8]) -> Option<Seen> {
             return None;
         }
         Some(Seen {
-            address: stripe.entry_address(hash).map_or(0, |a| a.addr()),
+            address: stripe.entry_hint(hash).map_or(0, Hint::addr),
             value,
         })
     })
