@@ -107,6 +107,11 @@ impl List {
     where
         I: Iterator<Item = &'v [u8]> + Clone,
     {
+        let mut all = values.clone();
+        if let (Some(value), None) = (all.next(), all.next()) {
+            self.prepare(value.len(), 1, limits);
+            return self.push_one(end, value, &Encoded::new(value), limits);
+        }
         let (bytes, count) = values
             .clone()
             .fold((0, 0), |(bytes, count), v| (bytes + v.len(), count + 1));
@@ -135,17 +140,21 @@ impl List {
             Element::Int(_) => self.prepare(0, 1, limits),
             _ => self.prepare(text.len(), 1, limits),
         }
+        self.push_one(end, text, &Encoded::of(element), limits);
+    }
+
+    /// Pushes a value, for which the list was prepared.
+    #[inline]
+    fn push_one(&mut self, end: End, value: &[u8], encoded: &Encoded<'_>, limits: Limits) {
         match self {
             List::Packed(buf) => {
                 let at = match end {
                     End::Front => 0,
                     End::Back => packed::count(buf),
                 };
-                packed::insert(buf, at, &Encoded::of(element));
+                packed::insert(buf, at, encoded);
             }
-            List::Chunks(chunks) => {
-                make_mut(chunks).push(end, std::iter::once(text), limits);
-            }
+            List::Chunks(chunks) => make_mut(chunks).push_one(end, value, encoded, limits),
         }
     }
 

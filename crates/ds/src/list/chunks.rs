@@ -94,11 +94,7 @@ impl Chunks {
         let limits = self.limits(now);
         let mut values = values.peekable();
         while values.peek().is_some() {
-            let place = match end {
-                End::Front => 0,
-                End::Back => self.len().saturating_sub(1),
-            };
-            let room = self.tree.edit(place, |chunk, _| {
+            let room = self.tree.edit(self.last(end), |chunk, _| {
                 while let Some(value) = values.next_if(|v| chunk.accepts(v.len(), limits)) {
                     let at = match end {
                         End::Front => 0,
@@ -112,17 +108,52 @@ impl Chunks {
                 if chunk.is_alone() { 0 } else { chunk.room() }
             });
             if let Some(value) = values.next() {
-                let place = match end {
-                    End::Front => 0,
-                    End::Back => self.len(),
-                };
-                let room = room
-                    .filter(|room| room * ROOMY_FROM <= self.tree.heap_bytes())
-                    .map_or(0, |room| room.min(limits.chunk_bytes()));
-                self.tree
-                    .insert(place, Chunk::roomy(value, end, room, limits));
+                self.begin_chunk(end, value, room, limits);
             }
         }
+    }
+
+    /// Pushes one value.
+    pub(super) fn push_one(&mut self, end: End, value: &[u8], encoded: &Encoded<'_>, now: Limits) {
+        let limits = self.limits(now);
+        let pushed = self.tree.edit(self.last(end), |chunk, _| {
+            if chunk.accepts(value.len(), limits) {
+                let at = match end {
+                    End::Front => 0,
+                    End::Back => chunk.count(),
+                };
+                chunk.insert(at, encoded, limits);
+                return Ok(());
+            }
+            chunk.trim();
+            Err(if chunk.is_alone() { 0 } else { chunk.room() })
+        });
+        if pushed != Some(Ok(())) {
+            let room = pushed.and_then(Result::err);
+            self.begin_chunk(end, value, room, limits);
+        }
+    }
+
+    /// The number of the element at an end.
+    #[inline]
+    fn last(&self, end: End) -> usize {
+        match end {
+            End::Front => 0,
+            End::Back => self.len().saturating_sub(1),
+        }
+    }
+
+    /// Begins a chunk at an end with a value, beside one of `room` bytes if there is any.
+    fn begin_chunk(&mut self, end: End, value: &[u8], room: Option<usize>, limits: Limits) {
+        let place = match end {
+            End::Front => 0,
+            End::Back => self.len(),
+        };
+        let room = room
+            .filter(|room| room * ROOMY_FROM <= self.tree.heap_bytes())
+            .map_or(0, |room| room.min(limits.chunk_bytes()));
+        self.tree
+            .insert(place, Chunk::roomy(value, end, room, limits));
     }
 
     /// Inserts a value before or after element `pivot`, which exists.
