@@ -15,7 +15,7 @@ use super::held::Held;
 use super::lookup::Entry;
 use crate::keyspace::{Database, StripeGuard, stripe_of};
 use crate::spec::{Command, Flags};
-use ochre_ds::prefetch::Hint;
+use ochre_ds::prefetch::{self, Hint};
 use ochre_ds::table::Likely;
 use ochre_resp::Request;
 use smallvec::SmallVec;
@@ -73,11 +73,10 @@ impl Ahead {
     }
 }
 
-/// The keys whose memory a window of requests will need. It holds their stripes, and waits for none.
+/// The keys whose memory a window of requests will need.
 pub struct Hints<'e> {
     database: &'e Database,
-    stripes: SmallVec<[StripeGuard<'e>; AHEAD_MAX]>,
-    keys: SmallVec<[HintedKey; AHEAD_MAX]>,
+    hashes: SmallVec<[u64; AHEAD_MAX]>,
 }
 
 /// A key by its hash, and which of the stripes held is its.
@@ -88,59 +87,67 @@ struct HintedKey {
 }
 
 impl<'e> Hints<'e> {
-    /// Adds what is known of a request. Neighbours on one key need its lines
-    /// once; of more than [`AHEAD_MAX`] keys, the last are left out, as is one whose stripe is busy.
+    /// Adds what is known of a request. Neighbours on one key need its lines once; of more than [`AHEAD_MAX`] keys, the
+    /// last are left out.
     #[inline]
     pub fn add(&mut self, ahead: &Ahead) {
         let Some(hash) = ahead.hint() else {
             return;
         };
-        if self.keys.len() >= AHEAD_MAX || self.keys.last().is_some_and(|key| key.hash == hash) {
+        if self.hashes.len() >= AHEAD_MAX || self.hashes.last() == Some(&hash) {
             return;
         }
-        let stripe = match try_stripe(self.database, hash) {
-            Some(guard) => {
-                self.stripes.push(guard);
-                self.stripes.len() - 1
-            }
-            None => match self.held(hash) {
-                Some(held) => held,
-                None => return,
-            },
-        };
-        self.keys.push(HintedKey { hash, stripe });
+        prefetch::write(self.database.mutex(stripe_of(hash)));
+        self.hashes.push(hash);
     }
 
-    /// Which of the stripes held is that of a hash.
-    #[cold]
-    fn held(&self, hash: u64) -> Option<usize> {
-        let same = |key: &&HintedKey| stripe_of(key.hash) == stripe_of(hash);
-        self.keys.iter().find(same).map(|key| key.stripe)
-    }
-
-    /// Loads the buckets of all keys, finds their entries, releases the stripes, and begins to load the first entries.
+    /// Loads the buckets of all keys, finds their entries, and begins to load the first of these. The stripes are held
+    /// meanwhile, as far as they are free: none is waited for.
     #[inline]
-    pub fn find(self, held: &mut Held<'_>) {
+    pub fn find(&self, held: &mut Held<'_>) {
         let entries = &mut held.entries;
-        for key in &self.keys {
-            self.stripes[key.stripe].bucket_hint(key.hash).first();
+        let mut stripes = SmallVec::<[StripeGuard<'_>; AHEAD_MAX]>::new();
+        let mut keys = SmallVec::<[HintedKey; AHEAD_MAX]>::new();
+        for hash in &self.hashes {
+            let stripe = match try_stripe(self.database, *hash) {
+                Some(guard) => {
+                    stripes.push(guard);
+                    stripes.len() - 1
+                }
+                None => match held_by(&keys, *hash) {
+                    Some(held) => held,
+                    None => continue,
+                },
+            };
+            keys.push(HintedKey {
+                hash: *hash,
+                stripe,
+            });
+        }
+        for key in &keys {
+            stripes[key.stripe].bucket_hint(key.hash).first();
         }
         let mut found = SmallVec::<[(usize, Likely); AHEAD_MAX]>::new();
-        for key in &self.keys {
-            let stripe = &self.stripes[key.stripe];
+        for key in &keys {
+            let stripe = &stripes[key.stripe];
             if let Some(likely) = stripe.likely(key.hash) {
                 stripe.prefetch_directory(likely);
                 found.push((key.stripe, likely));
             }
         }
-        let hints = found
-            .iter()
-            .map(|(i, likely)| self.stripes[*i].hint(*likely));
+        let hints = found.iter().map(|(i, likely)| stripes[*i].hint(*likely));
         entries.hints.clear();
         entries.hints.extend(hints);
-        drop(self);
+        drop(stripes);
         entries.begin();
     }
+}
+
+/// Which of the stripes held by `keys` is that of a hash.
+#[cold]
+fn held_by(keys: &[HintedKey], hash: u64) -> Option<usize> {
+    let same = |key: &&HintedKey| stripe_of(key.hash) == stripe_of(hash);
+    keys.iter().find(same).map(|key| key.stripe)
 }
 
 /// Where the entries of a window's keys lie, in the order in which they will be needed.
@@ -229,8 +236,7 @@ impl Engine {
     pub fn hints(&self, db: usize) -> Hints<'_> {
         Hints {
             database: self.keyspace.database(db),
-            stripes: SmallVec::new(),
-            keys: SmallVec::new(),
+            hashes: SmallVec::new(),
         }
     }
 

@@ -23,7 +23,9 @@ use ochre_resp::Request;
 /// See the module's documentation. Dropping it releases the stripe.
 #[derive(Default)]
 pub struct Held<'e> {
-    stripe: Option<(StripeId, Locked<'e>)>,
+    stripe: Option<Locked<'e>>,
+    /// Which one it is, if there is one.
+    id: StripeId,
     follower: Follower,
     /// What the requests of the window need.
     pub(super) entries: Entries,
@@ -84,13 +86,12 @@ impl<'e> Held<'e> {
         plan: &mut Plan,
         db: usize,
     ) -> Result<Locked<'e>, Refused> {
-        match (self.stripe.take(), &plan.stripes[..]) {
-            (None, _) => {}
-            (Some((id, locked)), [wanted]) if id == *wanted => {
+        if let Some(locked) = self.stripe.take() {
+            if plan.stripes[..] == [self.id] {
                 self.entries.step();
                 return Ok(locked);
             }
-            (Some(other), _) => drop(other),
+            drop(locked);
         }
         if let Some(unit) = &mut self.unit {
             return unit.lend(plan, db);
@@ -113,7 +114,8 @@ impl<'e> Held<'e> {
             && locked.is_one()
         {
             plan.last = key.found.map(|found| (key.hash, key.version, found));
-            self.stripe = Some((*id, locked));
+            self.id = *id;
+            self.stripe = Some(locked);
         }
     }
 }
@@ -190,7 +192,7 @@ impl Engine {
         held: &Held<'_>,
         requests: impl Iterator<Item = (Request<'b>, Ahead)> + Clone,
     ) {
-        let Some((_, locked)) = &held.stripe else {
+        let Some(locked) = &held.stripe else {
             return;
         };
         let elements =

@@ -1,6 +1,8 @@
-//! The only place where two stripe locks are held at once.
+//! The only place where a stripe is waited for while others are held, and where several are held to be changed.
 //!
 //! Invariants
+//! - Hints for a window (`exec::ahead`) hold several stripes too, only to look at; they try each once, wait for none, and
+//!   let all go before anything runs.
 //! - A plan of several stripes locks one, *tries* the others, and on failure releases everything and
 //!   starts over at the contended one: a plan never waits for a stripe while it holds another.
 //! - A cut waits while holding stripes, in ascending order, under the permit that only one cut has at
@@ -46,7 +48,7 @@ fn wait_too<'a>(mutex: &'a StripeLock, leave: Leave<'_>) -> Option<StripeGuard<'
 }
 
 /// A database and a stripe in it, as one number that sorts by both.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct StripeId(u32);
 
 impl StripeId {
@@ -102,7 +104,8 @@ enum Guards<'a> {
 
 enum Several<'a> {
     Many(Vec<StripeGuard<'a>>),
-    All(Cut<'a>),
+    /// Apart, so that the usual guard is small to move.
+    All(Box<Cut<'a>>),
 }
 
 impl<'a> Several<'a> {
@@ -113,14 +116,14 @@ impl<'a> Several<'a> {
     fn indexed(&self) -> &(dyn Indexed + 'a) {
         match self {
             Several::Many(guards) => guards,
-            Several::All(cut) => cut,
+            Several::All(cut) => &**cut,
         }
     }
 
     fn indexed_mut(&mut self) -> &mut (dyn Indexed + 'a) {
         match self {
             Several::Many(guards) => guards,
-            Several::All(cut) => cut,
+            Several::All(cut) => &mut **cut,
         }
     }
 }
@@ -221,7 +224,7 @@ impl<'a> Locked<'a> {
     /// Every stripe, as a cut holds them.
     pub(crate) fn everything(cut: Cut<'a>) -> Locked<'a> {
         Locked {
-            guards: Guards::Several(Several::All(cut)),
+            guards: Guards::Several(Several::All(Box::new(cut))),
         }
     }
 
@@ -256,7 +259,7 @@ impl<'a> Locked<'a> {
     /// The cut, if every stripe is held; else the stripes as they were.
     pub(crate) fn into_cut(self) -> Result<Cut<'a>, Locked<'a>> {
         match self.guards {
-            Guards::Several(Several::All(cut)) => Ok(cut),
+            Guards::Several(Several::All(cut)) => Ok(*cut),
             guards => Err(Locked { guards }),
         }
     }
@@ -325,7 +328,7 @@ impl<'a> Locked<'a> {
         };
         added.extend(ids.iter().copied().zip(own));
         let cut = Cut::of(keyspace, permit, added);
-        self.guards = Guards::Several(Several::All(cut));
+        self.guards = Guards::Several(Several::All(Box::new(cut)));
         true
     }
 

@@ -3,7 +3,7 @@
 //! Invariants
 //! - A key's stripe is the top byte(s) of its seeded hash, the same in every database.
 //! - A database is allocated when it is first used, and never removed.
-//! - Locks are taken in `lock` only.
+//! - Locks are taken in `lock` only, but for hints, which try them once.
 //!
 //! It knows no command, client or reply.
 
