@@ -162,3 +162,41 @@ fn lock_all<'a>(database: &'a Database, leave: Leave<'_>) -> Option<Vec<StripeGu
     };
     (0..STRIPES).map(lock).collect()
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    /// What others put into a database before the cut came to it is no change by the cut's holder: `late_bytes` says
+    /// how much that is.
+    #[test]
+    fn what_lived_in_a_database_before_it_was_held_is_told() {
+        let keyspace = Keyspace::new(3, 1);
+        let mut cut = Cut::take(&keyspace).expect("nobody holds a stripe");
+        assert_eq!(cut.used().collect::<Vec<_>>(), [0]);
+        let put = |database: usize, key: &'static [u8]| {
+            let hash = keyspace.hasher().hash(key);
+            let mut stripe = keyspace.database(database).stripe(3);
+            let stored = stripe.set(hash, key, None, &[b'v'; 300], None, 0);
+            assert!(stored.is_ok());
+            stripe.live_bytes()
+        };
+        // Another thread: the one that holds the cut may not wait for a stripe.
+        let lived = std::thread::scope(|scope| scope.spawn(|| put(2, b"key")).join());
+        let lived = lived.expect("no panic");
+        assert!(lived > 300 && cut.late_bytes() == 0);
+        cut.hold(2);
+        assert_eq!(cut.late_bytes(), lived);
+        assert_eq!(cut.used().collect::<Vec<_>>(), [0, 2]);
+        // Once, and one that nobody used adds nothing.
+        cut.hold(2);
+        cut.hold(1);
+        assert_eq!(cut.late_bytes(), lived);
+        assert_eq!(
+            cut.stripes(2)
+                .map(|stripe| stripe.live_bytes())
+                .sum::<usize>(),
+            lived
+        );
+    }
+}
