@@ -9,6 +9,7 @@
 //!
 //! Limits: `client-query-buffer-limit`, `client-output-buffer-limit`, and those of the decoder.
 
+mod sending;
 mod waits;
 
 use crate::deferred::{Deferred, Deferring};
@@ -23,9 +24,8 @@ use ochre_resp::{Decoder, Limits, Protocol, Request};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::ReadBuf;
@@ -34,20 +34,10 @@ use tokio::io::ReadBuf;
 const READ_BYTES: usize = 64 * 1024;
 /// Unsent reply bytes at which no further request of the batch is executed.
 const OUTPUT_HIGH_WATER: usize = 1 << 20;
-/// Bytes of replies sent before other connections have their turn.
-const WRITE_TURN: usize = 256 * 1024;
-/// Pieces of one vectored write.
-const PIECES_MAX: usize = 64;
-/// Empty reply buffers kept by a thread: one for each connection that is answered in the same turn.
-const SPARE_MAX: usize = 64;
-/// Bytes of a reply buffer kept between batches.
-const OUTPUT_KEPT: usize = 256 * 1024;
 /// Bytes added to the query buffer at least when a request is incomplete.
 const QUERY_STEP: usize = 16 * 1024;
 /// Bytes read at once of a large argument.
 const QUERY_STEP_MAX: usize = 256 * 1024;
-/// How often a peer over its soft output limit that reads nothing is looked at.
-const SOFT_LIMIT_CHECK: Duration = Duration::from_secs(1);
 /// How long a request that found a stripe busy waits before it is tried again.
 const BUSY_RETRY: Duration = Duration::from_millis(1);
 /// A timer's longest time; a longer wait is several of them.
@@ -171,16 +161,6 @@ fn sent(flushed: io::Result<()>) -> Next {
     match flushed {
         Ok(()) => Next::Read,
         Err(_) => Next::End(End::Quiet),
-    }
-}
-
-/// Returns an empty reply buffer to its thread.
-fn give_back(engine: &Engine, mut out: Out, spare: &mut Vec<Out>) {
-    if spare.len() < SPARE_MAX {
-        if engine.gives_reply_buffers_back() {
-            out.shrink(OUTPUT_KEPT);
-        }
-        spare.push(out);
     }
 }
 
@@ -408,16 +388,6 @@ impl Connection {
         })
     }
 
-    fn take_output(&mut self, spare: &mut Vec<Out>) -> Out {
-        let mut out = self
-            .output
-            .take()
-            .or_else(|| spare.pop())
-            .unwrap_or_else(|| Out::new(self.protocol));
-        out.set_protocol(self.protocol);
-        out
-    }
-
     /// Executes the complete requests of `bytes`. Returns how many bytes they took.
     fn run(
         &mut self,
@@ -557,156 +527,5 @@ impl Connection {
             }
         }
         None
-    }
-
-    /// Produces and sends the rest of a large reply, a piece when the one before has left.
-    ///
-    /// Not cancel-safe: a reply cut off in the middle ends the connection.
-    async fn stream_reply(&mut self) -> io::Result<()> {
-        while let Some(mut producer) = self.session.stream.take() {
-            let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
-            if producer.produce(&mut out) {
-                self.session.stream = Some(producer);
-            }
-            self.output = Some(out);
-            // Not `next_turn`: pieces may follow each other for long, and what arrives meanwhile has to be noticed.
-            tokio::task::yield_now().await;
-            self.flush().await?;
-            if self.session.client.is_killed() {
-                return Err(io::ErrorKind::ConnectionAborted.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Publishes what CLIENT LIST shows, once per batch and once per flush.
-    fn account(&mut self) {
-        let (read, sent) = (self.net_in, self.net_out);
-        let client = &self.session.client;
-        let before = (client.net_in.load(Relaxed), client.net_out.load(Relaxed));
-        self.session.count_traffic(read - before.0, sent - before.1);
-        let client = &self.session.client;
-        let output = self.output.as_ref();
-        client.net_in.store(self.net_in, Relaxed);
-        client.net_out.store(self.net_out, Relaxed);
-        client.query_len.store(self.query.len() as u64, Relaxed);
-        client
-            .query_cap
-            .store(self.query.capacity() as u64, Relaxed);
-        client
-            .output_len
-            .store(output.map_or(0, Out::len) as u64, Relaxed);
-        client
-            .output_cap
-            .store(output.map_or(0, Out::heap_bytes) as u64, Relaxed);
-    }
-
-    /// Keeps the batch's replies for the flush that follows.
-    fn send(&mut self, mut out: Out, next: Next, spare: &mut Vec<Out>) -> Next {
-        if self.session.client.outbox.is_pending() {
-            self.session
-                .client
-                .take_messages(&mut out, OUTPUT_HIGH_WATER);
-        }
-        if out.is_empty() {
-            give_back(&self.shared.engine, out, spare);
-            return next;
-        }
-        self.output = Some(out);
-        match next {
-            Next::Read => Next::Flush,
-            other => other,
-        }
-    }
-
-    /// Encodes messages that wait, as many as fit.
-    fn take_messages(&mut self) {
-        let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));
-        self.session
-            .client
-            .take_messages(&mut out, OUTPUT_HIGH_WATER);
-        self.output = Some(out);
-    }
-
-    /// Writes what the socket takes, at most [`WRITE_TURN`] bytes. Whether the socket takes more.
-    fn write_some(&mut self, out: &mut Out) -> io::Result<bool> {
-        let turn = self.net_out + WRITE_TURN as u64;
-        while !out.is_empty() && self.net_out < turn {
-            let written = match out.as_slice() {
-                Some(bytes) => self.stream.try_write(&bytes[..bytes.len().min(WRITE_TURN)]),
-                None => {
-                    let pieces: Vec<IoSlice<'_>> =
-                        out.segments().take(PIECES_MAX).map(IoSlice::new).collect();
-                    self.stream.try_write_vectored(&pieces)
-                }
-            };
-            match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    self.net_out += n as u64;
-                    out.advance(n);
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether unsent replies exceed `client-output-buffer-limit` of the connection's class.
-    fn over_limit(&mut self, out: &Out) -> bool {
-        let class = self.session.client.class();
-        let limit = self.shared.engine.settings.buffer_limit(class);
-        // Not the batch's time: a peer that reads nothing stays in the flush of one batch.
-        let now_ms = self.shared.engine.clock.unix_ms();
-        let over = limit.is_exceeded(out.len() as u64, &mut self.soft_limit_since_ms, now_ms);
-        if over {
-            self.session.client.overflow();
-        }
-        over
-    }
-
-    /// Sends all waiting replies.
-    ///
-    /// # Cancel safety
-    /// What was not sent stays in `output`.
-    async fn flush(&mut self) -> io::Result<()> {
-        while let Some(mut out) = self.output.take() {
-            let wrote = self.write_some(&mut out);
-            if out.is_empty() {
-                SCRATCH.with_borrow_mut(|s| {
-                    give_back(&self.shared.engine, out, &mut s.spare);
-                });
-                self.account();
-                self.soft_limit_since_ms = None;
-                return wrote.map(drop);
-            }
-            let over = self.over_limit(&out);
-            self.output = Some(out);
-            self.account();
-            let takes_more = wrote?;
-            if over {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
-            if takes_more {
-                // Other connections of this worker come first now and then.
-                tokio::task::yield_now().await;
-                continue;
-            }
-            let soft = self.soft_limit_since_ms.is_some();
-            tokio::select! {
-                ready = self.stream.writable() => ready?,
-                () = tokio::time::sleep(SOFT_LIMIT_CHECK), if soft => {}
-                () = self.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the last replies and closes in an orderly way.
-    async fn finish(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        poll_fn(|cx| self.stream.poll_shutdown(cx)).await
     }
 }

@@ -27,10 +27,12 @@ mod interest;
 mod joined;
 mod latency;
 mod lookup;
+mod measure;
 mod memory;
 mod monitor;
 mod notify;
 mod outbox;
+mod pause;
 mod plan;
 mod pubsub;
 mod rates;
@@ -60,6 +62,7 @@ pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
 pub use monitor::Monitors;
 pub use outbox::{Outbox, Push};
+pub use pause::Pause;
 pub use plan::{Plan, PlannedKey};
 pub use pubsub::{Kind, PubSub, Subscriptions};
 pub use rates::{Rate, Rates};
@@ -103,15 +106,6 @@ pub struct Ports {
     pub scripts: Arc<dyn Scripting>,
     /// Seed of the key hash and of random choices; random in production.
     pub seed: u64,
-}
-
-/// What CLIENT PAUSE asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pause {
-    /// Unix milliseconds at which it ends.
-    pub until_ms: i64,
-    /// Stop only commands that write.
-    pub writes_only: bool,
 }
 
 /// The engine: everything behind the sockets.
@@ -503,74 +497,6 @@ impl Engine {
         out.error(without_line_end(error.text()));
     }
 
-    /// As [`Self::measure`], for requests of a unit.
-    #[inline(never)]
-    fn measure_one(
-        &self,
-        session: &mut Session,
-        entry: &Entry,
-        request: &Request<'_>,
-        from: u64,
-        failed: bool,
-    ) {
-        self.measure(session, entry, request, from, failed);
-    }
-
-    /// Counts a command's time, and notes it where it was slow.
-    #[inline(always)] // on the way of every request
-    fn measure(
-        &self,
-        session: &mut Session,
-        entry: &Entry,
-        request: &Request<'_>,
-        from: u64,
-        failed: bool,
-    ) {
-        let now = ticks::now();
-        let nanos = ticks::nanos(from, now);
-        session.tick = now;
-        session.commands += 1;
-        session
-            .tally
-            .executed(&self.stats, entry.index, nanos, failed);
-        if nanos >= session.slow_nanos {
-            self.note_slow(session, entry, *request, nanos);
-        }
-    }
-
-    /// From how many nanoseconds on a command may be noted as slow: the least that a setting asks for.
-    pub(super) fn slow_nanos(&self) -> u64 {
-        let logged = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
-        let monitored = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
-        let logged = u64::try_from(logged).map_or(u64::MAX, |micros| micros.saturating_mul(1000));
-        match u64::try_from(monitored) {
-            Ok(0) | Err(_) => logged,
-            Ok(millis) => logged.min(millis.saturating_mul(1_000_000)),
-        }
-    }
-
-    /// Notes a command where a setting asks for it.
-    #[cold]
-    fn note_slow(&self, session: &Session, entry: &Entry, request: Request<'_>, nanos: u64) {
-        use crate::spec::Flags;
-        let threshold = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
-        if threshold > 0 && nanos >= threshold.unsigned_abs().saturating_mul(1_000_000) {
-            self.latency
-                .command(entry.command, session.now_ms, nanos / 1_000_000);
-        }
-        let threshold = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
-        let logs = threshold >= 0 && nanos >= threshold.unsigned_abs().saturating_mul(1000);
-        if logs
-            && !entry
-                .command
-                .flags
-                .any(Flags::SKIP_SLOWLOG.with(Flags::SECRET))
-        {
-            let most = usize::try_from(self.settings.int(id::SLOWLOG_MAX_LEN)).unwrap_or(0);
-            self.slowlog.add(request, nanos / 1000, session, most);
-        }
-    }
-
     /// How accesses are recorded at this time.
     pub(crate) fn access_rule(&self, now_ms: i64) -> AccessRule {
         let policy = self.eviction_policy();
@@ -589,83 +515,6 @@ impl Engine {
     /// The eviction policy in force.
     pub(crate) fn eviction_policy(&self) -> crate::keyspace::evict::Policy {
         crate::keyspace::evict::Policy::from_index(self.settings.choice_index(id::MAXMEMORY_POLICY))
-    }
-
-    /// Starts or prolongs a pause of clients.
-    pub fn pause(&self, pause: Pause) {
-        let mut current = self.pause.lock();
-        let both = current
-            .filter(|c| c.until_ms > self.clock.unix_ms())
-            .map_or(pause, |c| Pause {
-                until_ms: c.until_ms.max(pause.until_ms),
-                writes_only: c.writes_only && pause.writes_only,
-            });
-        *current = Some(both);
-        self.attention.set(Reason::PAUSED, true);
-    }
-
-    /// Ends a pause.
-    pub fn unpause(&self) {
-        *self.pause.lock() = None;
-        self.attention.set(Reason::PAUSED, false);
-        self.clients
-            .list()
-            .iter()
-            .filter(|c| c.paused.load(Relaxed))
-            .for_each(|c| c.wake());
-    }
-
-    /// The pause in force.
-    pub fn pause_in_force(&self) -> Option<Pause> {
-        if !self.attention.any(Reason::PAUSED) {
-            return None;
-        }
-        let pause = *self.pause.lock();
-        if pause.is_none_or(|p| p.until_ms <= self.clock.unix_ms()) {
-            self.unpause();
-            return None;
-        }
-        pause
-    }
-
-    /// Whether expired keys are only hidden, because writes are paused.
-    pub(crate) fn expiry_is_paused(&self) -> bool {
-        self.attention.any(Reason::PAUSED) && self.pause_in_force().is_some()
-    }
-
-    #[cold]
-    fn stops(&self, session: &Session, request: Request<'_>) -> bool {
-        use crate::spec::Flags;
-        let Some(pause) = self.pause_in_force() else {
-            return false;
-        };
-        let Ok(entry) = self.lookup.find(request) else {
-            return false;
-        };
-        let command = entry.command;
-        let allowed = gates::authentication(self, session, &entry).is_ok()
-            && (!session.restricted || session.rules.check(&entry, request).is_ok());
-        if !allowed {
-            // What is refused anyway is refused at once.
-            return false;
-        }
-        // As in Redis, nothing gets through a pause of everything: not even CLIENT UNPAUSE.
-        let stopped = !pause.writes_only
-            || command.is_write()
-            || command
-                .flags
-                .any(Flags::MAY_REPLICATE.with(Flags::WITH_WRITES))
-                && command.writes.is_none_or(|writes| writes(self, request))
-            || matches!(command.run, crate::spec::Run::Unit(_))
-                && session.transaction.as_ref().is_some_and(|t| {
-                    t.has(
-                        Flags::WRITE
-                            .with(Flags::MAY_REPLICATE)
-                            .with(Flags::WITH_WRITES),
-                    )
-                });
-        session.client.paused.store(stopped, Relaxed);
-        stopped
     }
 }
 
