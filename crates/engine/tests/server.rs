@@ -288,18 +288,47 @@ fn rates_follow_the_background_round() {
     assert_eq!(field(&stats, "instantaneous_ops_per_sec"), "500");
 }
 
+/// The arguments of an entry of the slow log.
+fn args_of(entry: &Frame) -> String {
+    let Frame::Array(entry) = entry else {
+        panic!("no entry");
+    };
+    let Frame::Array(args) = &entry[3] else {
+        panic!("no arguments");
+    };
+    let args: Vec<_> = args
+        .iter()
+        .filter_map(|arg| arg.as_bytes().map(String::from_utf8_lossy))
+        .collect();
+    args.join(" ")
+}
+
 #[test]
 fn the_slow_log_shows_what_was_slow() {
     let server = InProcess::new(&[("slowlog-log-slower-than", "0")]);
     let mut c = server.connect(Protocol::Resp2);
     c.line("PING x");
     c.line("CONFIG SET requirepass secret");
+    c.line("CONFIG SET maxmemory 0 RequirePass secret");
+    c.line("AUTH default secret");
+    c.line("HELLO 3 SETNAME auth AUTH default secret");
+    c.line("ACL SETUSER somebody >secret");
     let Frame::Array(entries) = c.line("SLOWLOG GET -1") else {
         panic!("no list");
     };
-    // Secrets stay out of it.
-    assert_eq!(entries.len(), 1);
-    let Frame::Array(entry) = &entries[0] else {
+    let shown: Vec<String> = entries.iter().rev().map(args_of).collect();
+    assert_eq!(
+        shown,
+        [
+            "PING x",
+            "CONFIG SET requirepass (redacted)",
+            "CONFIG SET maxmemory 0 RequirePass (redacted)",
+            "AUTH (redacted) (redacted)",
+            "HELLO 3 SETNAME auth AUTH (redacted) (redacted)",
+            "ACL SETUSER (redacted) (redacted)",
+        ]
+    );
+    let Some(Frame::Array(entry)) = entries.last() else {
         panic!("no entry");
     };
     assert_eq!(entry.len(), 6);

@@ -65,14 +65,10 @@ impl Engine {
         }
         let threshold = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
         let logs = threshold >= 0 && nanos >= threshold.unsigned_abs().saturating_mul(1000);
-        if logs
-            && !entry
-                .command
-                .flags
-                .any(Flags::SKIP_SLOWLOG.with(Flags::SECRET))
-        {
+        if logs && !entry.command.flags.has(Flags::SKIP_SLOWLOG) {
             let most = usize::try_from(self.settings.int(id::SLOWLOG_MAX_LEN)).unwrap_or(0);
-            self.slowlog.add(request, nanos / 1000, session, most);
+            self.slowlog
+                .add(entry.command, request, nanos / 1000, session, most);
         }
     }
 }

@@ -93,17 +93,9 @@ fn line(us: i64, session: &Session, command: &Command, request: Request<'_>) -> 
         "+{seconds}.{rest:06} [{} {before}{address}]",
         session.db
     );
-    let secret = command
-        .secret
-        .map(|secret| secret(request))
-        .unwrap_or_default();
-    for (i, arg) in request.iter().enumerate() {
+    for i in 0..request.len() {
         line.push(b' ');
-        if secret.contains(&i) {
-            quote_arg(&mut line, b"(redacted)");
-        } else {
-            quote_arg(&mut line, arg);
-        }
+        quote_arg(&mut line, command.shown(request, i));
     }
     line.extend_from_slice(b"\r\n");
     line

@@ -1,8 +1,9 @@
 //! SLOWLOG: the last commands that took longer than `slowlog-log-slower-than`.
 //!
-//! Arguments are shortened as Redis does: at most 32 of them, at most 128 bytes each.
+//! Arguments are shortened as Redis does: at most 32 of them, at most 128 bytes each. Secret ones are hidden.
 
 use super::session::Session;
+use crate::spec::Command;
 use ochre_resp::Request;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -34,13 +35,22 @@ pub struct SlowLog {
 }
 
 impl SlowLog {
-    pub(crate) fn add(&self, request: Request<'_>, micros: u64, session: &Session, most: usize) {
+    pub(crate) fn add(
+        &self,
+        command: &Command,
+        request: Request<'_>,
+        micros: u64,
+        session: &Session,
+        most: usize,
+    ) {
         let shown = if request.len() > ARGS_MAX {
             ARGS_MAX - 1
         } else {
             request.len()
         };
-        let mut args: Vec<Vec<u8>> = request.iter().take(shown).map(shorten).collect();
+        let mut args: Vec<Vec<u8>> = (0..shown)
+            .map(|at| shorten(command.shown(request, at)))
+            .collect();
         if request.len() > ARGS_MAX {
             args.push(format!("... ({} more arguments)", request.len() - shown).into_bytes());
         }

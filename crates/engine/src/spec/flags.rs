@@ -80,8 +80,6 @@ impl Flags {
     pub const ADMIN_CUT: Flags = Flags(1 << 25);
     /// Internal: does not update access clocks of keys (OBJECT, TOUCH with NO-TOUCH, DEBUG).
     pub const NO_TOUCH: Flags = Flags(1 << 26);
-    /// Internal: arguments are secrets, kept out of the slow log and MONITOR.
-    pub const SECRET: Flags = Flags(1 << 27);
     /// Internal: looks at an expired key as absent without counting a hit or a miss.
     pub const NO_STATS: Flags = Flags(1 << 28);
     /// Internal: updates access clocks of keys even for a client that asked for NO-TOUCH (TOUCH).

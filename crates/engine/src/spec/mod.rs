@@ -26,7 +26,6 @@ pub use keys::{Access, Begin, Find, InvalidKeys, KeySpec, key, keyword, numkeys,
 use crate::error::CommandError;
 use crate::exec::{CutCx, Engine, ReadCx, SessionCx, SweepCx, UnitCx, WriteCx};
 use ochre_resp::Request;
-use std::ops::Range;
 
 /// What every handler returns: the reply is written through the context, an error replaces it.
 pub type Outcome = Result<(), CommandError>;
@@ -151,8 +150,8 @@ pub struct Command {
     pub element: usize,
     /// The type (as TYPE names it) that a blocking command waits for: who changes one of its keys to it runs the request again.
     pub awaits: Option<&'static str>,
-    /// The arguments of a request that nobody else may see, by their positions: MONITOR hides them.
-    pub secret: Option<fn(Request<'_>) -> Range<usize>>,
+    /// Whether nobody else may see an argument of a request, given by its position: MONITOR and the slow log hide it.
+    pub secret: Option<fn(Request<'_>, usize) -> bool>,
     /// Leaves what CLIENT CACHING said to the command after it.
     pub keeps_caching: bool,
     /// The argument grammar: documentation, hints and the fuzz grammar.
@@ -201,6 +200,14 @@ impl Command {
         subcommands: &[],
         run: Run::Container,
     };
+
+    /// Argument `at` of a request as others may see it.
+    pub(crate) fn shown<'r>(&self, request: Request<'r>, at: usize) -> &'r [u8] {
+        if self.secret.is_some_and(|secret| secret(request, at)) {
+            return b"(redacted)";
+        }
+        request.get(at).unwrap_or_default()
+    }
 
     /// Whether the handler may change keys.
     pub const fn is_write(&self) -> bool {

@@ -10,9 +10,8 @@ use crate::REDIS_VERSION;
 use crate::acl::DEFAULT_USER;
 use crate::error::CommandError;
 use crate::exec::{Out, SessionCx};
-use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run};
+use crate::spec::{Arg, Categories, Command, Group, Outcome, Run};
 use ochre_resp::{Protocol, Request};
-use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) const AUTH: Command = Command {
@@ -21,14 +20,14 @@ pub(super) const AUTH: Command = Command {
     group: Group::Connection,
     complexity: "O(N) where N is the number of passwords defined for the user",
     arity: -2,
-    flags: ALWAYS.with(Flags::SECRET),
+    flags: ALWAYS,
     categories: Categories::CONNECTION,
     args: &[
         Arg::string("username").optional().since("6.0.0"),
         Arg::string("password"),
     ],
     history: &[("6.0.0", "A user name may be given.")],
-    secret: Some(|args| 1..args.len()),
+    secret: Some(|_, at| at > 0),
     run: Run::Session(auth),
     ..Command::NEW
 };
@@ -53,7 +52,7 @@ pub(super) const HELLO: Command = Command {
     since: "6.0.0",
     group: Group::Connection,
     arity: -1,
-    flags: ALWAYS.with(Flags::SECRET),
+    flags: ALWAYS,
     categories: Categories::CONNECTION,
     args: &[Arg::block(
         "arguments",
@@ -75,12 +74,25 @@ pub(super) const HELLO: Command = Command {
     ..Command::NEW
 };
 
-/// Where the user name and the password stand; if there are several, from the first to the last.
-fn hello_secret(args: Request<'_>) -> Range<usize> {
-    let is_auth = |at: &usize| args[*at].eq_ignore_ascii_case(b"AUTH");
-    let mut places = (2..args.len()).filter(is_auth);
-    let first = places.next();
-    first.map_or(0..0, |at| at + 1..places.next_back().unwrap_or(at) + 3)
+/// The user name and the password, as often as they are given.
+fn hello_secret(args: Request<'_>, at: usize) -> bool {
+    let is = |place: usize, word: &[u8]| {
+        let arg = args.get(place);
+        arg.is_some_and(|arg| arg.eq_ignore_ascii_case(word))
+    };
+    let mut place = 2;
+    loop {
+        if is(place, b"AUTH") {
+            if at == place + 1 || at == place + 2 {
+                return true;
+            }
+            place += 3;
+        } else if is(place, b"SETNAME") {
+            place += 2;
+        } else {
+            return false;
+        }
+    }
 }
 
 /// What HELLO asks for.

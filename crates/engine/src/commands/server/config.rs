@@ -2,7 +2,7 @@
 
 use crate::error::CommandError;
 use crate::exec::{Endpoint, SessionCx};
-use crate::settings::{Origin, rewrite};
+use crate::settings::{self, Origin, rewrite};
 use crate::spec::{Arg, Command, Flags, Group, Outcome, Run, help};
 use ochre_ds::glob::glob_match;
 use ochre_resp::Request;
@@ -71,18 +71,25 @@ const SET: Command = Command {
     summary: "Changes settings, all of the given ones or none.",
     complexity: "O(N) when N is the number of configuration parameters provided",
     arity: -4,
-    // Some settings are secrets. The hook may rebind listeners.
-    flags: SUB
-        .flags
-        .with(Flags::SECRET)
-        .with(Flags::LONG)
-        .with(Flags::KEYSPACE),
+    // The hook may rebind listeners.
+    flags: SUB.flags.with(Flags::LONG).with(Flags::KEYSPACE),
     args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
     history: &[("7.0.0", "Changes several settings at once.")],
     tips: EVERYWHERE,
+    secret: Some(is_secret),
     run: Run::Session(set),
     ..SUB
 };
+
+/// The values of sensitive settings.
+fn is_secret(args: Request<'_>, at: usize) -> bool {
+    at > 2
+        && at % 2 == 1
+        && args
+            .get(at - 1)
+            .and_then(settings::lookup)
+            .is_some_and(|setting| setting.flags.has(settings::Flags::SENSITIVE))
+}
 
 fn set(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let words: Vec<&[u8]> = args.tail(2).iter().collect();

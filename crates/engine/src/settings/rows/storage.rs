@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Setting] = &[
     // Replication.
     special("replicaof", Kind::Primary, "", "Host and port of the primary to copy.").alias("slaveof").immutable().absent(),
     text("masterauth", "", "Password for the primary.").sensitive(),
-    text("masteruser", "", "User name for the primary."),
+    text("masteruser", "", "User name for the primary.").sensitive(),
     flag("replica-serve-stale-data", "yes", "Whether a replica answers while it has lost its primary.").alias("slave-serve-stale-data"),
     flag("replica-read-only", "yes", "Whether a replica refuses writes of its clients.").alias("slave-read-only"),
     flag("replica-lazy-flush", "no", "Whether a replica frees its old data in the background.").alias("slave-lazy-flush"),

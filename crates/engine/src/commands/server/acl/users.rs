@@ -2,11 +2,17 @@
 
 use super::{EVERYWHERE, SUB};
 use crate::exec::{Out, SessionCx};
-use crate::spec::{Arg, Command, Flags, Outcome, Run};
+use crate::spec::{Arg, Command, Outcome, Run};
 use ochre_resp::Request;
+
+/// Names and rules.
+///
+/// compat: as Redis 8; before, GETUSER and DELUSER were shown.
+const SECRET: Option<fn(Request<'_>, usize) -> bool> = Some(|_, at| at > 1);
 
 pub(super) const DELUSER: Command = Command {
     name: "deluser",
+    secret: SECRET,
     summary: "Deletes users and closes their connections.",
     complexity: "O(1) amortized time considering the typical user.",
     arity: -3,
@@ -25,6 +31,7 @@ fn deluser(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
 
 pub(super) const GETUSER: Command = Command {
     name: "getuser",
+    secret: SECRET,
     summary: "Returns the rules of a user.",
     complexity: "O(N). Where N is the number of password, command and pattern rules that the user has.",
     arity: 3,
@@ -108,10 +115,10 @@ fn users(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
 
 pub(super) const SETUSER: Command = Command {
     name: "setuser",
+    secret: SECRET,
     summary: "Creates a user or changes its rules.",
     complexity: "O(N). Where N is the number of rules provided.",
     arity: -3,
-    flags: SUB.flags.with(Flags::SECRET),
     args: &[
         Arg::string("username"),
         Arg::string("rule").optional().multiple(),
