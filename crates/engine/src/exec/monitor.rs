@@ -93,9 +93,9 @@ fn line(us: i64, session: &Session, command: &Command, request: Request<'_>) -> 
         "+{seconds}.{rest:06} [{} {before}{address}]",
         session.db
     );
-    for i in 0..request.len() {
+    for arg in command.shown(request) {
         line.push(b' ');
-        quote_arg(&mut line, command.shown(request, i));
+        quote_arg(&mut line, arg);
     }
     line.extend_from_slice(b"\r\n");
     line

@@ -48,9 +48,7 @@ impl SlowLog {
         } else {
             request.len()
         };
-        let mut args: Vec<Vec<u8>> = (0..shown)
-            .map(|at| shorten(command.shown(request, at)))
-            .collect();
+        let mut args: Vec<Vec<u8>> = command.shown(request).take(shown).map(shorten).collect();
         if request.len() > ARGS_MAX {
             args.push(format!("... ({} more arguments)", request.len() - shown).into_bytes());
         }

@@ -150,8 +150,9 @@ pub struct Command {
     pub element: usize,
     /// The type (as TYPE names it) that a blocking command waits for: who changes one of its keys to it runs the request again.
     pub awaits: Option<&'static str>,
-    /// Whether nobody else may see an argument of a request, given by its position: MONITOR and the slow log hide it.
-    pub secret: Option<fn(Request<'_>, usize) -> bool>,
+    /// The arguments of a request that nobody else may see, by their positions in ascending order: MONITOR and the slow log
+    /// hide them.
+    pub secret: Option<fn(Request<'_>) -> Vec<usize>>,
     /// Leaves what CLIENT CACHING said to the command after it.
     pub keeps_caching: bool,
     /// The argument grammar: documentation, hints and the fuzz grammar.
@@ -201,12 +202,17 @@ impl Command {
         run: Run::Container,
     };
 
-    /// Argument `at` of a request as others may see it.
-    pub(crate) fn shown<'r>(&self, request: Request<'r>, at: usize) -> &'r [u8] {
-        if self.secret.is_some_and(|secret| secret(request, at)) {
-            return b"(redacted)";
-        }
-        request.get(at).unwrap_or_default()
+    /// The arguments of a request as others may see them.
+    pub(crate) fn shown<'r>(&self, request: Request<'r>) -> impl Iterator<Item = &'r [u8]> {
+        let secret = self.secret.map(|secret| secret(request));
+        let mut secret = secret.unwrap_or_default().into_iter().peekable();
+        request.iter().enumerate().map(move |(at, arg)| {
+            if secret.next_if_eq(&at).is_some() {
+                b"(redacted)"
+            } else {
+                arg
+            }
+        })
     }
 
     /// Whether the handler may change keys.

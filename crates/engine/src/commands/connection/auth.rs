@@ -27,7 +27,7 @@ pub(super) const AUTH: Command = Command {
         Arg::string("password"),
     ],
     history: &[("6.0.0", "A user name may be given.")],
-    secret: Some(|_, at| at > 0),
+    secret: Some(|args| (1..args.len()).collect()),
     run: Run::Session(auth),
     ..Command::NEW
 };
@@ -75,24 +75,19 @@ pub(super) const HELLO: Command = Command {
 };
 
 /// The user name and the password, as often as they are given.
-fn hello_secret(args: Request<'_>, at: usize) -> bool {
-    let is = |place: usize, word: &[u8]| {
-        let arg = args.get(place);
-        arg.is_some_and(|arg| arg.eq_ignore_ascii_case(word))
-    };
-    let mut place = 2;
-    loop {
-        if is(place, b"AUTH") {
-            if at == place + 1 || at == place + 2 {
-                return true;
-            }
-            place += 3;
-        } else if is(place, b"SETNAME") {
-            place += 2;
+fn hello_secret(args: Request<'_>) -> Vec<usize> {
+    let (mut secret, mut at) = (Vec::new(), 2);
+    while let Some(word) = args.get(at) {
+        if word.eq_ignore_ascii_case(b"AUTH") {
+            secret.extend([at + 1, at + 2]);
+            at += 3;
+        } else if word.eq_ignore_ascii_case(b"SETNAME") {
+            at += 2;
         } else {
-            return false;
+            break;
         }
     }
+    secret
 }
 
 /// What HELLO asks for.

@@ -76,19 +76,18 @@ const SET: Command = Command {
     args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
     history: &[("7.0.0", "Changes several settings at once.")],
     tips: EVERYWHERE,
-    secret: Some(is_secret),
+    secret: Some(secret_values),
     run: Run::Session(set),
     ..SUB
 };
 
 /// The values of sensitive settings.
-fn is_secret(args: Request<'_>, at: usize) -> bool {
-    at > 2
-        && at % 2 == 1
-        && args
-            .get(at - 1)
-            .and_then(settings::lookup)
-            .is_some_and(|setting| setting.flags.has(settings::Flags::SENSITIVE))
+fn secret_values(args: Request<'_>) -> Vec<usize> {
+    let is_secret = |at: &usize| {
+        let setting = args.get(at - 1).and_then(settings::lookup);
+        setting.is_some_and(|setting| setting.flags.has(settings::Flags::SENSITIVE))
+    };
+    (3..args.len()).step_by(2).filter(is_secret).collect()
 }
 
 fn set(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {

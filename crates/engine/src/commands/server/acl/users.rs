@@ -8,7 +8,7 @@ use ochre_resp::Request;
 /// Names and rules.
 ///
 /// compat: as Redis 8; before, GETUSER and DELUSER were shown.
-const SECRET: Option<fn(Request<'_>, usize) -> bool> = Some(|_, at| at > 1);
+const SECRET: Option<fn(Request<'_>) -> Vec<usize>> = Some(|args| (2..args.len()).collect());
 
 pub(super) const DELUSER: Command = Command {
     name: "deluser",
