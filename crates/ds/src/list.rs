@@ -119,11 +119,7 @@ impl List {
         match self {
             List::Packed(buf) => {
                 for value in values {
-                    let at = match end {
-                        End::Front => 0,
-                        End::Back => packed::count(buf),
-                    };
-                    packed::insert(buf, at, &Encoded::new(value));
+                    packed::push(buf, end, &Encoded::new(value));
                 }
             }
             List::Chunks(chunks) => make_mut(chunks).push(end, values, limits),
@@ -147,13 +143,7 @@ impl List {
     #[inline]
     fn push_one(&mut self, end: End, value: &[u8], encoded: &Encoded<'_>, limits: Limits) {
         match self {
-            List::Packed(buf) => {
-                let at = match end {
-                    End::Front => 0,
-                    End::Back => packed::count(buf),
-                };
-                packed::insert(buf, at, encoded);
-            }
+            List::Packed(buf) => packed::push(buf, end, encoded),
             List::Chunks(chunks) => make_mut(chunks).push_one(end, value, encoded, limits),
         }
     }

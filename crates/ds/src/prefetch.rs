@@ -54,12 +54,6 @@ impl Hint {
     }
 }
 
-impl Default for Hint {
-    fn default() -> Hint {
-        Hint::NONE
-    }
-}
-
 /// Begins to load the cache line at `address`, which may be any value: a wrong one costs a little and does nothing else.
 #[inline]
 pub fn read(address: *const u8) {

@@ -13,7 +13,7 @@
 //! seeing the end of its line, has no meaning here.
 //! Cost: GET with a short key takes no allocation and no search; lines are matched as up to three digits first.
 
-use crate::number::{SHORT_DIGITS, SHORT_MAX, parse_i64, short_bulk_line, short_line};
+use crate::number::{SHORT_DIGITS, SHORT_MAX, parse_i64, short_line};
 use crate::protocol_error::ProtocolError;
 use crate::quote;
 use crate::request::{Request, Span};
@@ -297,14 +297,15 @@ impl Decoder {
         // Short lengths are below what a peer may send before it has authenticated.
         const { assert!(SHORT_MAX <= UNAUTHENTICATED_BULK_MAX) };
         while count > 0
-            && let Some(line) = buf.get(pos..)
-            && let Some((len, used)) = short_bulk_line(line)
+            && let Some([b'$', digits @ ..]) = buf.get(pos..)
+            && let Some((len, used)) = short_line(digits)
         {
-            let end = pos + used + len + 2;
+            let start = pos + 1 + used;
+            let end = start + len + 2;
             if len > limits.bulk_max || end > buf.len() {
                 break;
             }
-            self.spans.push(Span::new(pos + used, len));
+            self.spans.push(Span::new(start, len));
             pos = end;
             count -= 1;
         }

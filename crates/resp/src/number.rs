@@ -34,29 +34,45 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 /// Returns the value and the bytes used, line end included; `None` sends the caller to its general path.
 #[inline]
 pub(crate) fn short_line(text: &[u8]) -> Option<(usize, usize)> {
+    const END: u64 = u16::from_le_bytes(*b"\r\n") as u64;
     let Some(head) = text.first_chunk() else {
         return shorter_line(text);
     };
-    match *head {
-        [a @ b'0'..=b'9', b'\r', b'\n', _, _] => Some((digit(a), 3)),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', _] => Some((digit(a) * 10 + digit(b), 4)),
+    // Up to five bytes are looked at as one number.
+    let word = u64::from_le_bytes(*head);
+    let digit = |at: u32| (word >> (8 * at) & 0xFF).wrapping_sub(u64::from(b'0'));
+    let ends = |at: u32| word >> (8 * at) & 0xFFFF == END;
+    let first = digit(0);
+    if first > 9 {
+        return None;
+    }
+    let (number, used) = if ends(1) {
+        (first, 3)
+    } else if ends(2) && first > 0 && digit(1) <= 9 {
+        (first * 10 + digit(1), 4)
+    } else if ends(3) && first > 0 && digit(1) <= 9 && digit(2) <= 9 {
+        (first * 100 + digit(1) * 10 + digit(2), 5)
+    } else {
+        return None;
+    };
+    // Lossless: at most `SHORT_MAX`.
+    Some((number as usize, used))
+}
+
+/// As [`short_line`], of fewer than eight bytes.
+#[cold]
+fn shorter_line(text: &[u8]) -> Option<(usize, usize)> {
+    match *text {
+        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a), 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a) * 10 + digit(b), 4)),
         [
             a @ b'1'..=b'9',
             b @ b'0'..=b'9',
             c @ b'0'..=b'9',
             b'\r',
             b'\n',
+            ..,
         ] => Some((digit(a) * 100 + digit(b) * 10 + digit(c), 5)),
-        _ => None,
-    }
-}
-
-/// As [`short_line`], of fewer than five bytes.
-#[cold]
-fn shorter_line(text: &[u8]) -> Option<(usize, usize)> {
-    match *text {
-        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a), 3)),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n'] => Some((digit(a) * 10 + digit(b), 4)),
         _ => None,
     }
 }
@@ -64,32 +80,6 @@ fn shorter_line(text: &[u8]) -> Option<(usize, usize)> {
 /// Digits that [`short_line`] takes at most, and the largest number of so many.
 pub(crate) const SHORT_DIGITS: usize = 3;
 pub(crate) const SHORT_MAX: usize = 999;
-
-/// Reads `$`, one to three canonical digits and a CRLF, as [`short_line`] does. `None` also for the last bytes of a buffer.
-///
-/// Six bytes are looked at as one number.
-#[inline]
-pub(crate) fn short_bulk_line(text: &[u8]) -> Option<(usize, usize)> {
-    const END: u64 = u16::from_le_bytes(*b"\r\n") as u64;
-    let word = u64::from_le_bytes(*text.first_chunk()?);
-    let digit = |at: u32| (word >> (8 * at) & 0xFF).wrapping_sub(u64::from(b'0'));
-    let ends = |at: u32| word >> (8 * at) & 0xFFFF == END;
-    let first = digit(1);
-    if word & 0xFF != u64::from(b'$') || first > 9 {
-        return None;
-    }
-    let (number, used) = if ends(2) {
-        (first, 4)
-    } else if ends(3) && first > 0 && digit(2) <= 9 {
-        (first * 10 + digit(2), 5)
-    } else if ends(4) && first > 0 && digit(2) <= 9 && digit(3) <= 9 {
-        (first * 100 + digit(2) * 10 + digit(3), 6)
-    } else {
-        return None;
-    };
-    // Lossless: at most `SHORT_MAX`.
-    Some((number as usize, used))
-}
 
 #[inline]
 fn digit(byte: u8) -> usize {
@@ -138,18 +128,15 @@ mod tests {
             b"-1\r\n",
         ] {
             assert_eq!(short_line(text), None);
-            let line = [b"$", text, b"12345678"].concat();
-            assert_eq!(short_bulk_line(&line), None, "{text:?}");
+            // Also where more follows.
+            let line = [text, b"12345678"].concat();
+            assert_eq!(short_line(&line), None, "{text:?}");
         }
         for number in 0..1000usize {
-            let line = format!("${number}\r\n");
-            let used = line.len();
-            assert_eq!(short_bulk_line(line.as_bytes()), None, "too near the end");
-            let line = line + "payload";
-            let taken = short_bulk_line(line.as_bytes());
-            assert_eq!(taken, Some((number, used)));
-            let other = line.replacen('$', "*", 1);
-            assert_eq!(short_bulk_line(other.as_bytes()), None);
+            let line = format!("{number}\r\n");
+            let taken = Some((number, line.len()));
+            assert_eq!(short_line(line.as_bytes()), taken);
+            assert_eq!(short_line((line + "payload").as_bytes()), taken);
         }
     }
 }

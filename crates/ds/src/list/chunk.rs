@@ -132,6 +132,15 @@ impl Chunk {
         self.count += 1;
     }
 
+    /// Adds an element at an end. Not for chunks of one large element.
+    pub(super) fn push(&mut self, end: End, element: &Encoded<'_>, limits: Limits) {
+        let at = match end {
+            End::Front => 0,
+            End::Back => self.count(),
+        };
+        self.insert(at, element, limits);
+    }
+
     /// Replaces element `index` of several, or the only one, by one that is not stored alone.
     pub(super) fn replace(&mut self, index: usize, element: &Encoded<'_>, limits: Limits) {
         let place = entry::seek(self.bytes(), self.count(), index);

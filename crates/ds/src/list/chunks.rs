@@ -96,11 +96,7 @@ impl Chunks {
         while values.peek().is_some() {
             let room = self.tree.edit(self.last(end), |chunk, _| {
                 while let Some(value) = values.next_if(|v| chunk.accepts(v.len(), limits)) {
-                    let at = match end {
-                        End::Front => 0,
-                        End::Back => chunk.count(),
-                    };
-                    chunk.insert(at, &Encoded::new(value), limits);
+                    chunk.push(end, &Encoded::new(value), limits);
                 }
                 if values.peek().is_some() {
                     chunk.trim();
@@ -118,11 +114,7 @@ impl Chunks {
         let limits = self.limits(now);
         let pushed = self.tree.edit(self.last(end), |chunk, _| {
             if chunk.accepts(value.len(), limits) {
-                let at = match end {
-                    End::Front => 0,
-                    End::Back => chunk.count(),
-                };
-                chunk.insert(at, encoded, limits);
+                chunk.push(end, encoded, limits);
                 return Ok(());
             }
             chunk.trim();

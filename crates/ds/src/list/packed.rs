@@ -6,6 +6,7 @@
 //!
 //! Cost: a change moves what is behind it, at most a chunk's bytes; the room grows by an eighth.
 
+use super::End;
 use super::entry::{self, Encoded};
 
 /// Room that is never given back: the owner may lend the same vector to one list after the other.
@@ -42,6 +43,15 @@ fn set_count(buf: &mut [u8], count: usize) {
 /// Where element `index` begins.
 pub(super) fn seek(buf: &[u8], index: usize) -> usize {
     FIRST + entry::seek(entries(buf), count(buf), index)
+}
+
+/// Adds an element at an end.
+pub(super) fn push(buf: &mut Vec<u8>, end: End, element: &Encoded<'_>) {
+    let at = match end {
+        End::Front => 0,
+        End::Back => count(buf),
+    };
+    insert(buf, at, element);
 }
 
 /// Inserts an element before the one at `index`.

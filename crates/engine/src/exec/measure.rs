@@ -46,26 +46,31 @@ impl Engine {
 
     /// From how many nanoseconds on a command may be noted as slow: the least that a setting asks for.
     pub(super) fn slow_nanos(&self) -> u64 {
-        let logged = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
-        let monitored = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
-        let logged = u64::try_from(logged).map_or(u64::MAX, |micros| micros.saturating_mul(1000));
-        match u64::try_from(monitored) {
-            Ok(0) | Err(_) => logged,
-            Ok(millis) => logged.min(millis.saturating_mul(1_000_000)),
+        self.logged_nanos().min(self.monitored_nanos())
+    }
+
+    /// From how many nanoseconds on the slow log has a command: a negative setting asks for none.
+    fn logged_nanos(&self) -> u64 {
+        let micros = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
+        u64::try_from(micros).map_or(u64::MAX, |micros| micros.saturating_mul(1000))
+    }
+
+    /// From how many nanoseconds on the latency monitor has a command: 0 asks for none.
+    fn monitored_nanos(&self) -> u64 {
+        match u64::try_from(self.settings.int(id::LATENCY_MONITOR_THRESHOLD)) {
+            Ok(0) | Err(_) => u64::MAX,
+            Ok(millis) => millis.saturating_mul(1_000_000),
         }
     }
 
     /// Notes a command where a setting asks for it.
     #[cold]
     fn note_slow(&self, session: &Session, entry: &Entry, request: Request<'_>, nanos: u64) {
-        let threshold = self.settings.int(id::LATENCY_MONITOR_THRESHOLD);
-        if threshold > 0 && nanos >= threshold.unsigned_abs().saturating_mul(1_000_000) {
+        if nanos >= self.monitored_nanos() {
             self.latency
                 .command(entry.command, session.now_ms, nanos / 1_000_000);
         }
-        let threshold = self.settings.int(id::SLOWLOG_LOG_SLOWER_THAN);
-        let logs = threshold >= 0 && nanos >= threshold.unsigned_abs().saturating_mul(1000);
-        if logs && !entry.command.flags.has(Flags::SKIP_SLOWLOG) {
+        if nanos >= self.logged_nanos() && !entry.command.flags.has(Flags::SKIP_SLOWLOG) {
             let most = usize::try_from(self.settings.int(id::SLOWLOG_MAX_LEN)).unwrap_or(0);
             self.slowlog
                 .add(entry.command, request, nanos / 1000, session, most);
