@@ -1,6 +1,7 @@
 //! What is written for programs and for later: JSON, CSV, HTML, comparisons, processor time; and TLS.
 
 use crate::{PROGRAM, figure, good, json, ochre, run_with};
+use ochre_testkit::ports::free_port;
 use ochre_testkit::reference::{Release, Running};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
@@ -185,13 +186,7 @@ fn certificates(folder: &Path) {
 fn tls() {
     let folder = Folder::new("load-tls");
     certificates(&folder.0);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener
-        .local_addr()
-        .expect("an address")
-        .port()
-        .to_string();
-    drop(listener);
+    let port = free_port().to_string();
     let authority = folder.path("ca.crt");
     let server = ochre::Server::builder()
         .port(0)

@@ -2,8 +2,8 @@
 
 use crate::{ochre_cli, redis_cli, run, told, with_each};
 use ochre::Server;
+use ochre_testkit::ports::free_port;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
 fn ask(port: u16, args: &[&str]) -> String {
@@ -117,10 +117,7 @@ fn commands_print_and_end_as_with_redis_cli() {
 
 #[test]
 fn no_server_is_an_error() {
-    let port = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("an address").port()
-    };
+    let port = free_port();
     for args in [&["ping"][..], &["--scan"], &["--stat"], &["--pipe"]] {
         let output = run(ochre_cli(), port, args, b"");
         assert_eq!(output.status.code(), Some(1));

@@ -1,8 +1,8 @@
 //! The server program and connections to it.
 
+use ochre_testkit::ports::free_port;
 use ochre_testkit::reference::Wire;
 use ochre_testkit::waiting::{figure, wait_until};
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 /// A server, which ends with its test.
@@ -14,9 +14,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with `options`.
     pub(crate) fn start(options: &[&str]) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
+        let port = free_port();
         let child = Command::new(env!("CARGO_BIN_EXE_ochre-server"))
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--enable-debug-command", "yes"])

@@ -6,15 +6,10 @@ mod certificates;
 
 use ochre::table::client::ClientError;
 use ochre::table::{Client, CommandRequest, Kvpair, Value};
+use ochre_testkit::ports::free_port;
 use ochre_testkit::reference::{Running, Wire};
 use ochre_testkit::waiting::wait_until;
-use std::net::TcpListener;
 use std::path::PathBuf;
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
 
 /// A server with a table port, and the port's address.
 struct Server {

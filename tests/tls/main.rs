@@ -4,8 +4,9 @@ mod certificates;
 mod peers;
 
 use certificates::{Authority, write};
+use ochre_testkit::ports::free_port;
 use ochre_testkit::waiting::wait_until;
-use peers::{Server, TlsClient, config, connect, free_port, request, secure};
+use peers::{Server, TlsClient, config, connect, request, secure};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind};
 use std::io::{Read as _, Write as _};

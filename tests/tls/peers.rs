@@ -1,6 +1,7 @@
 //! A server process and its clients. A server that wrote to its standard error, as a panic does, fails its test.
 
 use crate::certificates::{Authority, Identity, write};
+use ochre_testkit::ports::free_port;
 use ochre_testkit::waiting::{PATIENCE, figure, wait_until};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
@@ -9,7 +10,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
 use std::io::{self, BufRead as _, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -21,12 +22,6 @@ pub(crate) struct Server {
     pub folder: PathBuf,
     pub port: u16,
     pub tls_port: u16,
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 impl Server {

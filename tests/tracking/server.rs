@@ -1,7 +1,7 @@
 //! The server program under test. One that wrote to its standard error, as a panic does, fails its test.
 
+use ochre_testkit::ports::free_port;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -14,10 +14,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(options: &[&str]) -> Server {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let port = address.port().to_string();
+        let port = free_port().to_string();
         let name = format!("ochre-tracking-{}-{port}", std::process::id());
         let complaints = std::env::temp_dir().join(name);
         let mut child = Command::new(env!("CARGO_BIN_EXE_ochre-server"))
@@ -42,7 +39,7 @@ impl Server {
         Server {
             child,
             complaints,
-            address: address.to_string(),
+            address: format!("127.0.0.1:{port}"),
         }
     }
 }

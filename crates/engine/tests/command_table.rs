@@ -9,9 +9,10 @@
 
 use ochre_resp::{Frame, FrameDecoder, FrameLimits, Protocol};
 use ochre_testkit::InProcess;
+use ochre_testkit::ports::free_port;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -54,9 +55,7 @@ impl Reference {
     }
 
     fn try_start(binary: &str) -> Option<Reference> {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("its number").port();
-        drop(free);
+        let port = free_port();
         let mut child = Command::new(binary)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])

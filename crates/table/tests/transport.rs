@@ -312,6 +312,26 @@ async fn a_stop_lets_requests_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_is_free_when_it_has_stopped() {
+    let (mut server, address) = listen(service(), Options::default()).await;
+    for _ in 0..200 {
+        let mut io = tokio::net::TcpStream::connect(address).await.unwrap();
+        io.write_all(&frame(&CommandRequest::new_hexist("t", "k")))
+            .await
+            .unwrap();
+        assert_eq!(receive(&mut io).await.status, 200);
+        server.stop();
+        tokio::time::timeout(PATIENCE, server.stopped())
+            .await
+            .expect("it stops");
+        let listener = ochre_table::server::bind(address).expect("a free address");
+        server = Server::new(service(), Options::default());
+        let accepting = server.clone();
+        tokio::spawn(async move { accepting.accept(listener).await });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_of_yamux_are_connections() {
     let options = Options {
         yamux: true,

@@ -10,6 +10,7 @@ pub mod grammar;
 pub mod history;
 pub mod in_process;
 mod lines;
+pub mod ports;
 pub mod programs;
 pub mod reference;
 pub mod rng;

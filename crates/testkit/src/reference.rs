@@ -5,9 +5,10 @@
 //! - [`Wire`] hands out replies as the bytes that came; decoding them only finds where they end.
 //! - No wait is longer than [`PATIENCE`].
 
+use crate::ports::free_port;
 use ochre_resp::{FrameDecoder, FrameLimits, write_request};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -127,7 +128,7 @@ impl Running {
     }
 
     fn start_once(binary: &str, options: &[&str]) -> io::Result<Running> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let port = address.port().to_string();
         let dir = std::env::temp_dir();
         let process = Command::new(binary)

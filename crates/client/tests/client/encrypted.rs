@@ -2,6 +2,7 @@
 
 use crate::servers::{run, until};
 use ochre_client::{Config, MultiplexedClient, TlsConfig, cmd};
+use ochre_testkit::ports::free_port;
 use ochre_testkit::reference::{Release, Running};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -74,17 +75,13 @@ type Server = Box<dyn std::any::Any>;
 
 /// Each server that speaks TLS on a port, asking clients for certificates as said.
 fn servers(files: &Files, clients: &str) -> Vec<(u16, Server)> {
-    let free = || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("an address").port()
-    };
-    let port = free();
+    let port = free_port();
     let settings = files.settings(port, clients);
     let given: Vec<(&str, &str)> = settings.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let mut all: Vec<(u16, Server)> = vec![(port, Box::new(ochre_testserver::start(&given)))];
     match Release::V70.binary() {
         Some(binary) => {
-            let port = free();
+            let port = free_port();
             let mut options = Vec::new();
             for (name, value) in files.settings(port, clients) {
                 options.extend([format!("--{name}"), value]);

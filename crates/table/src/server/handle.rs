@@ -28,6 +28,8 @@ pub(super) struct Registry {
     stop: watch::Sender<bool>,
     /// Changes when a connection leaves after the stop.
     left: watch::Sender<()>,
+    /// How many listeners are accepted from.
+    listeners: watch::Sender<usize>,
 }
 
 impl Default for Registry {
@@ -38,6 +40,7 @@ impl Default for Registry {
             next: AtomicU64::new(0),
             stop: watch::Sender::new(false),
             left: watch::Sender::new(()),
+            listeners: watch::Sender::new(0),
         }
     }
 }
@@ -96,10 +99,28 @@ impl Registry {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
+    /// Counts a listener until what this gives is dropped, which has to be after the listener.
+    pub(super) fn listens(self: &Arc<Self>) -> Listens {
+        self.listeners.send_modify(|n| *n += 1);
+        Listens(self.clone())
+    }
+
+    /// Ready when a stop was asked for and neither a listener nor a connection is left.
     pub(super) async fn stopped(&self) {
         self.stopping().await;
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.listeners.subscribe().wait_for(|n| *n == 0).await;
         let mut left = self.left.subscribe();
         while self.len() > 0 && left.changed().await.is_ok() {}
+    }
+}
+
+/// A listener, counted.
+pub(super) struct Listens(Arc<Registry>);
+
+impl Drop for Listens {
+    fn drop(&mut self) {
+        self.0.listeners.send_modify(|n| *n -= 1);
     }
 }
 

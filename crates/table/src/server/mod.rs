@@ -132,6 +132,9 @@ impl<Store: Storage> Server<Store> {
     /// # Cancel safety
     /// A drop of the future ends the accepting and nothing else.
     pub async fn accept(&self, listener: TcpListener) {
+        let _listens = self.registry.listens();
+        // Moved below its count, so that it is closed before that.
+        let listener = listener;
         let mut idle = tokio::time::interval(IDLE_CHECK);
         loop {
             tokio::select! {
@@ -179,7 +182,8 @@ impl<Store: Storage> Server<Store> {
         self.registry.stop();
     }
 
-    /// Ready when a stop was asked for and no connection is left.
+    /// Ready when a stop was asked for and no connection is left. The listeners that [`accept`](Self::accept) was
+    /// accepting from are closed then, so that their addresses can be bound anew.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
