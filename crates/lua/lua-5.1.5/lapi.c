@@ -1196,6 +1196,19 @@ LUA_API void ochre_memory_error (lua_State *L) {
 }
 
 
+/* how many results the caller of the running C function takes; negative for all */
+LUA_API int ochre_wanted (lua_State *L) {
+  return L->ci->nresults;
+}
+
+
+/* whether nothing tells the table at `idx' from a new one with room for `n' items, but for these */
+LUA_API int ochre_islist (lua_State *L, int idx, int n) {
+  StkId t = index2adr(L, idx);
+  return ttistable(t) && luaH_islist(hvalue(t), n);
+}
+
+
 /* the 48-bit linear congruential generator of System V's lrand48: 31 bits, the same on every machine */
 LUA_API int ochre_random (lua_State *L) {
   global_State *g = G(L);

@@ -582,6 +582,13 @@ int luaH_getn (Table *t) {
 
 
 
+/* ochre: whether `t' is as luaH_new(L, n, 0) made it, but for the items of its array part */
+int luaH_islist (const Table *t, int n) {
+  return t->sizearray == n && t->node == dummynode && t->metatable == NULL && !t->frozen;
+}
+
+
+
 #if defined(LUA_DEBUG)
 
 Node *luaH_mainposition (const Table *t, const TValue *key) {

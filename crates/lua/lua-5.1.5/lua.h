@@ -370,6 +370,8 @@ LUA_API void ochre_attend (lua_State *L);
 LUA_API int ochre_random (lua_State *L);
 LUA_API void ochre_randomseed (lua_State *L, int seed);
 LUA_API void ochre_memory_error (lua_State *L);
+LUA_API int ochre_wanted (lua_State *L);
+LUA_API int ochre_islist (lua_State *L, int idx, int n);
 
 struct lua_Debug {
   int event;

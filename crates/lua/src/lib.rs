@@ -15,6 +15,7 @@
 //! - Errors leave a function of the host as values of [`Raise`]; the jump is made when nothing is owned any more.
 //! - A panic in a function of the host becomes a Lua error, and is taken up again when the outermost call ends.
 
+mod blocks;
 mod format;
 mod native;
 mod raw;

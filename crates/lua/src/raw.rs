@@ -27,4 +27,6 @@ unsafe extern "C-unwind" {
     pub(crate) fn ochre_nothrow(state: *mut lua_State, change: c_int) -> c_int;
     pub(crate) fn ochre_charge(state: *mut lua_State, work: usize);
     pub(crate) fn ochre_memory_error(state: *mut lua_State);
+    pub(crate) fn ochre_wanted(state: *mut lua_State) -> c_int;
+    pub(crate) fn ochre_islist(state: *mut lua_State, index: c_int, items: c_int) -> c_int;
 }

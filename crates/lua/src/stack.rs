@@ -118,6 +118,14 @@ impl<'a> Args<'a> {
         self.len == 0
     }
 
+    /// Whether the caller takes a result; a call that is a statement takes none.
+    #[inline]
+    #[must_use]
+    pub fn takes_result(&self) -> bool {
+        // SAFETY: asks a number of the call in which these arguments are.
+        unsafe { raw::ochre_wanted(self.raw) != 0 }
+    }
+
     /// The type of argument `index`.
     #[inline]
     #[must_use]
@@ -584,6 +592,15 @@ impl<'l> Stack<'l> {
         self.push_number(number as f64)?;
         self.swap();
         self.raw_set(table)
+    }
+
+    /// Whether the value at `index` is a table that nothing but its items tells from one that [`Stack::new_table`] makes
+    /// with room for `items` items: once each of them is [filled](Stack::fill) anew it is as good as a new one.
+    #[must_use]
+    pub fn is_list_of(&self, index: i32, items: usize) -> bool {
+        // SAFETY: asks about a value.
+        i32::try_from(items)
+            .is_ok_and(|items| unsafe { raw::ochre_islist(self.raw, index, items) != 0 })
     }
 
     /// Takes the value on top as item `number` of a table made by [`Stack::new_table`] with room for it.

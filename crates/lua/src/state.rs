@@ -5,10 +5,10 @@
 //! - The interface is lent for one call; no pointer to it outlives that.
 #![allow(unsafe_code)]
 
+use crate::blocks::Blocks;
 use crate::native::{Interface, hook, note_fault};
 use crate::raw;
 use crate::stack::Stack;
-use std::alloc::Layout;
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
@@ -22,8 +22,6 @@ pub const HOOK_STEPS: i32 = 100_000;
 const GC_PAUSE: c_int = 400;
 /// The largest memory limit, in bytes: below it no table reaches the size at which Lua gives up.
 pub const MEMORY_LIMIT_MAX: usize = 1 << 30;
-/// Alignment of what the allocator is asked for.
-const ALIGN: usize = 16;
 
 /// What a state's functions find again by the state.
 pub(crate) struct Core {
@@ -33,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) panic: Option<Box<dyn Any + Send>>,
     pub(crate) fault: Option<Fault>,
     pub(crate) limit: usize,
+    blocks: Blocks,
 }
 
 /// Where an error was raised.
@@ -110,35 +109,25 @@ pub(crate) fn where_is(state: *mut raw::lua_State) -> Option<Fault> {
 }
 
 unsafe extern "C" fn allocate(
-    _: *mut c_void,
+    core: *mut c_void,
     old: *mut c_void,
     old_size: usize,
     new_size: usize,
 ) -> *mut c_void {
-    let layout = |size| Layout::from_size_align(size, ALIGN).ok();
-    // SAFETY: Lua tells the size with which a block was allocated.
+    // SAFETY: the argument is the core, of which nobody holds a reference while Lua works. Lua tells the size with which
+    // a block was allocated, and has no block of no bytes.
     unsafe {
-        match (layout(old_size), layout(new_size)) {
-            (Some(old_layout), _) if new_size == 0 => {
-                if !old.is_null() && old_size > 0 {
-                    std::alloc::dealloc(old.cast(), old_layout);
-                }
+        let blocks = &mut (*core.cast::<Core>()).blocks;
+        let block = match (old.is_null() || old_size == 0, new_size == 0) {
+            (true, true) => ptr::null_mut(),
+            (true, false) => blocks.take(new_size),
+            (false, true) => {
+                blocks.give(old.cast(), old_size);
                 ptr::null_mut()
             }
-            (Some(old_layout), Some(new_layout)) => {
-                let block = if old.is_null() || old_size == 0 {
-                    std::alloc::alloc(new_layout)
-                } else {
-                    std::alloc::realloc(old.cast(), old_layout, new_size)
-                };
-                if block.is_null() {
-                    // As everywhere in Rust; an error of Lua might jump over frames that own memory.
-                    std::alloc::handle_alloc_error(new_layout);
-                }
-                block.cast()
-            }
-            _ => ptr::null_mut(),
-        }
+            (false, false) => blocks.resize(old.cast(), old_size, new_size),
+        };
+        block.cast()
     }
 }
 
@@ -170,6 +159,7 @@ impl State {
             panic: None,
             fault: None,
             limit: 0,
+            blocks: Blocks::new(),
         });
         let core = NonNull::from(Box::leak(core));
         // SAFETY: the core lives until the state is closed. The libraries find their name on the stack as Lua's own
@@ -230,6 +220,7 @@ impl State {
             raw::lua_gc(self.raw(), raw::LUA_GCRESTART, 0);
             raw::lua_gc(self.raw(), raw::LUA_GCCOLLECT, 0);
         }
+        core_of(self.raw()).blocks.clear();
     }
 
     /// Pushes the function that `text` is; `name` is its chunk's name (`@name` shows as `name`).

@@ -231,6 +231,9 @@ impl Run<'_> {
             .call(self.request.as_request(), self.protocol)
             .map_err(Raise::Stop)?;
         let failed = reply.first() == Some(&b'-');
+        if !failed && !args.takes_result() {
+            return Ok(0);
+        }
         reply::push(stack, reply)?;
         if failed && raises {
             Err(Raise::Top)
@@ -396,17 +399,46 @@ pub fn hex(sha: &Sha) -> [u8; 40] {
 /// The SHA-1 that forty hexadecimal digits of any case spell.
 #[must_use]
 pub fn parse_sha(text: &[u8]) -> Option<Sha> {
+    const NO_DIGIT: u8 = 0xFF;
+    const VALUES: [u8; 256] = {
+        let mut values = [NO_DIGIT; 256];
+        let digits = b"0123456789ABCDEF";
+        let mut value = 0;
+        while value < 16 {
+            values[digits[value as usize] as usize] = value;
+            values[digits[value as usize].to_ascii_lowercase() as usize] = value;
+            value += 1;
+        }
+        values
+    };
     let mut sha = Sha::default();
     if text.len() != 2 * sha.len() {
         return None;
     }
+    let mut seen = 0;
     for (byte, pair) in sha.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |at: usize| {
-            char::from(pair[at])
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
-        *byte = digit(0)? << 4 | digit(1)?;
+        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(sha)
+    (seen < 16).then_some(sha)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_and_bytes() {
+        let sha: Sha = std::array::from_fn(|at| u8::try_from(at * 13 % 256).expect("a byte"));
+        let text = hex(&sha);
+        assert_eq!(parse_sha(&text), Some(sha));
+        assert_eq!(parse_sha(&text.to_ascii_uppercase()), Some(sha));
+        assert_eq!(parse_sha(&text[1..]), None);
+        for (at, byte) in (0..text.len()).flat_map(|at| b"g/:@`G \xFF".map(|byte| (at, byte))) {
+            let mut wrong = text;
+            wrong[at] = byte;
+            assert_eq!(parse_sha(&wrong), None);
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::sandbox::{self, Purpose, Scene};
 use crate::{answer, header};
 use foldhash::fast::RandomState;
 use ochre_engine::error::printed;
-use ochre_lua::{Failure, Fault, Kind, Raise, Ref, State};
+use ochre_lua::{Failure, Fault, Kind, Raise, Ref, Stack, State};
 use ochre_resp::{Out, Protocol, RequestBuf};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -64,8 +64,17 @@ pub struct Vm {
     /// Room for replies, kept from one run to the next.
     pub(crate) reply: ochre_engine::exec::Out,
     request: RequestBuf,
+    keys: GivenList,
+    args: GivenList,
     limit: usize,
     spoilt: bool,
+}
+
+/// A table of globals that each run of a script gets its arguments in.
+struct GivenList {
+    name: &'static str,
+    /// The last run's.
+    last: Option<Ref>,
 }
 
 /// What is put on the stack as arguments.
@@ -91,6 +100,8 @@ impl Vm {
             epoch: 0,
             reply: ochre_engine::exec::Out::default(),
             request: RequestBuf::default(),
+            keys: GivenList::new("KEYS"),
+            args: GivenList::new("ARGV"),
             limit,
             spoilt: false,
         })
@@ -196,8 +207,9 @@ impl Vm {
     ) -> Result<(), Ended> {
         self.push_script(script)?;
         let prepared = self
-            .set_list("KEYS", keys)
-            .and_then(|()| self.set_list("ARGV", args));
+            .keys
+            .set(&mut self.state, keys)
+            .and_then(|()| self.args.set(&mut self.state, args));
         let name = || hex(&script.sha).to_vec();
         match prepared {
             Ok(()) => self.run(0, name, host, out),
@@ -228,7 +240,8 @@ impl Vm {
             return Err(b"ERR Function not found".to_vec().into());
         };
         self.state.push_ref(callback);
-        let prepared = self.push_list(keys).and_then(|()| self.push_list(args));
+        let stack = &mut self.state.stack();
+        let prepared = push_list(stack, keys).and_then(|()| push_list(stack, args));
         match prepared {
             Ok(()) => self.run(2, name, host, out),
             Err(_) => Err(self.fail(Failure::Memory, name)),
@@ -292,24 +305,6 @@ impl Vm {
                 .into_values()
                 .for_each(|callback| self.state.forget(callback));
         }
-    }
-
-    fn push_list<'a>(&mut self, items: List<'a>) -> Result<(), Raise> {
-        let mut stack = self.state.stack();
-        stack.new_table(items.len(), 0)?;
-        let table = stack.top();
-        for (number, item) in (1..).zip(items) {
-            stack.push_bytes(item)?;
-            stack.fill(table, number)?;
-        }
-        Ok(())
-    }
-
-    fn set_list<'a>(&mut self, name: &str, items: List<'a>) -> Result<(), Raise> {
-        self.push_list(items)?;
-        let mut stack = self.state.stack();
-        let globals = stack.globals();
-        stack.force_field(globals, name)
     }
 
     /// Calls the function below the last `args` values, and writes what it returns.
@@ -383,8 +378,8 @@ impl Vm {
             return;
         }
         self.state.set_limit(0);
-        for name in ["KEYS", "ARGV"] {
-            let cleared = self.set_list(name, &mut std::iter::empty());
+        for list in [&mut self.keys, &mut self.args] {
+            let cleared = list.set(&mut self.state, &mut std::iter::empty());
             self.spoilt |= cleared.is_err();
         }
         self.state.set_limit(self.limit);
@@ -444,4 +439,51 @@ impl Vm {
         }
         text
     }
+}
+
+impl GivenList {
+    fn new(name: &'static str) -> GivenList {
+        GivenList { name, last: None }
+    }
+
+    /// Sets the global. Nothing of the last run is left that could still have its table, so that this is used again
+    /// unless the number of items differs or the script changed more than those.
+    fn set<'a>(&mut self, state: &mut State, items: List<'a>) -> Result<(), Raise> {
+        if let Some(last) = &self.last {
+            state.push_ref(last);
+            let stack = &mut state.stack();
+            if stack.is_list_of(stack.top(), items.len()) {
+                fill_list(stack, items)?;
+                stack.pop(1);
+                return Ok(());
+            }
+            stack.pop(1);
+        }
+        let stack = &mut state.stack();
+        push_list(stack, items)?;
+        stack.copy(stack.top())?;
+        let kept = stack.keep()?;
+        let globals = stack.globals();
+        let set = stack.force_field(globals, self.name);
+        if let Some(last) = self.last.replace(kept) {
+            state.forget(last);
+        }
+        set
+    }
+}
+
+/// Pushes a table of `items`.
+fn push_list<'a>(stack: &mut Stack<'_>, items: List<'a>) -> Result<(), Raise> {
+    stack.new_table(items.len(), 0)?;
+    fill_list(stack, items)
+}
+
+/// Fills the table on top.
+fn fill_list<'a>(stack: &mut Stack<'_>, items: List<'a>) -> Result<(), Raise> {
+    let table = stack.top();
+    for (number, item) in (1..).zip(items) {
+        stack.push_bytes(item)?;
+        stack.fill(table, number)?;
+    }
+    Ok(())
 }
