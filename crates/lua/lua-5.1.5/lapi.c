@@ -1202,6 +1202,15 @@ LUA_API int ochre_wanted (lua_State *L) {
 }
 
 
+/* the string at `idx'; NULL for anything else, which is left as it is */
+LUA_API const char *ochre_string (lua_State *L, int idx, size_t *len) {
+  StkId o = index2adr(L, idx);
+  if (!ttisstring(o)) return NULL;
+  *len = tsvalue(o)->len;
+  return svalue(o);
+}
+
+
 /* whether nothing tells the table at `idx' from a new one with room for `n' items, but for these */
 LUA_API int ochre_islist (lua_State *L, int idx, int n) {
   StkId t = index2adr(L, idx);

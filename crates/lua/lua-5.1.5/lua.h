@@ -371,6 +371,7 @@ LUA_API int ochre_random (lua_State *L);
 LUA_API void ochre_randomseed (lua_State *L, int seed);
 LUA_API void ochre_memory_error (lua_State *L);
 LUA_API int ochre_wanted (lua_State *L);
+LUA_API const char *ochre_string (lua_State *L, int idx, size_t *len);
 LUA_API int ochre_islist (lua_State *L, int idx, int n);
 
 struct lua_Debug {

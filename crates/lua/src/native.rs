@@ -138,12 +138,13 @@ fn enter(
     state: *mut raw::lua_State,
     function: impl FnOnce(Args<'_>, &mut Stack<'_>) -> Result<u32, Raise>,
 ) -> Jump {
-    // SAFETY: Lua called, so that state and arguments are valid until this returns; the limit raises nothing meanwhile.
+    // SAFETY: Lua called, so that state and arguments are valid until this returns, and LUA_MINSTACK slots above them
+    // are free; the limit raises nothing meanwhile.
     unsafe {
         raw::ochre_nothrow(state, 1);
         let len = raw::lua_gettop(state);
         let args = Args::new(state, len);
-        let mut stack = Stack::new(state, len);
+        let mut stack = Stack::new(state, len, raw::LUA_MINSTACK);
         let outcome = catch_unwind(AssertUnwindSafe(|| function(args, &mut stack)));
         let jump = match outcome {
             Ok(Ok(count)) => Jump::Return(c_int::try_from(count).unwrap_or(0)),

@@ -141,11 +141,11 @@ impl<'a> Args<'a> {
     #[inline]
     #[must_use]
     pub fn bytes(&self, index: i32) -> Option<&'a [u8]> {
-        if self.kind(index) != Kind::String {
+        if index < 1 || index > self.len {
             return None;
         }
-        // SAFETY: a string does not move, and lives as long as it is an argument.
-        Some(unsafe { string_at(self.raw, index) })
+        // SAFETY: the index lies within the arguments. A string does not move, and lives as long as it is one.
+        unsafe { string_at(self.raw, index) }
     }
 
     /// Argument `index`, if it is a number.
@@ -210,18 +210,17 @@ impl<'a> Args<'a> {
     }
 }
 
+/// The string at `index`, if there is one.
+///
 /// # Safety
-/// The value at `index` is a string, and stays one on the stack while the result is used.
+/// `index` is positive, and its slot stays as it is while the result is used.
 #[inline]
-unsafe fn string_at<'a>(raw: *mut raw::lua_State, index: i32) -> &'a [u8] {
+unsafe fn string_at<'a>(raw: *mut raw::lua_State, index: i32) -> Option<&'a [u8]> {
     let mut len = 0;
     // SAFETY: as the caller promises; Lua's strings are contiguous bytes.
     unsafe {
-        let at = raw::lua_tolstring(raw, index, &mut len);
-        if at.is_null() {
-            return &[];
-        }
-        std::slice::from_raw_parts(at.cast(), len)
+        let at = raw::ochre_string(raw, index, &mut len);
+        (!at.is_null()).then(|| std::slice::from_raw_parts(at.cast(), len))
     }
 }
 
@@ -249,12 +248,12 @@ pub struct Stack<'l> {
 impl<'l> Stack<'l> {
     /// # Safety
     /// `raw` is a state whose limit raises nothing as long as `'l`, its first `base` slots are lent out, and nobody
-    /// else changes those above.
-    pub(crate) unsafe fn new(raw: *mut raw::lua_State, base: i32) -> Stack<'l> {
+    /// else changes those above, of which `room` are free.
+    pub(crate) unsafe fn new(raw: *mut raw::lua_State, base: i32, room: i32) -> Stack<'l> {
         Stack {
             raw,
             base,
-            room: 0,
+            room,
             slack: SLACK,
             scope: PhantomData,
         }
@@ -344,8 +343,11 @@ impl<'l> Stack<'l> {
     #[inline]
     #[must_use]
     pub fn bytes(&self, index: i32) -> Option<&[u8]> {
-        // SAFETY: the borrow of self keeps the slot as it is.
-        (self.kind(index) == Kind::String).then(|| unsafe { string_at(self.raw, index) })
+        if index < 1 {
+            return None;
+        }
+        // SAFETY: an index beyond the top reads as no value; the borrow of self keeps the slot as it is.
+        unsafe { string_at(self.raw, index) }
     }
 
     /// The number at `index`, if it is one.

@@ -66,6 +66,8 @@ pub struct Ref(pub(crate) c_int);
 pub struct State {
     raw: NonNull<raw::lua_State>,
     core: NonNull<Core>,
+    /// Where the registry has the error handler of [`Self::call`].
+    handler: c_int,
 }
 
 // SAFETY: a state belongs to one thread at a time; it keeps nothing that is bound to a thread.
@@ -177,7 +179,9 @@ impl State {
                 raw::lua_pushlstring_(raw.as_ptr(), c"".as_ptr(), 0);
                 raw::lua_pcall(raw.as_ptr(), 1, 0, 0);
             }
-            let state = State { raw, core };
+            raw::lua_pushcclosure(raw.as_ptr(), note_fault, 0);
+            let handler = raw::luaL_ref(raw.as_ptr(), raw::LUA_REGISTRYINDEX);
+            let state = State { raw, core, handler };
             raw::lua_sethook(raw.as_ptr(), Some(hook), raw::LUA_MASKCOUNT, HOOK_STEPS);
             raw::lua_gc(raw.as_ptr(), raw::LUA_GCSETPAUSE, GC_PAUSE);
             state
@@ -191,7 +195,7 @@ impl State {
     /// The stack, to prepare calls and to read results.
     pub fn stack(&mut self) -> Stack<'_> {
         // SAFETY: outside of a call the limit raises nothing, and the borrow keeps others away.
-        unsafe { Stack::new(self.raw(), 0) }
+        unsafe { Stack::new(self.raw(), 0, 0) }
     }
 
     /// Bytes that the state may hold from here on; 0 for no limit.
@@ -282,7 +286,7 @@ impl State {
             raw::lua_checkstack(state, 4);
             let args = args.clamp(0, (raw::lua_gettop(state) - 1).max(0));
             let at = raw::lua_gettop(state) - args;
-            raw::lua_pushcclosure(state, note_fault, 0);
+            raw::lua_rawgeti_(state, raw::LUA_REGISTRYINDEX, self.handler);
             raw::lua_insert(state, at);
             raw::ochre_nothrow(state, -1);
             let status = raw::lua_pcall(state, args, results, at);
