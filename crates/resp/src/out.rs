@@ -89,6 +89,14 @@ impl<S: AsRef<[u8]>> Out<S> {
         }
     }
 
+    /// An empty buffer with room for `bytes` bytes, for a reply of about that size that is not written to a used buffer.
+    pub fn with_capacity(protocol: Protocol, bytes: usize) -> Self {
+        Self {
+            buf: Vec::with_capacity(bytes),
+            ..Self::new(protocol)
+        }
+    }
+
     /// The dialect of what is written next.
     #[inline]
     #[must_use]

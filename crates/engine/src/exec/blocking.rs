@@ -34,6 +34,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// Room for the reply of a waiter that is served, in bytes: a key and an element of usual size.
+const SERVED: usize = 128;
+
 /// What a blocking command answers when its time has passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Nothing {
@@ -352,10 +355,11 @@ impl Engine {
             };
         }
         let protocol = waiter.client.protocol.load(Relaxed);
-        let mut out = Out::new(match protocol {
+        let protocol = match protocol {
             3 => Protocol::Resp3,
             _ => Protocol::Resp2,
-        });
+        };
+        let mut out = Out::with_capacity(protocol, SERVED);
         let env = Env {
             engine: self,
             now_ms: session.now_ms,

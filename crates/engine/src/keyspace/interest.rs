@@ -10,6 +10,7 @@
 //! which stay until the key changes or somebody sees that nobody has that number any more.
 
 use crate::sync::AtomicBool;
+use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
@@ -61,13 +62,16 @@ impl Watcher {
     }
 }
 
+/// By key name, with the keyspace's kind of hash: seeded, so that nobody can choose names that collide.
+type ByName<T> = HashMap<Box<[u8]>, T, RandomState>;
+
 /// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Interest {
-    watched: HashMap<Box<[u8]>, Vec<Watcher>>,
+    watched: ByName<Vec<Watcher>>,
     /// First come, first served.
-    waiting: HashMap<Box<[u8]>, VecDeque<(u64, Token)>>,
-    remembered: HashMap<Box<[u8]>, Readers>,
+    waiting: ByName<VecDeque<(u64, Token)>>,
+    remembered: ByName<Readers>,
 }
 
 impl Interest {
@@ -169,7 +173,8 @@ impl Interest {
 
     /// Takes those out who remember `key`.
     pub(crate) fn readers_of(&mut self, key: &[u8]) -> Option<Readers> {
-        self.remembered.remove(key)
+        // A map that is empty would hash the name all the same.
+        (!self.remembered.is_empty()).then(|| self.remembered.remove(key))?
     }
 
     /// The keys for which `chosen` holds that somebody remembers.

@@ -103,6 +103,15 @@ impl Connection {
         }
     }
 
+    /// Keeps replies for the next flush. An empty buffer goes back to its thread.
+    pub(super) fn keep(&mut self, out: Out) {
+        if out.is_empty() {
+            SCRATCH.with_borrow_mut(|s| give_back(&self.shared.engine, out, &mut s.spare));
+        } else {
+            self.output = Some(out);
+        }
+    }
+
     /// Encodes messages that wait, as many as fit.
     pub(super) fn take_messages(&mut self) {
         let mut out = SCRATCH.with_borrow_mut(|s| self.take_output(&mut s.spare));

@@ -69,7 +69,7 @@ impl Connection {
                 .client
                 .take_messages(&mut out, OUTPUT_HIGH_WATER);
             let messages = !out.is_empty();
-            self.output = Some(out);
+            self.keep(out);
             let until_ms = match waited {
                 Waited::Over => {
                     engine.end_batch(&mut self.session);
