@@ -103,7 +103,7 @@ pub(crate) struct Connection {
     /// Bytes of requests not executed yet, from the start of the first one.
     query: Vec<u8>,
     /// A request to be executed in the next turn.
-    deferred: Deferred,
+    deferred: Option<Box<Deferred>>,
     /// Replies not sent yet.
     output: Option<Out>,
     protocol: Protocol,
@@ -185,7 +185,7 @@ impl Connection {
             waker,
             partial: None,
             query: Vec::new(),
-            deferred: Deferred::default(),
+            deferred: None,
             output: None,
             protocol: Protocol::Resp2,
             backlog: false,
@@ -322,10 +322,10 @@ impl Connection {
             self.net_in += bytes.len() as u64;
             let limits = self.limits(engine);
             if self.partial.is_none()
-                && self
-                    .deferred
-                    .take(engine, self.session.db, bytes, &limits, deferring)
+                && let Some(one) =
+                    Deferred::take(engine, self.session.db, bytes, &limits, deferring)
             {
+                self.deferred = Some(one);
                 return Poll::Ready(Next::Defer);
             }
             let mut out = self.take_output(spare);
@@ -441,21 +441,21 @@ impl Connection {
 
     /// Executes the request that was read in an earlier turn.
     fn execute_deferred(&mut self, engine: &Engine) -> Next {
+        let Some(deferred) = self.deferred.take() else {
+            return Next::Read;
+        };
         SCRATCH.with_borrow_mut(|scratch| {
             let mut out = self.take_output(&mut scratch.spare);
-            let mut deferred = std::mem::take(&mut self.deferred);
             engine.begin_batch(&mut self.session);
-            let next = deferred.run(&mut scratch.deferring, |request, bytes, ahead| {
-                let next = self.run_request(engine, request, ahead, &mut out, &mut Held::default());
-                if next.as_ref().is_some_and(Next::keeps_request) {
-                    self.query.extend_from_slice(bytes);
-                }
-                next
-            });
-            self.deferred = deferred;
+            let (request, ahead) = (deferred.request(), deferred.ahead());
+            let next = self.run_request(engine, request, ahead, &mut out, &mut Held::default());
+            if next.as_ref().is_some_and(Next::keeps_request) {
+                self.query.extend_from_slice(deferred.bytes());
+            }
+            scratch.deferring.give_back(deferred);
             self.protocol = out.protocol();
             engine.end_batch(&mut self.session);
-            let next = next.flatten().unwrap_or(Next::Read);
+            let next = next.unwrap_or(Next::Read);
             let next = self.send(out, next, &mut scratch.spare);
             self.account();
             next

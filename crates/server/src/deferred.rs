@@ -10,19 +10,19 @@
 //! Cost: a copy of the request's bytes, at most [`ROOM`].
 
 use ochre_engine::exec::{Ahead, Engine};
-use ochre_resp::{Decoded, Decoder, Limits};
+use ochre_resp::{Decoded, Decoder, Limits, Request};
 
 /// The largest request that is deferred, in bytes.
 const ROOM: usize = 192;
-/// Decoders kept by a thread: one for each connection that reads in the same turn.
+/// Requests' places kept by a thread: one for each connection that reads in the same turn.
 const SPARE_MAX: usize = 64;
 
-/// A request that was read and not executed yet.
+/// A request that was read and not executed yet. It lies on the heap: a connection that has none keeps no room for one,
+/// and handing it on moves a pointer.
 pub(crate) struct Deferred {
     bytes: [u8; ROOM],
     len: usize,
-    /// `None` while nothing is deferred: decoders belong to the thread.
-    decoder: Option<Decoder>,
+    decoder: Decoder,
     ahead: Ahead,
 }
 
@@ -31,7 +31,7 @@ impl Default for Deferred {
         Deferred {
             bytes: [0; ROOM],
             len: 0,
-            decoder: None,
+            decoder: Decoder::default(),
             ahead: Ahead::default(),
         }
     }
@@ -40,57 +40,67 @@ impl Default for Deferred {
 /// What a thread keeps for deferring.
 #[derive(Default)]
 pub(crate) struct Deferring {
-    spare: Vec<Decoder>,
+    #[allow(clippy::vec_box)] // they come from connections and go to others
+    spare: Vec<Box<Deferred>>,
     /// The last request read: its bucket was asked for and should have arrived when the next one is read.
     last: Option<(usize, Ahead)>,
+}
+
+impl Deferring {
+    /// Takes back what was executed.
+    #[inline]
+    pub(crate) fn give_back(&mut self, deferred: Box<Deferred>) {
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(deferred);
+        }
+    }
 }
 
 impl Deferred {
     /// Takes `bytes` if they are one complete request that fits, and asks for the memory that it will need.
     #[inline]
     pub(crate) fn take(
-        &mut self,
         engine: &Engine,
         db: usize,
         bytes: &[u8],
         limits: &Limits,
         thread: &mut Deferring,
-    ) -> bool {
+    ) -> Option<Box<Deferred>> {
         if bytes.len() > ROOM {
-            return false;
+            return None;
         }
-        let mut decoder = thread.spare.pop().unwrap_or_default();
-        decoder.reset();
+        let mut deferred = thread.spare.pop().unwrap_or_default();
+        deferred.decoder.reset();
         let complete = matches!(
-            decoder.decode(bytes, limits),
+            deferred.decoder.decode(bytes, limits),
             Ok(Decoded::Complete { consumed }) if consumed == bytes.len()
         );
         if !complete {
-            thread.spare.push(decoder);
-            return false;
+            thread.give_back(deferred);
+            return None;
         }
-        self.ahead = engine.look_ahead(decoder.request(bytes));
-        let last = thread.last.replace((db, self.ahead));
-        engine.prefetch_staggered((db, &self.ahead), last);
-        self.bytes[..bytes.len()].copy_from_slice(bytes);
-        self.len = bytes.len();
-        self.decoder = Some(decoder);
-        true
+        deferred.ahead = engine.look_ahead(deferred.decoder.request(bytes));
+        let last = thread.last.replace((db, deferred.ahead));
+        engine.prefetch_staggered((db, &deferred.ahead), last);
+        deferred.bytes[..bytes.len()].copy_from_slice(bytes);
+        deferred.len = bytes.len();
+        Some(deferred)
     }
 
-    /// Gives the request to `run`, if there is one; its decoder goes back to the thread.
+    /// The request as it was read.
     #[inline]
-    pub(crate) fn run<R>(
-        &mut self,
-        thread: &mut Deferring,
-        run: impl FnOnce(ochre_resp::Request<'_>, &[u8], &Ahead) -> R,
-    ) -> Option<R> {
-        let decoder = self.decoder.take()?;
-        let bytes = &self.bytes[..self.len];
-        let result = run(decoder.request(bytes), bytes, &self.ahead);
-        if thread.spare.len() < SPARE_MAX {
-            thread.spare.push(decoder);
-        }
-        Some(result)
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    #[inline]
+    pub(crate) fn request(&self) -> Request<'_> {
+        self.decoder.request(self.bytes())
+    }
+
+    /// What was looked up at the read.
+    #[inline]
+    pub(crate) fn ahead(&self) -> &Ahead {
+        &self.ahead
     }
 }
