@@ -15,10 +15,10 @@ use super::held::Held;
 use super::lookup::Entry;
 use crate::keyspace::{Database, StripeGuard, stripe_of};
 use crate::spec::{Command, Flags};
+use arrayvec::ArrayVec;
 use ochre_ds::prefetch::{self, Hint};
 use ochre_ds::table::Likely;
 use ochre_resp::Request;
-use smallvec::SmallVec;
 
 /// Requests whose memory is asked for at once: enough to hide a wait for memory behind the others.
 pub const AHEAD_MAX: usize = 16;
@@ -76,7 +76,7 @@ impl Ahead {
 /// The keys whose memory a window of requests will need.
 pub struct Hints<'e> {
     database: &'e Database,
-    hashes: SmallVec<[u64; AHEAD_MAX]>,
+    hashes: ArrayVec<u64, AHEAD_MAX>,
 }
 
 /// A key by its hash, and which of the stripes held is its.
@@ -94,7 +94,7 @@ impl<'e> Hints<'e> {
         let Some(hash) = ahead.hint() else {
             return;
         };
-        if self.hashes.len() >= AHEAD_MAX || self.hashes.last() == Some(&hash) {
+        if self.hashes.is_full() || self.hashes.last() == Some(&hash) {
             return;
         }
         prefetch::write(self.database.mutex(stripe_of(hash)));
@@ -106,8 +106,8 @@ impl<'e> Hints<'e> {
     #[inline]
     pub fn find(&self, held: &mut Held<'_>) {
         let entries = &mut held.entries;
-        let mut stripes = SmallVec::<[StripeGuard<'_>; AHEAD_MAX]>::new();
-        let mut keys = SmallVec::<[HintedKey; AHEAD_MAX]>::new();
+        let mut stripes = ArrayVec::<StripeGuard<'_>, AHEAD_MAX>::new();
+        let mut keys = ArrayVec::<HintedKey, AHEAD_MAX>::new();
         for hash in &self.hashes {
             let stripe = match try_stripe(self.database, *hash) {
                 Some(guard) => {
@@ -127,7 +127,7 @@ impl<'e> Hints<'e> {
         for key in &keys {
             stripes[key.stripe].bucket_hint(key.hash).first();
         }
-        let mut found = SmallVec::<[(usize, Likely); AHEAD_MAX]>::new();
+        let mut found = ArrayVec::<(usize, Likely), AHEAD_MAX>::new();
         for key in &keys {
             let stripe = &stripes[key.stripe];
             if let Some(likely) = stripe.likely(key.hash) {
@@ -153,7 +153,7 @@ fn held_by(keys: &[HintedKey], hash: u64) -> Option<usize> {
 /// Where the entries of a window's keys lie, in the order in which they will be needed.
 #[derive(Default)]
 pub(super) struct Entries {
-    hints: SmallVec<[Hint; AHEAD_MAX]>,
+    hints: ArrayVec<Hint, AHEAD_MAX>,
     /// The first that was not asked for.
     next: usize,
     /// Requests until the next ones are asked for.
@@ -236,7 +236,7 @@ impl Engine {
     pub fn hints(&self, db: usize) -> Hints<'_> {
         Hints {
             database: self.keyspace.database(db),
-            hashes: SmallVec::new(),
+            hashes: ArrayVec::new(),
         }
     }
 
