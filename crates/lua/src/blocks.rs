@@ -4,7 +4,7 @@
 //! - A block of at most [`SMALL`] bytes is as large as its class, whatever size Lua asked for, so that it serves every
 //!   other of the class.
 //! - Kept blocks belong to this and to nothing else; each begins with the pointer to the next.
-//! - What is kept is bounded by [`KEPT`]. It does not count as held by the state.
+//! - What is kept is bounded by [`KEPT`], and is not among what Lua counts towards the state's limit.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
@@ -136,6 +136,11 @@ impl Blocks {
             }
         }
         moved
+    }
+
+    /// Bytes of kept blocks.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
     }
 
     /// Gives what is kept back to the system.

@@ -217,7 +217,14 @@ impl State {
         unsafe { raw::ochre_used(self.raw()) }
     }
 
-    /// Frees all that nothing refers to, and lets the collector work again if a script stopped it.
+    /// Bytes that are kept for small values to come; no part of [`Self::used`] and of the limit.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        core_of(self.raw()).blocks.kept()
+    }
+
+    /// Frees all that nothing refers to, and lets the collector work again if a script stopped it. Nothing is kept
+    /// either.
     pub fn collect(&mut self) {
         // SAFETY: no finalizers exist, so that no code of a script runs.
         unsafe {

@@ -110,7 +110,7 @@ impl Vm {
     /// Bytes that it holds.
     #[must_use]
     pub fn used(&self) -> usize {
-        self.state.used()
+        self.state.used() + self.state.kept()
     }
 
     /// Whether it must not be used again: a run left it full, or in a state that nobody vouches for.
@@ -465,8 +465,13 @@ impl GivenList {
         let kept = stack.keep()?;
         let globals = stack.globals();
         let set = stack.force_field(globals, self.name);
-        if let Some(last) = self.last.replace(kept) {
-            state.forget(last);
+        let stale = match &set {
+            Ok(()) => self.last.replace(kept),
+            // The global is still the last run's.
+            Err(_) => Some(kept),
+        };
+        if let Some(stale) = stale {
+            state.forget(stale);
         }
         set
     }

@@ -173,8 +173,11 @@ impl Interest {
 
     /// Takes those out who remember `key`.
     pub(crate) fn readers_of(&mut self, key: &[u8]) -> Option<Readers> {
-        // A map that is empty would hash the name all the same.
-        (!self.remembered.is_empty()).then(|| self.remembered.remove(key))?
+        // An empty map would hash the name all the same.
+        if self.remembered.is_empty() {
+            return None;
+        }
+        self.remembered.remove(key)
     }
 
     /// The keys for which `chosen` holds that somebody remembers.
