@@ -452,7 +452,8 @@ impl GivenList {
         if let Some(last) = &self.last {
             state.push_ref(last);
             let stack = &mut state.stack();
-            if stack.is_list_of(stack.top(), items.len()) {
+            if stack.is_list_of(stack.top(), room_for(items.len())) {
+                clear_behind(stack, items.len())?;
                 fill_list(stack, items)?;
                 stack.pop(1);
                 return Ok(());
@@ -477,10 +478,27 @@ impl GivenList {
     }
 }
 
+/// The room of a table that got `len` items one by one.
+///
+/// compat: the length operator shows it when a script takes items out; Redis's lists of arguments grow from nothing.
+fn room_for(len: usize) -> usize {
+    if len == 0 { 0 } else { len.next_power_of_two() }
+}
+
 /// Pushes a table of `items`.
 fn push_list<'a>(stack: &mut Stack<'_>, items: List<'a>) -> Result<(), Raise> {
-    stack.new_table(items.len(), 0)?;
+    stack.new_table(room_for(items.len()), 0)?;
     fill_list(stack, items)
+}
+
+/// Empties the room behind the first `len` items of the table on top.
+fn clear_behind(stack: &mut Stack<'_>, len: usize) -> Result<(), Raise> {
+    let table = stack.top();
+    for number in len + 1..=room_for(len) {
+        stack.nil()?;
+        stack.fill(table, i32::try_from(number).map_err(|_| Raise::Memory)?)?;
+    }
+    Ok(())
 }
 
 /// Fills the table on top.
