@@ -128,7 +128,8 @@ fuzz_target!(|data: &[u8]| {
             call(connection, &args);
         }
     }
-    let [connection, _] = &mut connections;
+    // A connection of its own: those of the requests may be in the middle of a transaction.
+    let connection = &mut server.connect(Protocol::Resp2);
     if has("dbsize") && has("scan") {
         // Expired keys count until they are removed: one whole round of the expiry cycle does it.
         server.engine.active_expire.store(true, Relaxed);
