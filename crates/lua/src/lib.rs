@@ -15,6 +15,7 @@
 //! - Errors leave a function of the host as values of [`Raise`]; the jump is made when nothing is owned any more.
 //! - A panic in a function of the host becomes a Lua error, and is taken up again when the outermost call ends.
 
+mod args;
 mod blocks;
 mod format;
 mod native;
@@ -22,7 +23,8 @@ mod raw;
 mod stack;
 mod state;
 
+pub use args::{Args, Kind};
 pub use format::general;
 pub use native::{Interface, Native, Raise, Verdict};
-pub use stack::{Args, Kind, Stack, TABLE_BYTES};
+pub use stack::{Stack, TABLE_BYTES};
 pub use state::{CompileError, Failure, Fault, HOOK_STEPS, MEMORY_LIMIT_MAX, Ref, State};

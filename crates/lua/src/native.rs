@@ -4,8 +4,9 @@
 //! was made since Lua called is gone.
 #![allow(unsafe_code)]
 
+use crate::args::Args;
 use crate::raw;
-use crate::stack::{Args, Stack};
+use crate::stack::Stack;
 use crate::state::{Core, core_of, where_is};
 use std::os::raw::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};

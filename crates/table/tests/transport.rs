@@ -249,7 +249,16 @@ async fn after_send_is_told_of_every_response() {
 
 /// A server on a port.
 async fn listen(service: Service, options: Options) -> (Server<MemTable>, std::net::SocketAddr) {
-    let listener = ochre_table::server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    listen_at(([127, 0, 0, 1], 0).into(), service, options)
+}
+
+/// A server at an address, which has to be free.
+fn listen_at(
+    address: std::net::SocketAddr,
+    service: Service,
+    options: Options,
+) -> (Server<MemTable>, std::net::SocketAddr) {
+    let listener = ochre_table::server::bind(address).expect("a free address");
     let address = listener.local_addr().expect("bound");
     let server = Server::new(service, options);
     let accepting = server.clone();
@@ -324,10 +333,7 @@ async fn the_address_is_free_when_it_has_stopped() {
         tokio::time::timeout(PATIENCE, server.stopped())
             .await
             .expect("it stops");
-        let listener = ochre_table::server::bind(address).expect("a free address");
-        server = Server::new(service(), Options::default());
-        let accepting = server.clone();
-        tokio::spawn(async move { accepting.accept(listener).await });
+        (server, _) = listen_at(address, service(), Options::default());
     }
 }
 

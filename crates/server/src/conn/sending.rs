@@ -92,24 +92,23 @@ impl Connection {
                 .client
                 .take_messages(&mut out, OUTPUT_HIGH_WATER);
         }
-        if out.is_empty() {
-            give_back(&self.shared.engine, out, spare);
+        if !self.keep(out, spare) {
             return next;
         }
-        self.output = Some(out);
         match next {
             Next::Read => Next::Flush,
             other => other,
         }
     }
 
-    /// Keeps replies for the next flush. An empty buffer goes back to its thread.
-    pub(super) fn keep(&mut self, out: Out) {
+    /// Keeps replies for the next flush; an empty buffer goes back to its thread. Whether there were any.
+    pub(super) fn keep(&mut self, out: Out, spare: &mut Vec<Out>) -> bool {
         if out.is_empty() {
-            SCRATCH.with_borrow_mut(|s| give_back(&self.shared.engine, out, &mut s.spare));
-        } else {
-            self.output = Some(out);
+            give_back(&self.shared.engine, out, spare);
+            return false;
         }
+        self.output = Some(out);
+        true
     }
 
     /// Encodes messages that wait, as many as fit.

@@ -68,8 +68,7 @@ impl Connection {
             self.session
                 .client
                 .take_messages(&mut out, OUTPUT_HIGH_WATER);
-            let messages = !out.is_empty();
-            self.keep(out);
+            let messages = SCRATCH.with_borrow_mut(|s| self.keep(out, &mut s.spare));
             let until_ms = match waited {
                 Waited::Over => {
                     engine.end_batch(&mut self.session);
