@@ -103,12 +103,13 @@ impl List {
     }
 
     /// Pushes values at an end, one after the other.
-    pub fn push<'v, I>(&mut self, end: End, values: I, limits: Limits)
+    pub fn push<'v, I>(&mut self, end: End, mut values: I, limits: Limits)
     where
-        I: Iterator<Item = &'v [u8]> + Clone,
+        I: ExactSizeIterator<Item = &'v [u8]> + Clone,
     {
-        let mut all = values.clone();
-        if let (Some(value), None) = (all.next(), all.next()) {
+        if values.len() == 1
+            && let Some(value) = values.next()
+        {
             self.prepare(value.len(), 1, limits);
             return self.push_one(end, value, &Encoded::new(value), limits);
         }

@@ -4,10 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-/// The value to change; copied first when somebody else holds it.
+/// Whether nobody else holds the value, so that [`make_mut`] does not copy it.
 #[inline]
+pub(crate) fn is_only<T>(shared: &Arc<T>) -> bool {
+    Arc::strong_count(shared) == 1 && Arc::weak_count(shared) == 0
+}
+
+/// The value to change; copied first when somebody else holds it.
+#[inline(always)] // three loads and two branches
 pub(crate) fn make_mut<T: Clone>(shared: &mut Arc<T>) -> &mut T {
-    if Arc::strong_count(shared) == 1 && Arc::weak_count(shared) == 0 {
+    if is_only(shared) {
         // Pairs with the release by which the last other holder gave its reference up.
         fence(Ordering::Acquire);
         // SAFETY: the only strong reference is the one borrowed exclusively here, and there is no weak
@@ -15,6 +21,12 @@ pub(crate) fn make_mut<T: Clone>(shared: &mut Arc<T>) -> &mut T {
         // while the borrow lasts. The pointer comes from the Arc itself and is valid for writes.
         return unsafe { &mut *Arc::as_ptr(shared).cast_mut() };
     }
+    copied(shared)
+}
+
+#[cold]
+#[inline(never)] // keeps the usual way small enough for its place
+fn copied<T: Clone>(shared: &mut Arc<T>) -> &mut T {
     Arc::make_mut(shared)
 }
 

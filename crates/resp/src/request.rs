@@ -203,6 +203,7 @@ impl<'a> Iterator for Args<'a> {
         self.spans.next()?.of(self.buf)
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.spans.size_hint()
     }

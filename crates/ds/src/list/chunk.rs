@@ -141,6 +141,29 @@ impl Chunk {
         self.insert(at, element, limits);
     }
 
+    /// Whether an element of `len` bytes can be added at an end as the room is. Not for chunks of one large element.
+    #[inline]
+    pub(super) fn has_room(&self, end: End, len: usize) -> bool {
+        match end {
+            End::Front => self.start as usize >= len,
+            End::Back => self.data.capacity() - self.data.len() >= len,
+        }
+    }
+
+    /// Adds an element at an end for which [`Self::has_room`].
+    #[inline]
+    pub(super) fn push_into_room(&mut self, end: End, element: &Encoded<'_>) {
+        match end {
+            End::Front => {
+                let start = self.start as usize - element.len();
+                element.write(&mut self.data[start..]);
+                self.start = narrow(start);
+            }
+            End::Back => element.append(&mut self.data),
+        }
+        self.count += 1;
+    }
+
     /// Replaces element `index` of several, or the only one, by one that is not stored alone.
     pub(super) fn replace(&mut self, index: usize, element: &Encoded<'_>, limits: Limits) {
         let place = entry::seek(self.bytes(), self.count(), index);

@@ -112,6 +112,10 @@ impl Chunks {
     /// Pushes one value.
     pub(super) fn push_one(&mut self, end: End, value: &[u8], encoded: &Encoded<'_>, now: Limits) {
         let limits = self.limits(now);
+        let accepts = |chunk: &Chunk| chunk.accepts(value.len(), limits);
+        if self.tree.push_where_room_is(end, encoded, accepts) {
+            return;
+        }
         let pushed = self.tree.edit(self.last(end), |chunk, _| {
             if chunk.accepts(value.len(), limits) {
                 chunk.push(end, encoded, limits);

@@ -98,11 +98,27 @@ impl<'a> Encoded<'a> {
     /// Writes it to the beginning of `room`, which has at least [`Self::len`] bytes.
     #[inline]
     pub(super) fn write(&self, room: &mut [u8]) {
+        if (self.head_len, self.back_len) == (1, 1) {
+            // Short strings, and the smallest integers: no loops for single bytes.
+            let len = self.body.len();
+            room[..len + 2][len + 1] = self.back[0];
+            room[0] = self.head[0];
+            room[1..=len].copy_from_slice(self.body);
+            return;
+        }
         let (head, room) = room.split_at_mut(self.head_len);
         head.copy_from_slice(&self.head[..self.head_len]);
         let (body, room) = room.split_at_mut(self.body.len());
         body.copy_from_slice(self.body);
         room[..self.back_len].copy_from_slice(&self.back[..self.back_len]);
+    }
+
+    /// Appends it.
+    #[inline]
+    pub(super) fn append(&self, data: &mut Vec<u8>) {
+        data.extend_from_slice(&self.head[..self.head_len]);
+        data.extend_from_slice(self.body);
+        data.extend_from_slice(&self.back[..self.back_len]);
     }
 
     /// Whether the element at the beginning of `data` is this one.

@@ -7,8 +7,10 @@
 //!
 //! Cost: O(log chunks) a lookup or change; a clone copies one node. 32 bytes a chunk beside its own.
 
+use super::End;
 use super::chunk::Chunk;
-use crate::unique::make_mut;
+use super::entry::Encoded;
+use crate::unique::{is_only, make_mut};
 use std::mem::size_of;
 use std::ops::Range;
 use std::sync::Arc;
@@ -141,6 +143,15 @@ impl Node {
             }
         }
         None
+    }
+
+    /// The number of the part at an end.
+    #[inline]
+    fn edge(&self, end: End) -> usize {
+        match end {
+            End::Front => 0,
+            End::Back => self.parts.len().wrapping_sub(1),
+        }
     }
 
     /// Changes the chunk with element `index`, and drops it when it is left empty. The second value is
@@ -378,6 +389,48 @@ impl Tree {
             self.lower();
         }
         Some(result)
+    }
+
+    /// The chunk at an end, if nobody shares it or a node on the way to it.
+    #[inline]
+    fn own_edge(&self, end: End) -> Option<&Chunk> {
+        let mut node = &self.root;
+        loop {
+            match &node.parts.get(node.edge(end))?.below {
+                Below::Chunk(chunk) => return is_only(chunk).then_some(chunk),
+                Below::Node(below) if is_only(below) => node = below,
+                Below::Node(_) => return None,
+            }
+        }
+    }
+
+    /// Adds an element at an end where that changes nothing but one chunk and the counts above it: the chunk is not
+    /// shared, has room, and `accepts` says that it takes one more. Whether it was added.
+    #[inline]
+    pub(super) fn push_where_room_is(
+        &mut self,
+        end: End,
+        element: &Encoded<'_>,
+        accepts: impl FnOnce(&Chunk) -> bool,
+    ) -> bool {
+        let edge = self.own_edge(end);
+        if !edge.is_some_and(|chunk| chunk.has_room(end, element.len()) && accepts(chunk)) {
+            return false;
+        }
+        self.elements += 1;
+        let mut node = &mut self.root;
+        loop {
+            let at = node.edge(end);
+            let part = &mut node.parts[at];
+            part.elements += 1;
+            match &mut part.below {
+                Below::Chunk(chunk) => {
+                    make_mut(chunk).push_into_room(end, element);
+                    return true;
+                }
+                Below::Node(below) => node = make_mut(below),
+            }
+        }
     }
 
     /// Inserts a chunk before the one that begins with element `index`, or at the end.

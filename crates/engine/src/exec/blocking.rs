@@ -366,11 +366,15 @@ impl Engine {
             db: waiter.db,
         };
         let how = How {
-            touch: Some(session.rule),
+            rule: &session.rule,
+            touches: true,
+            last: None,
+            attempt: 0,
+            in_unit: false,
             by: waiter.id,
             source: waiter.id,
-            ..How::default()
         };
+        let mut garbage = Vec::new();
         let applied = self.apply(
             holding.locked,
             &mut plan,
@@ -378,9 +382,10 @@ impl Engine {
             &mut out,
             env,
             how,
+            &mut garbage,
             |cx| handler(cx, request),
         );
-        self.discard(applied.garbage);
+        self.discard(garbage);
         session.tally.changes += applied.changes;
         let mut rest = applied.rest.unwrap_or_default();
         queue.extend(std::mem::take(&mut rest.ready));

@@ -157,7 +157,7 @@ impl WriteKeys<'_> {
     ) -> Result<R, CommandError> {
         let rule = self.rule;
         let t = self.target(i)?;
-        let clock = t.clock(&rule);
+        let clock = t.clock(rule);
         let change = |c: &mut C| {
             let result = change(c);
             let changed = matches!(result, Ok((_, 1..)));
@@ -198,7 +198,7 @@ impl WriteKeys<'_> {
         }
         let rule = self.rule;
         let t = self.target(i)?;
-        let clock = t.clock(&rule);
+        let clock = t.clock(rule);
         let expires_at = t.expiry(expiry);
         let (found, garbage) =
             t.stripe

@@ -313,9 +313,9 @@ pub struct WriteKeys<'a> {
     pub(crate) locked: Lent<'a>,
     pub(crate) plan: &'a mut [PlannedKey],
     pub(crate) args: ochre_resp::Request<'a>,
-    pub(crate) rule: AccessRule,
+    pub(crate) rule: &'a AccessRule,
     pub(crate) changes: u64,
-    pub(crate) garbage: Vec<Garbage>,
+    pub(crate) garbage: &'a mut Vec<Garbage>,
 }
 
 /// What becomes of the expiry of a key that is overwritten.
@@ -356,7 +356,7 @@ impl WriteKeys<'_> {
     ) -> Result<(), CommandError> {
         let rule = self.rule;
         let t = self.target(i)?;
-        let clock = t.clock(&rule);
+        let clock = t.clock(rule);
         let expires_at = t.expiry(expiry);
         let (found, garbage) =
             t.stripe
@@ -373,7 +373,7 @@ impl WriteKeys<'_> {
     pub fn set_int(&mut self, i: usize, value: i64, expiry: Expiry) -> Result<(), CommandError> {
         let rule = self.rule;
         let t = self.target(i)?;
-        let clock = t.clock(&rule);
+        let clock = t.clock(rule);
         let expires_at = t.expiry(expiry);
         let (found, garbage) =
             t.stripe
@@ -395,7 +395,7 @@ impl WriteKeys<'_> {
     ) -> Result<(), CommandError> {
         let rule = self.rule;
         let t = self.target(i)?;
-        let clock = t.clock(&rule);
+        let clock = t.clock(rule);
         let expires_at = t.expiry(expiry);
         let (hash, found) = (t.key.hash, t.key.found);
         let (found, garbage) = if value.len() > crate::keyspace::entry::INLINE_VALUE_MAX {
@@ -424,7 +424,7 @@ impl WriteKeys<'_> {
     pub fn set_text(&mut self, i: usize, text: &[u8], expiry: Expiry) -> Result<(), CommandError> {
         let rule = self.rule;
         let t = self.target(i)?;
-        let clock = t.clock(&rule);
+        let clock = t.clock(rule);
         let expires_at = t.expiry(expiry);
         let (hash, found) = (t.key.hash, t.key.found);
         let (found, garbage) = t
@@ -577,7 +577,7 @@ impl WriteKeys<'_> {
 
     /// How accesses are recorded.
     pub(crate) fn rule(&self) -> AccessRule {
-        self.rule
+        *self.rule
     }
 
     pub(super) fn changed(&mut self, garbage: Garbage) {
@@ -635,7 +635,7 @@ pub struct WriteCx<'a> {
     /// Time, database, settings.
     pub env: Env<'a>,
     /// What is to be replayed instead of the request itself.
-    pub effects: Effects<'a>,
+    pub effects: Effects,
     /// How often the request was tried already: see [`Self::outside`].
     pub(crate) attempt: u32,
     pub(crate) rest: Option<Box<Rest>>,

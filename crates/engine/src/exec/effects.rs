@@ -46,19 +46,14 @@ impl Journals {
 }
 
 /// What one command wants replayed.
-pub struct Effects<'a> {
+pub struct Effects {
     pub(crate) on: bool,
     pub(crate) instead: Option<Vec<RequestBuf>>,
-    pub(crate) verbatim: Request<'a>,
 }
 
-impl<'a> Effects<'a> {
-    pub(crate) fn new(on: bool, verbatim: Request<'a>) -> Effects<'a> {
-        Effects {
-            on,
-            instead: None,
-            verbatim,
-        }
+impl Effects {
+    pub(crate) fn new(on: bool) -> Effects {
+        Effects { on, instead: None }
     }
 
     /// Whether anybody listens, for effects that cost something to put together.
@@ -75,9 +70,10 @@ impl<'a> Effects<'a> {
         }
     }
 
-    pub(crate) fn append(&self, journals: &Journals, db: usize) {
+    /// Appends them: the request as it is, unless it replaced it.
+    pub(crate) fn append(&self, journals: &Journals, db: usize, request: Request<'_>) {
         match &self.instead {
-            None => journals.append(db, self.verbatim),
+            None => journals.append(db, request),
             Some(effects) => effects
                 .iter()
                 .for_each(|e| journals.append(db, e.as_request())),
@@ -85,9 +81,9 @@ impl<'a> Effects<'a> {
     }
 
     /// Keeps what is to be replayed for the end of the unit.
-    pub(crate) fn keep(self, db: usize, kept: &mut Vec<(usize, RequestBuf)>) {
+    pub(crate) fn keep(self, db: usize, request: Request<'_>, kept: &mut Vec<(usize, RequestBuf)>) {
         match self.instead {
-            None => kept.push((db, self.verbatim.to_buf())),
+            None => kept.push((db, request.to_buf())),
             Some(effects) => kept.extend(effects.into_iter().map(|e| (db, e))),
         }
     }

@@ -93,7 +93,7 @@ impl Engine {
         stripe: &mut Stripe,
         key: &PlannedKey,
         name: &[u8],
-        how: &How,
+        how: How<'_>,
         rest: &mut Option<Box<Rest>>,
     ) {
         self.tell_trackers(stripe, name, how.by, how.source);

@@ -12,7 +12,7 @@ use super::collections::Producer;
 use super::context::{After, Env, Out, ReadCx, ReadKeys};
 use super::held::Held;
 use super::plan::PlannedKey;
-use super::resolve::Lapsed;
+use super::resolve::Looking;
 use super::session::Session;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Locked, stripe_of};
@@ -101,20 +101,23 @@ impl Engine {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
         };
-        let mut lapsed = Lapsed::new(held.unit.is_some(), session.id);
+        let looking = Looking {
+            by: session.id,
+            in_unit: held.unit.is_some(),
+            may_hide: true,
+        };
+        let mut lapsed = None;
         let found = self.resolve(
             &mut locked,
             &mut session.plan.keys,
             request,
             env.now_ms,
             rule.as_ref(),
-            true,
+            looking,
             last,
             &mut lapsed,
         );
-        if !lapsed.effects.is_empty()
-            && let Some(unit) = &mut held.unit
-        {
+        if let (Some(lapsed), Some(unit)) = (&mut lapsed, &mut held.unit) {
             unit.effects.append(&mut lapsed.effects);
         }
         if !command.flags.has(Flags::NO_STATS) {
@@ -134,7 +137,9 @@ impl Engine {
         }
         let done = left.as_ref().is_none_or(|left| left.later.is_none());
         held.give(&mut session.plan, locked, done);
-        self.discard(lapsed.garbage);
+        if let Some(lapsed) = lapsed {
+            self.discard(lapsed.garbage);
+        }
         match left {
             None => outcome,
             Some(left) => self.go_on(session, out, outcome, left),

@@ -17,29 +17,23 @@ use crate::settings::EventClasses;
 use crate::spec::Access;
 use ochre_resp::{Request, RequestBuf};
 
-/// What became of the keys of a request whose time had come.
+/// What became of the keys of a request whose time had come, if there were any.
+#[derive(Default)]
 pub(super) struct Lapsed {
     pub(super) garbage: Vec<Garbage>,
     /// What the journal learns of it at the end of the unit, behind what the unit did to the key before.
     pub(super) effects: Vec<(usize, RequestBuf)>,
-    /// There was one.
-    pub(super) any: bool,
-    in_unit: bool,
-    /// The client whose request finds that.
-    by: u64,
 }
 
-impl Lapsed {
-    #[inline]
-    pub(super) fn new(in_unit: bool, by: u64) -> Lapsed {
-        Lapsed {
-            garbage: Vec::new(),
-            effects: Vec::new(),
-            any: false,
-            in_unit,
-            by,
-        }
-    }
+/// For whom keys are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Looking {
+    /// The client whose request it is.
+    pub(super) by: u64,
+    /// Effects are kept for the end of the unit.
+    pub(super) in_unit: bool,
+    /// A pause of writes keeps keys whose time has come, unseen.
+    pub(super) may_hide: bool,
 }
 
 /// The arguments that are keys whose time had come, of which nobody was told yet: the caller has to.
@@ -56,8 +50,7 @@ pub(super) fn owed(keys: &mut [PlannedKey]) -> Vec<usize> {
 impl Engine {
     /// Looks every planned key up, removing those whose time has come. Returns how many exist.
     ///
-    /// With `may_hide`, a pause of writes keeps such keys, unseen. A command that writes never finds one
-    /// hidden, even if the pause began after it was let in: it would store the key a second time.
+    /// A command that writes never finds one hidden ([`Looking::may_hide`]), even if the pause began after it was let in: it would store the key a second time.
     #[inline(always)] // on the way of every request with a key
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     pub(super) fn resolve(
@@ -67,9 +60,9 @@ impl Engine {
         request: Request<'_>,
         now_ms: i64,
         touch: Option<&AccessRule>,
-        may_hide: bool,
+        looking: Looking,
         last: Option<(u64, u64, Found)>,
-        lapsed: &mut Lapsed,
+        lapsed: &mut Option<Box<Lapsed>>,
     ) -> u64 {
         let mut existing = 0;
         if keys.len() > 1 {
@@ -99,8 +92,15 @@ impl Engine {
                     .view(entry.handle)
                     .and_then(|v| v.expires_at())
                     .is_some_and(|at| at <= now_ms);
-                if expired && !(may_hide && self.expiry_is_paused()) {
-                    self.lapse(stripe, key, entry, name, lapsed);
+                if expired && !(looking.may_hide && self.expiry_is_paused()) {
+                    self.lapse(
+                        stripe,
+                        key,
+                        entry,
+                        name,
+                        looking,
+                        lapsed.get_or_insert_default(),
+                    );
                     found = None;
                 } else if expired {
                     found = None;
@@ -125,17 +125,17 @@ impl Engine {
         key: &mut PlannedKey,
         entry: Found,
         name: &[u8],
+        looking: Looking,
         lapsed: &mut Lapsed,
     ) {
-        lapsed.any = true;
         lapsed.garbage.push(stripe.remove(key.hash, entry));
-        let kept = lapsed.in_unit.then_some(&mut lapsed.effects);
+        let kept = looking.in_unit.then_some(&mut lapsed.effects);
         let db = key.id.database();
         key.lapsed = key.access.has(Access::UNSEEN);
         if key.lapsed {
-            self.removed(stripe, db, name, lapsed.by, kept);
+            self.removed(stripe, db, name, looking.by, kept);
         } else {
-            self.expired(stripe, db, name, lapsed.by, kept);
+            self.expired(stripe, db, name, looking.by, kept);
         }
     }
 

@@ -15,7 +15,7 @@ use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
 use super::plan::Plan;
-use super::resolve::{self, Lapsed};
+use super::resolve::{self, Looking};
 use super::session::Session;
 use super::unit::UnitCx;
 use crate::error::CommandError;
@@ -34,10 +34,12 @@ enum Left {
 }
 
 /// How a `Write` handler is run.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct How {
-    /// The rule to record accesses by, if they are to be recorded.
-    pub(crate) touch: Option<AccessRule>,
+#[derive(Clone, Copy)]
+pub(crate) struct How<'r> {
+    /// The rule to record accesses by.
+    pub(crate) rule: &'r AccessRule,
+    /// Whether they are to be recorded.
+    pub(crate) touches: bool,
     /// What the request before found of the same key; see [`Plan::last`].
     pub(crate) last: Option<(u64, u64, Found)>,
     /// How often the request was tried already.
@@ -55,8 +57,6 @@ pub(crate) struct Applied {
     pub(crate) outcome: Outcome,
     /// Changes made, to be counted.
     pub(crate) changes: u64,
-    /// To be dropped after the release.
-    pub(crate) garbage: Vec<Garbage>,
     /// What most commands leave nothing of.
     pub(crate) rest: Option<Box<Rest>>,
 }
@@ -339,7 +339,7 @@ impl Engine {
         let _ = session
             .plan
             .fill(command, request, session.db, &self.keyspace);
-        let touch = self.rule_for(session, command).copied();
+        let touches = self.rule_for(session, command).is_some();
         let last = session.plan.last.take().filter(|_| held.is_some());
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
@@ -352,6 +352,7 @@ impl Engine {
         } else {
             0
         };
+        let mut garbage = Vec::new();
         let applied = self.apply(
             &mut locked,
             &mut session.plan,
@@ -359,7 +360,8 @@ impl Engine {
             out,
             env,
             How {
-                touch,
+                rule: &session.rule,
+                touches,
                 last,
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
@@ -367,6 +369,7 @@ impl Engine {
                 // compat: whose script it is does not count there, while it does for who remembers the key.
                 source: if session.in_script { 0 } else { session.id },
             },
+            &mut garbage,
             handle,
         );
         if limited {
@@ -386,7 +389,7 @@ impl Engine {
             }
         };
         held.give(&mut session.plan, locked, left.is_none());
-        self.discard(applied.garbage);
+        self.discard(garbage);
         (applied.outcome, left)
     }
 
@@ -431,7 +434,7 @@ impl Engine {
     }
 
     /// Runs a handler on locked stripes, which the plan's keys are counted in: removes expired keys before, journals
-    /// and tells who is interested after. `handle` is the handler.
+    /// and tells who is interested after. `handle` is the handler; `garbage` is to be dropped after the release.
     #[inline(always)] // so that what it returns is never put together where nothing of it is used
     #[allow(clippy::too_many_arguments)] // the parts of a command
     pub(crate) fn apply(
@@ -441,18 +444,23 @@ impl Engine {
         request: Request<'_>,
         out: &mut Out,
         env: Env<'_>,
-        how: How,
+        how: How<'_>,
+        garbage: &mut Vec<Garbage>,
         handle: impl FnOnce(&mut WriteCx<'_>) -> Outcome,
     ) -> Applied {
-        let rule = how.touch.unwrap_or_else(|| self.access_rule(env.now_ms));
-        let mut lapsed = Lapsed::new(how.in_unit, how.by);
+        let looking = Looking {
+            by: how.by,
+            in_unit: how.in_unit,
+            may_hide: false,
+        };
+        let mut lapsed = None;
         self.resolve(
             locked,
             &mut plan.keys,
             request,
             env.now_ms,
-            how.touch.as_ref(),
-            false,
+            how.touches.then_some(how.rule),
+            looking,
             how.last,
             &mut lapsed,
         );
@@ -463,21 +471,22 @@ impl Engine {
             locked: locked.lend(),
             plan: &mut plan.keys,
             args: request,
-            rule,
+            rule: how.rule,
             changes: 0,
-            garbage: lapsed.garbage,
+            garbage,
         };
         let mut cx = WriteCx {
             keys,
             out,
             env,
-            effects: Effects::new(self.journals.is_on(), request),
+            effects: Effects::new(self.journals.is_on()),
             attempt: how.attempt,
             rest: None,
         };
         let outcome = handle(&mut cx);
-        let (changes, mut rest, garbage) = (cx.keys.changes, cx.rest, cx.keys.garbage);
-        if lapsed.any {
+        let (changes, mut rest) = (cx.keys.changes, cx.rest);
+        if let Some(mut lapsed) = lapsed {
+            cx.keys.garbage.append(&mut lapsed.garbage);
             match &mut rest {
                 Some(rest) if rest.outside.is_some() => rest.owed = resolve::owed(cx.keys.plan),
                 _ => self.tell_lapsed(cx.keys.plan, request),
@@ -489,9 +498,9 @@ impl Engine {
         if cx.effects.on && changes > 0 {
             if how.in_unit {
                 let kept = &mut rest.get_or_insert_default().effects;
-                cx.effects.keep(env.db, kept);
+                cx.effects.keep(env.db, request, kept);
             } else {
-                cx.effects.append(&self.journals, env.db);
+                cx.effects.append(&self.journals, env.db, request);
             }
         }
         for key in plan.keys.iter().filter(|key| key.changed) {
@@ -500,13 +509,12 @@ impl Engine {
             if stripe.interest.is_some() | self.attention.any(Reason::BROADCAST)
                 && let Some(name) = request.get(key.arg)
             {
-                self.key_changed(stripe, key, name, &how, &mut rest);
+                self.key_changed(stripe, key, name, how, &mut rest);
             }
         }
         Applied {
             outcome,
             changes,
-            garbage,
             rest,
         }
     }

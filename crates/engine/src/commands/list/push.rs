@@ -68,7 +68,7 @@ fn push(cx: &mut WriteCx<'_>, args: Request<'_>, end: End) -> Outcome {
     let limits = cx.env.list_limits();
     let added = args.len() as u64 - 2;
     let len = cx.keys.edit_list(0, |list| {
-        list.push(end, args.iter().skip(2), limits);
+        list.push(end, args.tail(2).iter(), limits);
         Ok((list.len(), added))
     })?;
     cx.notify(EventClasses::LIST, pushed(end), 0);
