@@ -165,17 +165,14 @@ impl WriteKeys<'_> {
         };
         let edited = t
             .stripe
-            .edit(t.key.hash, t.name, t.key.found, clock, change)?
+            .edit(t.key.hash, t.name, t.key.found, clock, t.garbage, change)?
             .ok_or(CommandError::WRONG_TYPE)?;
         t.key.created |= t.key.found.is_none() && edited.found.is_some();
         t.key.found = edited.found;
         t.key.version = t.stripe.version;
-        self.discard(edited.garbage);
         let (result, changes) = edited.result?;
+        t.key.changed |= changes > 0;
         self.changes += changes;
-        if let Some(key) = self.plan.get_mut(i) {
-            key.changed |= changes > 0;
-        }
         Ok(result)
     }
 

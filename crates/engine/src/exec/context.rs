@@ -341,7 +341,12 @@ impl WriteKeys<'_> {
             key.found = stripe.find(key.hash, name);
             key.version = stripe.version;
         }
-        Ok(Target { key, name, stripe })
+        Ok(Target {
+            key,
+            name,
+            stripe,
+            garbage: self.garbage,
+        })
     }
 
     /// Stores a string at key `i`, whatever was there; an integer is stored as one.
@@ -596,6 +601,7 @@ pub(super) struct Target<'t> {
     pub(super) key: &'t mut PlannedKey,
     pub(super) name: &'t [u8],
     pub(super) stripe: &'t mut Stripe,
+    pub(super) garbage: &'t mut Vec<Garbage>,
 }
 
 impl Target<'_> {

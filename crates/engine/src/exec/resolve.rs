@@ -83,15 +83,14 @@ impl Engine {
             let stripe = locked.stripe_mut(key.guard);
             let again =
                 last.filter(|(hash, version, _)| (*hash, *version) == (key.hash, stripe.version));
-            let mut found = again
-                .map(|(_, _, found)| found)
-                .filter(|f| stripe.view(f.handle).is_some_and(|v| v.key() == name))
-                .or_else(|| stripe.find(key.hash, name));
-            if let Some(entry) = found {
-                let expired = stripe
-                    .view(entry.handle)
-                    .and_then(|v| v.expires_at())
-                    .is_some_and(|at| at <= now_ms);
+            let viewed = |found: Found| Some((found, stripe.view(found.handle)?));
+            let seen = again
+                .and_then(|(_, _, found)| viewed(found))
+                .filter(|(_, view)| view.key() == name)
+                .or_else(|| viewed(stripe.find(key.hash, name)?));
+            let mut found = seen.map(|(found, _)| found);
+            if let Some((entry, view)) = seen {
+                let expired = view.expires_at().is_some_and(|at| at <= now_ms);
                 if expired && !(looking.may_hide && self.expiry_is_paused()) {
                     self.lapse(
                         stripe,

@@ -292,6 +292,7 @@ pub(crate) fn set_clock(slot: &mut [u8], clock: u32) {
 }
 
 /// Overwrites the snapshot epoch.
+#[inline]
 pub(crate) fn set_epoch(slot: &mut [u8], epoch: u8) {
     if slot.len() >= HEADER {
         slot[2] = epoch;

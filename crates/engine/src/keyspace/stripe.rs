@@ -214,15 +214,18 @@ impl Stripe {
     }
 
     /// Records an access to the entry.
-    #[inline]
+    #[inline(always)] // on the way of every request with a key
     pub(crate) fn touch(&mut self, handle: Handle, rule: &AccessRule) {
-        let Some(view) = self.view(handle) else {
-            return;
-        };
-        let clock = view.clock();
-        if !rule.lfu && clock == rule.seconds {
-            return;
+        let slot = self.arena.get_mut(handle);
+        match View::new(slot).map(View::clock) {
+            Some(clock) if rule.lfu => self.count_use(handle, clock, rule),
+            Some(clock) if clock != rule.seconds => entry::set_clock(slot, rule.seconds),
+            _ => {}
         }
+    }
+
+    #[inline(never)] // keeps the usual way short
+    fn count_use(&mut self, handle: Handle, clock: u32, rule: &AccessRule) {
         let touched = rule.touched(clock, || self.random());
         entry::set_clock(self.arena.get_mut(handle), touched);
     }

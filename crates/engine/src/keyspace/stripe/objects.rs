@@ -32,7 +32,6 @@ pub(crate) struct Edited<R> {
     pub(crate) result: R,
     /// Where the key is now, `None` when it is gone.
     pub(crate) found: Option<Found>,
-    pub(crate) garbage: Garbage,
 }
 
 impl Stripe {
@@ -85,7 +84,7 @@ impl Stripe {
     /// Lends the collection of a key, or an empty one, to `change`, which says whether it changed
     /// anything, and keeps what becomes of it: an empty one is removed. `None` when the key has another type.
     ///
-    /// `clock` is that of a new key; the expiry stays.
+    /// `clock` is that of a new key; the expiry stays. What is to be dropped goes to `garbage`.
     #[inline]
     pub(crate) fn edit<C: Collection, R>(
         &mut self,
@@ -93,10 +92,13 @@ impl Stripe {
         key: &[u8],
         old: Option<Found>,
         clock: u32,
+        garbage: &mut Vec<Garbage>,
         change: impl FnOnce(&mut C) -> (R, bool),
     ) -> Result<Option<Edited<R>>, Full> {
         match self.owned_by(old) {
-            Some((Outside::Object, index)) => self.edit_object(hash, key, old, index, change),
+            Some((Outside::Object, index)) => {
+                self.edit_object(hash, key, old, index, garbage, change)
+            }
             Some(_) => Ok(None),
             None => self.edit_packed(hash, key, old, clock, change),
         }
@@ -109,6 +111,7 @@ impl Stripe {
         key: &[u8],
         old: Option<Found>,
         index: u32,
+        garbage: &mut Vec<Garbage>,
         change: impl FnOnce(&mut C) -> (R, bool),
     ) -> Result<Option<Edited<R>>, Full> {
         let Some(object) = self.objects.get_mut(index) else {
@@ -124,19 +127,15 @@ impl Stripe {
             .packed()
             .is_some_and(|(_, bytes)| bytes.len() <= MOVE_BACK);
         self.held = self.held + object.bytes() - before;
-        let mut edited = Edited {
-            result,
-            found: old,
-            garbage: Garbage::Nothing,
-        };
+        let mut edited = Edited { result, found: old };
         let Some(found) = old else {
             return Ok(Some(edited));
         };
         if empty {
-            edited.garbage = self.remove(hash, found);
+            garbage.push(self.remove(hash, found));
             edited.found = None;
         } else if small {
-            edited.garbage = self.move_back(hash, key, found, index)?;
+            garbage.push(self.move_back(hash, key, found, index)?);
             edited.found = self.find(hash, key);
         } else if changed {
             entry::set_epoch(self.arena.get_mut(found.handle), self.epoch);
@@ -193,18 +192,15 @@ impl Stripe {
             }
         };
         let (result, changed) = change(&mut collection);
-        let mut edited = Edited {
-            result,
-            found: old,
-            garbage: Garbage::Nothing,
-        };
+        let mut edited = Edited { result, found: old };
         if !changed {
             keep_scratch(collection);
             return Ok(Some(edited));
         }
         if collection.is_empty() {
             if let Some(found) = old {
-                edited.garbage = self.remove(hash, found);
+                // A packed collection has nothing outside its entry.
+                self.remove(hash, found);
                 edited.found = None;
             }
             keep_scratch(collection);
@@ -226,10 +222,10 @@ impl Stripe {
             keep_scratch(collection);
             return Ok(Some(edited));
         }
-        let (found, garbage) =
+        let (found, replaced) =
             self.set_object(hash, key, old, collection.wrap(), expires_at, clock)?;
         edited.found = Some(found);
-        edited.garbage = garbage;
+        debug_assert!(matches!(replaced, Garbage::Nothing), "it was packed");
         Ok(Some(edited))
     }
 
