@@ -50,7 +50,8 @@ pub(super) fn owed(keys: &mut [PlannedKey]) -> Vec<usize> {
 impl Engine {
     /// Looks every planned key up, removing those whose time has come. Returns how many exist.
     ///
-    /// A command that writes never finds one hidden ([`Looking::may_hide`]), even if the pause began after it was let in: it would store the key a second time.
+    /// A command that writes never finds one hidden ([`Looking::may_hide`]), even if the pause began after it was let in:
+    /// it would store the key a second time.
     #[inline(always)] // on the way of every request with a key
     #[allow(clippy::too_many_arguments)] // the parts of a command, of which a caller lends some
     pub(super) fn resolve(
