@@ -117,7 +117,7 @@ impl Chunks {
             return;
         }
         let pushed = self.tree.edit(self.last(end), |chunk, _| {
-            if chunk.accepts(value.len(), limits) {
+            if accepts(chunk) {
                 chunk.push(end, encoded, limits);
                 return Ok(());
             }
