@@ -153,6 +153,7 @@ struct Class {
 }
 
 /// See the module's documentation.
+#[repr(C)] // what every access reads comes first
 pub struct Arena {
     slabs: Vec<Slab>,
     vacant: Vec<u32>,

@@ -100,9 +100,7 @@ impl Dict {
     /// Begins to load the likely record of a hash, whose bucket should be there by now: the second step.
     #[inline]
     pub fn prefetch_record(&self, hash: u64) {
-        if let Some(likely) = self.table.likely(hash) {
-            likely.hint(&self.arena).first();
-        }
+        self.table.likely(hash).hint(&self.arena).first();
     }
 
     /// Begins to load what looking up each of `keys` will read. Worth it for 4 to 32 keys at a time.

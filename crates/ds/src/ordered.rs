@@ -106,9 +106,8 @@ impl<const L: usize, const B: usize> OrderedOf<L, B> {
             self.index.bucket_hint(self.hasher.hash(member)).first();
         }
         for member in members {
-            if let Some(likely) = self.index.likely(self.hasher.hash(member)) {
-                self.records.hint(likely).first();
-            }
+            let likely = self.index.likely(self.hasher.hash(member));
+            self.records.hint(likely).first();
         }
     }
 

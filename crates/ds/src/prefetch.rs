@@ -7,29 +7,27 @@ const LINE: usize = 64;
 /// Something that is likely to be read: where it lies, and how long it is. It may be gone by then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hint {
-    address: *const u8,
+    /// A number, as nothing is ever read through it.
+    address: usize,
     len: usize,
 }
 
 impl Hint {
     /// Nothing; to ask for it costs a little.
-    pub const NONE: Hint = Hint {
-        address: std::ptr::null(),
-        len: 0,
-    };
+    pub const NONE: Hint = Hint { address: 0, len: 0 };
 
     /// That `what` is likely to be read.
     #[inline]
     pub fn of<T: ?Sized>(what: &T) -> Hint {
         Hint {
-            address: std::ptr::from_ref(what).cast(),
+            address: std::ptr::from_ref(what).addr(),
             len: size_of_val(what),
         }
     }
 
     /// The address as a number, to be shown.
     pub fn addr(self) -> usize {
-        self.address.addr()
+        self.address
     }
 
     /// Begins to load the first cache line.
@@ -56,12 +54,12 @@ impl Hint {
 
 /// Begins to load the cache line at `address`, which may be any value: a wrong one costs a little and does nothing else.
 #[inline]
-pub fn read(address: *const u8) {
+pub fn read(address: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: PREFETCHT0 does not access memory in the architectural sense and never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;

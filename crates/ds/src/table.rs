@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Invariants
-//! - With `level` L and `split` p there are 2^L + p primary buckets. A hash belongs to bucket
+//! - Of 2^L + p primary buckets, p below 2^L, those before p are split. A hash belongs to bucket
 //!   `hash mod 2^(L+1)` if that bucket exists, else to `hash mod 2^L`.
 //! - A tag is zero exactly when its place is empty; the tag of an entry is bits 48..56 of its hash, or 1 for 0.
 //! - A full bucket continues in a chain of overflow buckets of its segment (2^16 primary buckets, for
@@ -78,22 +78,28 @@ impl Place {
 
 const _: () = assert!(PLACES <= 1 << Place::IN_BUCKET && LINK_MAX.trailing_ones() == Place::LINK);
 
-/// What a search reads after a key's first bucket.
+/// What a key's first bucket says of where its record is. Valid until the next insertion or removal.
 #[derive(Clone, Copy, Debug)]
 pub enum Likely {
-    /// A record with the right tag.
-    Record(Handle),
-    /// The bucket behind.
+    /// A record with the right tag, and its place: the key's, if it has that key.
+    Record(Place, Handle),
+    /// The bucket behind knows.
     Bucket(Hint),
+    /// There is none.
+    Nothing,
 }
 
 impl Likely {
+    /// As if nobody had looked.
+    pub const UNKNOWN: Likely = Likely::Bucket(Hint::NONE);
+
     /// The hint, for a table whose records lie in `records`.
     #[inline]
     pub fn hint(self, records: &Arena) -> Hint {
         match self {
-            Likely::Record(handle) => records.hint(handle),
+            Likely::Record(_, handle) => records.hint(handle),
             Likely::Bucket(hint) => hint,
+            Likely::Nothing => Hint::NONE,
         }
     }
 }
@@ -112,16 +118,17 @@ pub type Table = Linear<16, LINK_MAX>;
 
 /// See the module's documentation. A segment has `2^SEGMENT` primary buckets and up to `LINKS` overflow buckets.
 #[derive(Default)]
+#[repr(C)] // what a lookup reads comes first, so that it lies with what is before the table
 pub struct Linear<const SEGMENT: u32, const LINKS: usize> {
     chunks: Vec<Vec<Bucket>>,
+    /// Primary buckets.
+    buckets: usize,
+    len: usize,
     overflow: Vec<Segment>,
+    volatile: usize,
     /// Overflow buckets of all segments, free ones included, and their bytes.
     overflow_len: usize,
     overflow_bytes: usize,
-    level: u32,
-    split: usize,
-    len: usize,
-    volatile: usize,
 }
 
 impl<const SEGMENT: u32, const LINKS: usize> Clone for Linear<SEGMENT, LINKS> {
@@ -183,22 +190,29 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
 
     /// Number of primary buckets.
     pub fn buckets(&self) -> usize {
-        if self.chunks.is_empty() {
-            0
-        } else {
-            (1 << self.level) + self.split
-        }
+        self.buckets
+    }
+
+    /// `L` of the invariants.
+    #[inline]
+    fn level(&self) -> u32 {
+        (self.buckets | 1).ilog2()
+    }
+
+    /// `p` of the invariants: the next bucket to be split.
+    fn split(&self) -> usize {
+        self.buckets.saturating_sub(1 << self.level())
     }
 
     #[inline]
     fn index_of(&self, hash: u64) -> usize {
-        let low = hash & ((1 << INDEX_BITS) - 1);
+        let mask = usize::MAX >> (self.buckets | 1).leading_zeros();
         // Lossless: a table never has more buckets than the address space holds.
-        let wide = (low & ((2 << self.level) - 1)) as usize;
-        if wide < (1 << self.level) + self.split {
+        let wide = (hash & ((1 << INDEX_BITS) - 1)) as usize & mask;
+        if wide < self.buckets {
             wide
         } else {
-            wide & ((1 << self.level) - 1)
+            wide & (mask >> 1)
         }
     }
 
@@ -232,20 +246,48 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
 
     /// What a search for `hash` is likely to read after its primary bucket, which should have been loaded by then.
     #[inline]
-    pub fn likely(&self, hash: u64) -> Option<Likely> {
+    pub fn likely(&self, hash: u64) -> Likely {
         if self.len == 0 {
-            return None;
+            return Likely::Nothing;
         }
         let index = self.index_of(hash);
-        let bucket = self.primary(index);
+        self.likely_in(BucketRef::Primary(index), index, hash)
+    }
+
+    /// As [`Self::likely`] after the bucket behind that it told, which should have been loaded by then.
+    #[inline(never)] // off the way of most
+    pub fn likely_behind(&self, hash: u64) -> Likely {
+        if self.len == 0 {
+            return Likely::Nothing;
+        }
+        let index = self.index_of(hash);
+        match self.primary(index).next() {
+            0 => Likely::Nothing,
+            next => self.likely_in(BucketRef::Overflow(index >> SEGMENT, next - 1), index, hash),
+        }
+    }
+
+    #[inline(always)] // so that the place is known
+    fn likely_in(&self, at: BucketRef, index: usize, hash: u64) -> Likely {
+        let bucket = match at {
+            BucketRef::Primary(index) => self.primary(index),
+            behind => self.bucket(behind),
+        };
         let mask = bucket.matches(tag_of(hash));
         if mask != 0 {
-            let handle = bucket.handles[mask.trailing_zeros() as usize];
-            return Handle::from_raw(handle).map(Likely::Record);
+            let place = mask.trailing_zeros() as usize;
+            return match Handle::from_raw(bucket.handles[place]) {
+                Some(handle) => Likely::Record(Place::new(at, place), handle),
+                None => Likely::Nothing,
+            };
         }
-        let next = bucket.next().checked_sub(1)?;
-        let behind = self.bucket(BucketRef::Overflow(index >> SEGMENT, next));
-        Some(Likely::Bucket(Hint::of(behind)))
+        match bucket.next() {
+            0 => Likely::Nothing,
+            next => {
+                let behind = self.bucket(BucketRef::Overflow(index >> SEGMENT, next - 1));
+                Likely::Bucket(Hint::of(behind))
+            }
+        }
     }
 
     /// Finds the entry of `hash` for which `same` holds.
@@ -403,6 +445,7 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
         if let Some(chunk) = self.chunks.last_mut() {
             push_bucket(chunk, first);
         }
+        self.buckets = index + 1;
     }
 
     /// Takes the last primary bucket away, whose chain is empty.
@@ -422,20 +465,16 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
             self.change_overflow(index >> SEGMENT, std::mem::take);
             self.overflow.pop();
         }
+        self.buckets = index;
     }
 
     /// Splits the next bucket in line. Not done when the new bucket's segment might lack overflow buckets for it.
     fn grow(&mut self, prefetch: impl Fn(Handle), rehash: impl Fn(Handle) -> u64) {
-        let (old, new) = (self.split, self.buckets());
+        let (old, new) = (self.split(), self.buckets);
         if self.room(new) < self.chain_len(old) {
             return;
         }
         self.add_bucket();
-        self.split += 1;
-        if self.split == 1 << self.level {
-            self.level += 1;
-            self.split = 0;
-        }
         let mut items = Items::new();
         self.drain_chain(old, &mut items);
         items.iter().for_each(|item| prefetch(item.handle));
@@ -450,21 +489,14 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
     /// Merges the last bucket into the one it was split from. Not done when that one's segment might
     /// lack overflow buckets for both.
     fn shrink(&mut self) {
-        if self.buckets() <= 1 {
+        if self.buckets <= 1 {
             return;
         }
-        let last = self.buckets() - 1;
-        let target = match self.split {
-            0 => (1 << (self.level - 1)) - 1,
-            split => split - 1,
-        };
+        let last = self.buckets - 1;
+        let target = last - (1 << last.ilog2());
         if self.room(target) < self.chain_len(last) + 1 {
             return;
         }
-        if self.split == 0 {
-            self.level -= 1;
-        }
-        self.split = target;
         let mut items = Items::new();
         self.drain_chain(last, &mut items);
         self.drain_chain(target, &mut items);
@@ -558,8 +590,8 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
     /// The number of hash bits that choose the bucket in which `position` lies.
     fn bits_at(&self, position: Position) -> u32 {
         let index = self.index_of((position << (64 - INDEX_BITS)).reverse_bits());
-        let wide = index >= (1 << self.level) || index < self.split;
-        self.level + u32::from(wide)
+        let wide = index >= (1 << self.level()) || index < self.split();
+        self.level() + u32::from(wide)
     }
 
     /// Visits the bucket that `position` lies in, with the volatile mark of each entry, and returns where to go on; 0 after the last one.

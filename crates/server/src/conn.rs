@@ -75,11 +75,19 @@ impl Waker for TaskWaker {
     }
 }
 
-impl TaskWaker {
-    fn register(&self, cx: &Context<'_>) {
-        let mut waker = self.0.lock();
-        if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
+/// Whom the connection has others wake, seen from its own task.
+struct OwnWaker {
+    /// What `shared` holds: to compare, without a lock and without a look at memory that others may have written.
+    set: Option<std::task::Waker>,
+    shared: Arc<TaskWaker>,
+}
+
+impl OwnWaker {
+    /// Has the task woken that polls with `cx`.
+    fn register(&mut self, cx: &Context<'_>) {
+        if !self.set.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            self.set = Some(cx.waker().clone());
+            *self.shared.0.lock() = Some(cx.waker().clone());
         }
     }
 }
@@ -97,7 +105,7 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     stream: Stream,
     session: Session,
-    waker: Arc<TaskWaker>,
+    waker: OwnWaker,
     /// How far the first, incomplete request of `query` was decoded.
     partial: Option<Box<Decoder>>,
     /// Bytes of requests not executed yet, from the start of the first one.
@@ -182,7 +190,10 @@ impl Connection {
             shared,
             stream,
             session,
-            waker,
+            waker: OwnWaker {
+                set: None,
+                shared: waker,
+            },
             partial: None,
             query: Vec::new(),
             deferred: None,
@@ -331,9 +342,7 @@ impl Connection {
             let mut out = self.take_output(spare);
             let (consumed, next) = self.run(engine, bytes, window, &mut out);
             self.query.extend_from_slice(&bytes[consumed..]);
-            let next = self.send(out, next, spare);
-            self.account();
-            Poll::Ready(next)
+            Poll::Ready(self.send(out, next, spare))
         })
     }
 
@@ -382,9 +391,7 @@ impl Connection {
             if self.query.is_empty() {
                 self.query = Vec::new();
             }
-            let next = self.send(out, next, &mut scratch.spare);
-            self.account();
-            next
+            self.send(out, next, &mut scratch.spare)
         })
     }
 
@@ -410,6 +417,7 @@ impl Connection {
                 break next;
             }
             match filled.stop {
+                None if at == bytes.len() => break Next::Read,
                 None => {}
                 Some(Stop::Incomplete) => {
                     self.partial = window.suspend(filled.count, at < bytes.len());
@@ -456,9 +464,7 @@ impl Connection {
             self.protocol = out.protocol();
             engine.end_batch(&mut self.session);
             let next = next.unwrap_or(Next::Read);
-            let next = self.send(out, next, &mut scratch.spare);
-            self.account();
-            next
+            self.send(out, next, &mut scratch.spare)
         })
     }
 

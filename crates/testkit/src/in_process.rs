@@ -409,6 +409,9 @@ impl Connection {
         let mut frames = Vec::new();
         let (mut at, mut held) = (0, Held::default());
         engine.begin_batch(&mut self.session);
+        let mut hints = engine.hints(self.session.db);
+        ahead.iter().for_each(|ahead| hints.add(ahead));
+        hints.find(&mut held);
         while at < requests.len() {
             held.expect(engine.follower(&ahead[at], ahead.get(at + 1)));
             let request = requests[at].as_request();

@@ -406,7 +406,7 @@ impl<T> Pool<T> {
     pub(super) fn prefetch(&self, id: u32, bytes: usize) {
         const PAIR: usize = 128;
         if let Some(Some(node)) = self.nodes.get(id as usize) {
-            let start = std::ptr::from_ref::<T>(node).cast::<u8>();
+            let start = std::ptr::from_ref::<T>(node).addr();
             for offset in (0..bytes).step_by(PAIR) {
                 crate::prefetch::read(start.wrapping_add(offset));
             }

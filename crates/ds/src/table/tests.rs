@@ -213,10 +213,11 @@ fn hints_lead_to_the_entry() {
     for n in 1..=count {
         let (place, _) = table.find(hash(n), |h| h.raw() == n).unwrap();
         // The address of an entry is its number here, and no bucket's.
-        let likely = table.likely(hash(n)).expect("there is an entry");
-        match (place.bucket(), likely) {
-            (BucketRef::Primary(_), Likely::Record(handle)) => {
-                entries += usize::from(handle.raw() == n);
+        match (place.bucket(), table.likely(hash(n))) {
+            (_, Likely::Nothing) => panic!("{n} is there"),
+            (BucketRef::Primary(_), Likely::Record(likely, handle)) => {
+                assert_eq!(likely == place, handle.raw() == n);
+                entries += usize::from(likely == place);
             }
             (BucketRef::Primary(_), Likely::Bucket(_)) => panic!("{n} is in the first bucket"),
             (BucketRef::Overflow(..), Likely::Bucket(hint)) => {
@@ -226,10 +227,16 @@ fn hints_lead_to_the_entry() {
                 assert!(hint == own || table.chain_len(first) > 1);
             }
             // Another entry has the same tag.
-            (BucketRef::Overflow(..), Likely::Record(_)) => {}
+            (BucketRef::Overflow(..), Likely::Record(..)) => {}
         }
     }
     assert!(entries > count as usize / 2, "{entries}");
     assert!(buckets > 0);
-    assert!(Linear::<2, LINK_MAX>::new().likely(1).is_none());
+    let absent =
+        (count + 1..count * 2).filter(|n| matches!(table.likely(hash(*n)), Likely::Nothing));
+    assert!(absent.count() > count as usize / 8);
+    assert!(matches!(
+        Linear::<2, LINK_MAX>::new().likely(1),
+        Likely::Nothing
+    ));
 }

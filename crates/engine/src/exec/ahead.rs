@@ -2,7 +2,8 @@
 //! the cache lines of their entries are asked for meanwhile.
 //!
 //! With a few requests in flight the waits for memory overlap instead of adding up. Nothing here
-//! decides anything: a hint that is out of date when the request runs costs only time.
+//! decides anything: a hint that is out of date when the request runs costs only time, and what a look told of a key holds
+//! only while its stripe is of the same version.
 //!
 //! Invariant: no lock is taken or released between two hints. A locked instruction waits until the hints before it have
 //! found their pages, so that the walks through the page tables, which are most of the wait, would add up.
@@ -13,11 +14,11 @@
 use super::Engine;
 use super::held::Held;
 use super::lookup::Entry;
+use super::plan::Known;
 use crate::keyspace::{Database, StripeGuard, stripe_of};
 use crate::spec::{Command, Flags};
 use arrayvec::ArrayVec;
 use ochre_ds::prefetch::{self, Hint};
-use ochre_ds::table::Likely;
 use ochre_resp::Request;
 
 /// Requests whose memory is asked for at once: enough to hide a wait for memory behind the others.
@@ -75,6 +76,7 @@ impl Ahead {
 
 /// The keys whose memory a window of requests will need.
 pub struct Hints<'e> {
+    db: usize,
     database: &'e Database,
     hashes: ArrayVec<u64, AHEAD_MAX>,
 }
@@ -127,19 +129,24 @@ impl<'e> Hints<'e> {
         for key in &keys {
             stripes[key.stripe].bucket_hint(key.hash).first();
         }
-        let mut found = ArrayVec::<(usize, Likely), AHEAD_MAX>::new();
+        entries.begin(self.db);
         for key in &keys {
             let stripe = &stripes[key.stripe];
-            if let Some(likely) = stripe.likely(key.hash) {
-                stripe.prefetch_directory(likely);
-                found.push((key.stripe, likely));
-            }
+            let likely = stripe.likely(key.hash);
+            stripe.prefetch_next(likely);
+            entries.keys.push(Known {
+                hash: key.hash,
+                version: stripe.version,
+                likely,
+            });
         }
-        let hints = found.iter().map(|(i, likely)| stripes[*i].hint(*likely));
-        entries.hints.clear();
-        entries.hints.extend(hints);
+        for (key, known) in keys.iter().zip(&mut entries.keys) {
+            let stripe = &stripes[key.stripe];
+            known.likely = stripe.likelier(key.hash, known.likely);
+            entries.hints.push(stripe.hint(known.likely));
+        }
         drop(stripes);
-        entries.begin();
+        entries.ask();
     }
 }
 
@@ -150,10 +157,15 @@ fn held_by(keys: &[HintedKey], hash: u64) -> Option<usize> {
     keys.iter().find(same).map(|key| key.stripe)
 }
 
-/// Where the entries of a window's keys lie, in the order in which they will be needed.
+/// The keys of a window in the order in which they will be needed, and where their entries lie.
 #[derive(Default)]
 pub(super) struct Entries {
+    db: usize,
+    keys: ArrayVec<Known, AHEAD_MAX>,
+    /// Where the entry of each lies.
     hints: ArrayVec<Hint, AHEAD_MAX>,
+    /// The key that a request asked for last.
+    at: usize,
     /// The first that was not asked for.
     next: usize,
     /// Requests until the next ones are asked for.
@@ -165,12 +177,24 @@ impl Entries {
     /// for would wait for each other.
     const TOGETHER: usize = 4;
 
-    /// Begins to load the first entries.
+    /// None yet, of the database `db`.
     #[inline]
-    fn begin(&mut self) {
-        self.next = 0;
-        self.rest = 0;
-        self.ask();
+    fn begin(&mut self, db: usize) {
+        self.keys.clear();
+        self.hints.clear();
+        (self.db, self.at, self.next, self.rest) = (db, 0, 0, 0);
+    }
+
+    /// What is known of the key of `hash` in the database `db`, if it is the one asked for last, or the one after.
+    #[inline(always)] // on the way of every request with a key
+    pub(super) fn known(&mut self, db: usize, hash: u64) -> Option<&Known> {
+        if self.db != db {
+            return None;
+        }
+        let keys = self.keys.get(self.at..)?;
+        let ahead = keys.iter().take(2).position(|key| key.hash == hash)?;
+        self.at += ahead;
+        keys.get(ahead)
     }
 
     /// Begins to load those after the ones that are on their way, if it is time. To be called once for each request, under
@@ -235,6 +259,7 @@ impl Engine {
     #[inline]
     pub fn hints(&self, db: usize) -> Hints<'_> {
         Hints {
+            db,
             database: self.keyspace.database(db),
             hashes: ArrayVec::new(),
         }
@@ -246,7 +271,7 @@ impl Engine {
         let stripe = |db, hash| try_stripe(self.keyspace.database(db), hash);
         let entry = sooner.and_then(|(db, ahead)| {
             let hash = ahead.hint()?;
-            stripe(db, hash)?.entry_hint(hash)
+            Some(stripe(db, hash)?.entry_hint(hash))
         });
         let (db, ahead) = later;
         let bucket = ahead

@@ -368,7 +368,7 @@ impl Engine {
         let how = How {
             rule: &session.rule,
             touches: true,
-            last: None,
+            known: None,
             attempt: 0,
             in_unit: false,
             by: waiter.id,

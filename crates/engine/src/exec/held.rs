@@ -10,13 +10,14 @@
 
 use super::Engine;
 use super::ahead::{Ahead, Entries};
-use super::plan::Plan;
+use super::plan::{Known, Plan};
 use super::unit::Unit;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Keyspace, Locked, Value, stripe_of};
 use crate::spec::{Flags, Run};
 use ochre_ds::hash::HashRef;
 use ochre_ds::set::SetRef;
+use ochre_ds::table::Likely;
 use ochre_ds::zset::ZsetRef;
 use ochre_resp::Request;
 
@@ -78,6 +79,17 @@ impl<'e> Held<'e> {
         self.stripe.is_none() && self.follower != Follower::SameStripe && self.unit.is_none()
     }
 
+    /// What is known of a plan's only key: from the request before, whose stripe is held, or from looking ahead.
+    #[inline]
+    pub(super) fn known(&mut self, plan: &mut Plan, db: usize) -> Option<Known> {
+        let last = plan.last.take();
+        let hash = plan.hash?;
+        match last {
+            Some(last) if self.stripe.is_some() && last.hash == hash => Some(last),
+            _ => self.entries.known(db, hash).copied(),
+        }
+    }
+
     /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
     #[inline(always)] // on the way of every request with a key
     pub(crate) fn take(
@@ -113,7 +125,14 @@ impl<'e> Held<'e> {
             // Serving a waiter may have added the stripe that it moves an element to.
             && locked.is_one()
         {
-            plan.last = key.found.map(|found| (key.hash, key.version, found));
+            plan.last = Some(Known {
+                hash: key.hash,
+                version: key.version,
+                likely: match key.found {
+                    Some(found) => Likely::Record(found.place, found.handle),
+                    None => Likely::Nothing,
+                },
+            });
             self.id = *id;
             self.stripe = Some(locked);
         }

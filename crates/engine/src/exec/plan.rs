@@ -9,6 +9,7 @@ use super::unit::Ids;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Found, Keyspace, STRIPES, stripe_of};
 use crate::spec::{Access, Command, InvalidKeys};
+use ochre_ds::table::Likely;
 use ochre_resp::Request;
 use std::sync::atomic::AtomicBool;
 
@@ -69,8 +70,28 @@ pub struct Plan {
     pub(crate) hash: Option<u64>,
     /// Where the stripe of the only key stands among those of the unit; a wrong number costs a search.
     pub(crate) place: usize,
-    /// Hash, stripe version and place of the only key of the request before, whose stripe is still held.
-    pub(crate) last: Option<(u64, u64, Found)>,
+    /// What the request before left of its only key, if its stripe is still held.
+    pub(crate) last: Option<Known>,
+}
+
+/// What was seen of a key. It holds while the stripe has that version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) hash: u64,
+    pub(crate) version: u64,
+    pub(crate) likely: Likely,
+}
+
+impl Known {
+    /// Where the key of `hash` is in a version of its stripe, as far as this tells it.
+    #[inline]
+    pub(crate) fn of(&self, hash: u64, version: u64) -> Likely {
+        if self.hash == hash && self.version == version {
+            self.likely
+        } else {
+            Likely::UNKNOWN
+        }
+    }
 }
 
 impl Plan {

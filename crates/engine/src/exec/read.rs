@@ -17,6 +17,7 @@ use super::session::Session;
 use crate::keyspace::lock::StripeId;
 use crate::keyspace::{Locked, stripe_of};
 use crate::spec::{Begin, Command, Flags, Outcome};
+use ochre_ds::table::Likely;
 use ochre_resp::Request;
 
 impl Engine {
@@ -49,12 +50,13 @@ impl Engine {
         let stripe = locked.stripe_mut(0);
         let mut key = PlannedKey::new(arg, hash, id, spec.access);
         key.version = stripe.version;
-        key.found = stripe.find(hash, name);
-        if let Some(found) = key.found {
-            let expires_at = stripe.view(found.handle)?.expires_at();
-            if expires_at.is_some_and(|at| at <= env.now_ms) {
+        let known = held.entries.known(env.db, hash);
+        let likely = known.map_or(Likely::UNKNOWN, |known| known.of(hash, key.version));
+        if let Some((found, view)) = stripe.look_up(hash, name, likely) {
+            if view.expires_at().is_some_and(|at| at <= env.now_ms) {
                 return None;
             }
+            key.found = Some(found);
             if let Some(rule) = self.rule_for(session, command) {
                 stripe.touch(found.handle, rule);
             }
@@ -96,7 +98,7 @@ impl Engine {
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command).copied();
-        let last = session.plan.last.take().filter(|_| held.is_some());
+        let known = held.known(&mut session.plan, session.db);
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
@@ -114,7 +116,7 @@ impl Engine {
             env.now_ms,
             rule.as_ref(),
             looking,
-            last,
+            known.as_ref(),
             &mut lapsed,
         );
         if let (Some(lapsed), Some(unit)) = (&mut lapsed, &mut held.unit) {

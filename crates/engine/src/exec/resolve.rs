@@ -9,12 +9,13 @@
 
 use super::Engine;
 use super::attention::Reason;
-use super::plan::PlannedKey;
+use super::plan::{Known, PlannedKey};
 use super::stats::Counter;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Found, Garbage, Locked, Stripe};
 use crate::settings::EventClasses;
 use crate::spec::Access;
+use ochre_ds::table::Likely;
 use ochre_resp::{Request, RequestBuf};
 
 /// What became of the keys of a request whose time had come, if there were any.
@@ -62,7 +63,7 @@ impl Engine {
         now_ms: i64,
         touch: Option<&AccessRule>,
         looking: Looking,
-        last: Option<(u64, u64, Found)>,
+        known: Option<&Known>,
         lapsed: &mut Option<Box<Lapsed>>,
     ) -> u64 {
         let mut existing = 0;
@@ -72,9 +73,7 @@ impl Engine {
                 locked.stripe(key.guard).bucket_hint(key.hash).first();
             }
             for key in keys.iter() {
-                if let Some(entry) = locked.stripe(key.guard).entry_hint(key.hash) {
-                    entry.all();
-                }
+                locked.stripe(key.guard).entry_hint(key.hash).all();
             }
         }
         for key in keys {
@@ -82,13 +81,8 @@ impl Engine {
                 continue;
             };
             let stripe = locked.stripe_mut(key.guard);
-            let again =
-                last.filter(|(hash, version, _)| (*hash, *version) == (key.hash, stripe.version));
-            let viewed = |found: Found| Some((found, stripe.view(found.handle)?));
-            let seen = again
-                .and_then(|(_, _, found)| viewed(found))
-                .filter(|(_, view)| view.key() == name)
-                .or_else(|| viewed(stripe.find(key.hash, name)?));
+            let likely = known.map_or(Likely::UNKNOWN, |k| k.of(key.hash, stripe.version));
+            let seen = stripe.look_up(key.hash, name, likely);
             let mut found = seen.map(|(found, _)| found);
             if let Some((entry, view)) = seen {
                 let expired = view.expires_at().is_some_and(|at| at <= now_ms);

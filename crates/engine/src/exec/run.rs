@@ -14,13 +14,13 @@ use super::context::{After, CutCx, Env, Out, SessionCx, SweepCx, Wide, WriteCx, 
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
-use super::plan::Plan;
+use super::plan::{Known, Plan};
 use super::resolve::{self, Looking};
 use super::session::Session;
 use super::unit::UnitCx;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
-use crate::keyspace::{Cut, Found, Garbage, Locked, Stripes};
+use crate::keyspace::{Cut, Garbage, Locked, Stripes};
 use crate::spec::{Command, Flags, Outcome, Run};
 use ochre_resp::{Request, RequestBuf};
 
@@ -40,8 +40,8 @@ pub(crate) struct How<'r> {
     pub(crate) rule: &'r AccessRule,
     /// Whether they are to be recorded.
     pub(crate) touches: bool,
-    /// What the request before found of the same key; see [`Plan::last`].
-    pub(crate) last: Option<(u64, u64, Found)>,
+    /// What is known of the only key.
+    pub(crate) known: Option<Known>,
     /// How often the request was tried already.
     pub(crate) attempt: u32,
     /// Effects are kept for the end of the unit.
@@ -340,7 +340,7 @@ impl Engine {
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let touches = self.rule_for(session, command).is_some();
-        let last = session.plan.last.take().filter(|_| held.is_some());
+        let known = held.known(&mut session.plan, session.db);
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
             Err(refused) => return (Err(self.refuse(session, refused)), None),
@@ -362,7 +362,7 @@ impl Engine {
             How {
                 rule: &session.rule,
                 touches,
-                last,
+                known,
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
                 by: session.id,
@@ -461,7 +461,7 @@ impl Engine {
             env.now_ms,
             how.touches.then_some(how.rule),
             looking,
-            how.last,
+            how.known.as_ref(),
             &mut lapsed,
         );
         let wide = self.wide(plan, env);

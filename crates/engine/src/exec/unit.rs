@@ -370,9 +370,8 @@ impl<'e> UnitCx<'_, 'e> {
         for (queued, place) in transaction.queue.tags().zip(&places) {
             if let Some(hash) = queued.hash
                 && *place != usize::MAX
-                && let Some(entry) = locked.stripe(*place).entry_hint(hash)
             {
-                entry.all();
+                locked.stripe(*place).entry_hint(hash).all();
             }
         }
         places

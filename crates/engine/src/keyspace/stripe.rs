@@ -38,20 +38,22 @@ pub struct Found {
 type Owned = Option<(Outside, u32)>;
 
 /// See the module's documentation.
+#[repr(C)] // what every request reads comes first: with the lock before it, two cache lines
 pub struct Stripe {
+    /// Counts structural changes of the place: a `Found` from before one must be looked up again. No two states of a
+    /// place have the same, whatever it exchanges its contents with.
+    pub(crate) version: u64,
     pub(crate) table: Table,
     pub(crate) arena: Arena,
+    /// Who wants to know of changes; it belongs to the place, not to its contents.
+    pub(crate) interest: Option<Box<Interest>>,
     blobs: Slots<Blob>,
     objects: Slots<Object>,
     held: usize,
-    /// Snapshot epoch given to entries that are created or changed.
-    epoch: u8,
     random: u64,
     hasher: KeyHasher,
-    /// Counts structural changes: a `Found` from before one must be looked up again.
-    pub(crate) version: u64,
-    /// Who wants to know of changes; it belongs to the place, not to its contents.
-    pub(crate) interest: Option<Box<Interest>>,
+    /// Snapshot epoch given to entries that are created or changed.
+    epoch: u8,
 }
 
 impl Stripe {
@@ -146,6 +148,29 @@ impl Stripe {
             .map(|(place, handle)| Found { place, handle })
     }
 
+    /// Where the entry of `key` is, and what is in it. `likely` is what a look at this version of the stripe told.
+    #[inline(always)] // on the way of every request with a key
+    pub(crate) fn look_up(
+        &self,
+        hash: u64,
+        key: &[u8],
+        likely: Likely,
+    ) -> Option<(Found, View<'_>)> {
+        match likely {
+            Likely::Record(place, handle) => {
+                // Unless it is another key's of the same tag.
+                let view = self.view(handle)?;
+                if view.key() == key {
+                    return Some((Found { place, handle }, view));
+                }
+            }
+            Likely::Nothing => return None,
+            Likely::Bucket(_) => {}
+        }
+        let found = self.find(hash, key)?;
+        Some((found, self.view(found.handle)?))
+    }
+
     /// Whether there is an entry for `key`, expired or not.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         self.find(self.hasher.hash(key), key).is_some()
@@ -189,7 +214,7 @@ impl Stripe {
 
     /// What is read after the bucket of a hash: the likely entry, or the bucket behind.
     #[inline]
-    pub(crate) fn likely(&self, hash: u64) -> Option<Likely> {
+    pub(crate) fn likely(&self, hash: u64) -> Likely {
         self.table.likely(hash)
     }
 
@@ -199,18 +224,29 @@ impl Stripe {
         likely.hint(&self.arena)
     }
 
-    /// Begins to load what tells where the entry lies that [`Self::likely`] found.
+    /// Begins to load what tells where the entry lies that [`Self::likely`] found, or the bucket behind.
     #[inline]
-    pub(crate) fn prefetch_directory(&self, likely: Likely) {
-        if let Likely::Record(handle) = likely {
-            self.arena.directory_hint(handle).first();
+    pub(crate) fn prefetch_next(&self, likely: Likely) {
+        match likely {
+            Likely::Record(_, handle) => self.arena.directory_hint(handle).first(),
+            Likely::Bucket(hint) => hint.first(),
+            Likely::Nothing => {}
+        }
+    }
+
+    /// What [`Self::likely`] told, and if that was the bucket behind, what this tells.
+    #[inline]
+    pub(crate) fn likelier(&self, hash: u64, likely: Likely) -> Likely {
+        match likely {
+            Likely::Bucket(_) => self.table.likely_behind(hash),
+            _ => likely,
         }
     }
 
     /// That the likely entry of a hash is read after its bucket, or the bucket behind that one.
     #[inline]
-    pub(crate) fn entry_hint(&self, hash: u64) -> Option<Hint> {
-        self.likely(hash).map(|likely| self.hint(likely))
+    pub(crate) fn entry_hint(&self, hash: u64) -> Hint {
+        self.hint(self.likely(hash))
     }
 
     /// Records an access to the entry.

@@ -4,11 +4,12 @@
 //! - What was not sent stays in `output`, in order.
 //! - A peer that reads nothing is closed at its class's `client-output-buffer-limit`.
 
-use super::{Connection, Next, OUTPUT_HIGH_WATER, SCRATCH};
-use ochre_engine::exec::{Engine, Out};
+use super::{Connection, Next, OUTPUT_HIGH_WATER, OwnWaker, SCRATCH};
+use ochre_engine::exec::{Client, Engine, Out};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Bytes of replies sent before other connections have their turn.
@@ -30,6 +31,19 @@ fn give_back(engine: &Engine, mut out: Out, spare: &mut Vec<Out>) {
         }
         spare.push(out);
     }
+}
+
+/// Ready when the client was told to go.
+async fn killed(waker: &mut OwnWaker, client: &Client) {
+    poll_fn(|cx| {
+        waker.register(cx);
+        if client.is_killed() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 impl Connection {
@@ -85,19 +99,20 @@ impl Connection {
             .store(output.map_or(0, Out::heap_bytes) as u64, Relaxed);
     }
 
-    /// Keeps the batch's replies for the flush that follows.
+    /// Keeps the batch's replies for the flush that follows, and publishes what CLIENT LIST shows, unless the flush does.
     pub(super) fn send(&mut self, mut out: Out, next: Next, spare: &mut Vec<Out>) -> Next {
         if self.session.client.outbox.is_pending() {
             self.session
                 .client
                 .take_messages(&mut out, OUTPUT_HIGH_WATER);
         }
-        if !self.keep(out, spare) {
-            return next;
-        }
+        let kept = self.keep(out, spare);
         match next {
-            Next::Read => Next::Flush,
-            other => other,
+            Next::Read if kept => Next::Flush,
+            other => {
+                self.account();
+                other
+            }
         }
     }
 
@@ -190,7 +205,7 @@ impl Connection {
             tokio::select! {
                 ready = self.stream.writable() => ready?,
                 () = tokio::time::sleep(SOFT_LIMIT_CHECK), if soft => {}
-                () = self.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+                () = killed(&mut self.waker, &self.session.client) => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
         }
         Ok(())

@@ -103,19 +103,6 @@ impl Connection {
         }
     }
 
-    /// Ready when the client was told to go.
-    pub(super) async fn killed(&self) {
-        poll_fn(|cx| {
-            self.waker.register(cx);
-            if self.session.client.is_killed() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-    }
-
     /// Ready when no pause is in force, the client was told to go (false), or the peer closed (true).
     ///
     /// Registers before it looks, so that no wake-up falls between; this connection may never have

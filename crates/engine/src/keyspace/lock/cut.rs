@@ -143,6 +143,8 @@ impl<'a> Cut<'a> {
         for (x, y) in low[a.min(b)].1.iter_mut().zip(high[0].1.iter_mut()) {
             std::mem::swap(&mut **x, &mut **y);
             let (x, y) = (&mut **x, &mut **y);
+            let version = x.version.max(y.version) + 1;
+            [x.version, y.version] = [version; 2];
             std::mem::swap(&mut x.interest, &mut y.interest);
             let mut interests = [x.interest.take(), y.interest.take()];
             for (interest, [before, now]) in interests.iter_mut().zip([[&*y, &*x], [&*x, &*y]]) {

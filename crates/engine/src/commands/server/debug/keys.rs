@@ -9,7 +9,6 @@ use crate::settings::id;
 use crate::spec::Outcome;
 use ochre_ds::hash::HashRef;
 use ochre_ds::list::ListRef;
-use ochre_ds::prefetch::Hint;
 use ochre_ds::set::SetRef;
 use ochre_ds::zset::ZsetRef;
 use ochre_resp::Request;
@@ -43,7 +42,7 @@ fn look(cx: &SessionCx<'_>, key: &[u8]) -> Option<Seen> {
             return None;
         }
         Some(Seen {
-            address: stripe.entry_hint(hash).map_or(0, Hint::addr),
+            address: stripe.entry_hint(hash).addr(),
             value,
         })
     })
