@@ -31,6 +31,8 @@ pub use walk::{Cursor, Records};
 
 /// The largest record that shares a slab, in bytes.
 pub const SMALL_MAX: usize = 512;
+/// An arena of at most so many bytes gives nothing back.
+const KEPT: usize = 256;
 /// The smallest slot: room for the free-list link.
 const SLOT_MIN: usize = 16;
 const STEP: usize = 8;
@@ -353,7 +355,9 @@ impl Arena {
         if was_full {
             self.link(index, number);
         }
-        if self.classes[index].used == 0 {
+        if self.bytes <= KEPT {
+            // What has a record now and then would allocate its slab each time.
+        } else if self.classes[index].used == 0 {
             self.release_class(index);
         } else if used == 0 && elsewhere >= slots {
             // As much room is left as went, so that a few records more or less do not cost a slab each.

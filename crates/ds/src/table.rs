@@ -110,6 +110,9 @@ enum BucketRef {
     Overflow(usize, usize),
 }
 
+/// Bytes that an empty table may hold.
+const KEPT: usize = 384;
+
 /// A position in the order of bit-reversed hashes, below 2^40; 0 is the beginning.
 pub type Position = u64;
 
@@ -521,7 +524,10 @@ impl<const SEGMENT: u32, const LINKS: usize> Linear<SEGMENT, LINKS> {
             self.unlink(self.index_of(hash), index);
         }
         if self.len == 0 {
-            *self = Linear::default();
+            // A little stays: what has an entry now and then would allocate it each time.
+            if self.bytes() > KEPT {
+                *self = Linear::default();
+            }
         } else if self.len * 2 < self.buckets() * SPARSE_HALVES {
             self.shrink();
         }

@@ -50,7 +50,7 @@ fn records_keep_their_bytes() {
     for handle in model.into_keys() {
         arena.free(handle);
     }
-    assert_eq!((arena.bytes(), arena.live_bytes()), (0, 0));
+    assert!(arena.bytes() <= KEPT && arena.live_bytes() == 0);
 }
 
 /// After most records went, evacuations give nearly all of their memory back and then find no more to do.
@@ -112,7 +112,7 @@ fn copies_and_walks() {
     for handle in model.keys() {
         arena.free(*handle);
     }
-    assert_eq!((arena.bytes(), arena.live_bytes()), (0, 0));
+    assert!(arena.bytes() <= KEPT && arena.live_bytes() == 0);
     for (handle, i) in &model {
         assert_eq!(copy.get(*handle)[0], (i % 255) as u8 + 1);
     }

@@ -5,9 +5,7 @@
 //! - While it waits, a connection reads on: a peer that left is noticed however much it had sent before. Beyond
 //!   `client-query-buffer-limit` the connection ends, as it does in Redis.
 
-use super::{
-    BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, SCRATCH, next_turn,
-};
+use super::{BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, SCRATCH};
 use ochre_engine::exec::Waited;
 use std::future::poll_fn;
 use std::io;
@@ -72,7 +70,6 @@ impl Connection {
             let until_ms = match waited {
                 Waited::Over => {
                     engine.end_batch(&mut self.session);
-                    next_turn().await;
                     return self.flush().await;
                 }
                 _ if self.session.client.is_killed() => {
