@@ -23,6 +23,8 @@ impl Protocol {
     }
 }
 
+const LINE_END: u16 = u16::from_le_bytes(*b"\r\n");
+
 /// Room for the longest header and the line end after a payload, so that one reservation serves all.
 pub(crate) const FRAMING_MAX: usize = 32;
 
@@ -57,7 +59,13 @@ pub(crate) fn number(out: &mut Vec<u8>, tag: u8, n: impl itoa::Integer) {
 }
 
 /// `<tag><text>CRLF`; the caller vouches for `text` having no line end.
+#[inline]
 pub(crate) fn line(out: &mut Vec<u8>, tag: u8, text: &[u8]) {
+    if let Some(word) = short_word(text) {
+        let end = u128::from(LINE_END) << (8 + 8 * text.len());
+        let frame = u128::from(tag) | u128::from(word) << 8 | end;
+        return append(out, frame, text.len() + 3);
+    }
     out.reserve(text.len() + 3);
     out.push(tag);
     out.extend_from_slice(text);
@@ -89,6 +97,53 @@ pub(crate) fn bulk(out: &mut Vec<u8>, data: &[u8]) {
 /// [`bulk`] under another type byte.
 #[inline]
 pub(crate) fn tagged_bulk(out: &mut Vec<u8>, tag: u8, data: &[u8]) {
+    match short_word(data) {
+        Some(word) => short_bulk(out, tag, data.len(), word),
+        None => long_bulk(out, tag, data),
+    }
+}
+
+/// Up to eight bytes as a number, the first one lowest.
+#[inline]
+fn short_word(data: &[u8]) -> Option<u64> {
+    let halves = |head: &[u8; 4], tail: &[u8; 4]| {
+        let behind = 8 * (data.len() - 4);
+        u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << behind
+    };
+    match data {
+        [] => Some(0),
+        [a] => Some(u64::from(*a)),
+        [a, b] => Some(u64::from(u16::from_le_bytes([*a, *b]))),
+        [a, b, c] => Some(u64::from(u32::from_le_bytes([*a, *b, *c, 0]))),
+        // The two overlap, and agree where they do.
+        _ if data.len() <= 8 => Some(halves(data.first_chunk()?, data.last_chunk()?)),
+        _ => None,
+    }
+}
+
+/// A bulk of up to eight bytes, given as [`short_word`] does.
+#[inline]
+fn short_bulk(out: &mut Vec<u8>, tag: u8, len: usize, word: u64) {
+    // Lossless: below ten.
+    let header = u32::from_le_bytes([tag, b'0' + len as u8, b'\r', b'\n']);
+    let end = u128::from(LINE_END) << (32 + 8 * len);
+    append(
+        out,
+        u128::from(header) | u128::from(word) << 32 | end,
+        len + 6,
+    );
+}
+
+/// The first `len` bytes of a frame: an append of a fixed size, of which the end is dropped.
+#[inline]
+fn append(out: &mut Vec<u8>, frame: u128, len: usize) {
+    let whole = out.len() + len;
+    out.extend_from_slice(&frame.to_le_bytes());
+    out.truncate(whole);
+}
+
+#[inline(never)] // keeps the usual way of short elements small
+fn long_bulk(out: &mut Vec<u8>, tag: u8, data: &[u8]) {
     out.reserve(data.len() + FRAMING_MAX);
     header(out, tag, data.len());
     out.extend_from_slice(data);
@@ -157,4 +212,31 @@ pub(crate) fn verbatim(out: &mut Vec<u8>, protocol: Protocol, format: [u8; 3], t
     out.push(b':');
     out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_texts_are_framed_as_long_ones() {
+        let text = b"a\0\xFF\r\n$:0123456789";
+        for len in 0..=text.len() {
+            for behind in [0, 1, 40] {
+                let before = vec![b'#'; 3];
+                let mut out = Vec::with_capacity(3 + behind);
+                out.extend_from_slice(&before);
+                let mut wanted = before.clone();
+                bulk(&mut out, &text[..len]);
+                wanted.extend_from_slice(format!("${len}\r\n").as_bytes());
+                wanted.extend_from_slice(&text[..len]);
+                wanted.extend_from_slice(b"\r\n");
+                line(&mut out, b'+', &text[..len]);
+                wanted.push(b'+');
+                wanted.extend_from_slice(&text[..len]);
+                wanted.extend_from_slice(b"\r\n");
+                assert_eq!(out, wanted, "{len}");
+            }
+        }
+    }
 }

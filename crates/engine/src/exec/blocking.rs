@@ -368,7 +368,6 @@ impl Engine {
         let how = How {
             rule: &session.rule,
             touches: true,
-            known: None,
             attempt: 0,
             in_unit: false,
             by: waiter.id,

@@ -79,14 +79,13 @@ impl<'e> Held<'e> {
         self.stripe.is_none() && self.follower != Follower::SameStripe && self.unit.is_none()
     }
 
-    /// What is known of a plan's only key: from the request before, whose stripe is held, or from looking ahead.
+    /// Sees to it that a plan tells what is known of its only key: from the request before, whose stripe is held, or from
+    /// looking ahead.
     #[inline]
-    pub(super) fn known(&mut self, plan: &mut Plan, db: usize) -> Option<Known> {
-        let last = plan.last.take();
-        let hash = plan.hash?;
-        match last {
-            Some(last) if self.stripe.is_some() && last.hash == hash => Some(last),
-            _ => self.entries.known(db, hash).copied(),
+    pub(super) fn recall(&mut self, plan: &mut Plan, db: usize) {
+        if self.stripe.is_none() || plan.hash != Some(plan.known.hash) {
+            let known = plan.hash.and_then(|hash| self.entries.known(db, hash));
+            plan.known = known.copied().unwrap_or_default();
         }
     }
 
@@ -125,14 +124,14 @@ impl<'e> Held<'e> {
             // Serving a waiter may have added the stripe that it moves an element to.
             && locked.is_one()
         {
-            plan.last = Some(Known {
+            plan.known = Known {
                 hash: key.hash,
                 version: key.version,
                 likely: match key.found {
                     Some(found) => Likely::Record(found.place, found.handle),
                     None => Likely::Nothing,
                 },
-            });
+            };
             self.id = *id;
             self.stripe = Some(locked);
         }

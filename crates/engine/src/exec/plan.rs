@@ -70,8 +70,8 @@ pub struct Plan {
     pub(crate) hash: Option<u64>,
     /// Where the stripe of the only key stands among those of the unit; a wrong number costs a search.
     pub(crate) place: usize,
-    /// What the request before left of its only key, if its stripe is still held.
-    pub(crate) last: Option<Known>,
+    /// What is known of the only key.
+    pub(crate) known: Known,
 }
 
 /// What was seen of a key. It holds while the stripe has that version.
@@ -82,7 +82,20 @@ pub(crate) struct Known {
     pub(crate) likely: Likely,
 }
 
+impl Default for Known {
+    fn default() -> Known {
+        Known::NOTHING
+    }
+}
+
 impl Known {
+    /// Of no key.
+    pub(crate) const NOTHING: Known = Known {
+        hash: 0,
+        version: u64::MAX,
+        likely: Likely::UNKNOWN,
+    };
+
     /// Where the key of `hash` is in a version of its stripe, as far as this tells it.
     #[inline]
     pub(crate) fn of(&self, hash: u64, version: u64) -> Likely {

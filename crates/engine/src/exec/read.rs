@@ -98,7 +98,7 @@ impl Engine {
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command).copied();
-        let known = held.known(&mut session.plan, session.db);
+        held.recall(&mut session.plan, session.db);
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
             Err(refused) => return Err(self.refuse(session, refused)),
@@ -116,7 +116,7 @@ impl Engine {
             env.now_ms,
             rule.as_ref(),
             looking,
-            known.as_ref(),
+            &session.plan.known,
             &mut lapsed,
         );
         if let (Some(lapsed), Some(unit)) = (&mut lapsed, &mut held.unit) {

@@ -15,7 +15,6 @@ use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Found, Garbage, Locked, Stripe};
 use crate::settings::EventClasses;
 use crate::spec::Access;
-use ochre_ds::table::Likely;
 use ochre_resp::{Request, RequestBuf};
 
 /// What became of the keys of a request whose time had come, if there were any.
@@ -63,7 +62,7 @@ impl Engine {
         now_ms: i64,
         touch: Option<&AccessRule>,
         looking: Looking,
-        known: Option<&Known>,
+        known: &Known,
         lapsed: &mut Option<Box<Lapsed>>,
     ) -> u64 {
         let mut existing = 0;
@@ -81,7 +80,7 @@ impl Engine {
                 continue;
             };
             let stripe = locked.stripe_mut(key.guard);
-            let likely = known.map_or(Likely::UNKNOWN, |k| k.of(key.hash, stripe.version));
+            let likely = known.of(key.hash, stripe.version);
             let seen = stripe.look_up(key.hash, name, likely);
             let mut found = seen.map(|(found, _)| found);
             if let Some((entry, view)) = seen {

@@ -14,7 +14,7 @@ use super::context::{After, CutCx, Env, Out, SessionCx, SweepCx, Wide, WriteCx, 
 use super::effects::Effects;
 use super::held::{Held, Refused};
 use super::interest::Ready;
-use super::plan::{Known, Plan};
+use super::plan::Plan;
 use super::resolve::{self, Looking};
 use super::session::Session;
 use super::unit::UnitCx;
@@ -40,8 +40,6 @@ pub(crate) struct How<'r> {
     pub(crate) rule: &'r AccessRule,
     /// Whether they are to be recorded.
     pub(crate) touches: bool,
-    /// What is known of the only key.
-    pub(crate) known: Option<Known>,
     /// How often the request was tried already.
     pub(crate) attempt: u32,
     /// Effects are kept for the end of the unit.
@@ -340,7 +338,7 @@ impl Engine {
             .plan
             .fill(command, request, session.db, &self.keyspace);
         let touches = self.rule_for(session, command).is_some();
-        let known = held.known(&mut session.plan, session.db);
+        held.recall(&mut session.plan, session.db);
         let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
             Ok(locked) => locked,
             Err(refused) => return (Err(self.refuse(session, refused)), None),
@@ -362,7 +360,6 @@ impl Engine {
             How {
                 rule: &session.rule,
                 touches,
-                known,
                 attempt: if session.in_unit { u32::MAX } else { attempt },
                 in_unit: session.in_unit,
                 by: session.id,
@@ -461,7 +458,7 @@ impl Engine {
             env.now_ms,
             how.touches.then_some(how.rule),
             looking,
-            how.known.as_ref(),
+            &plan.known,
             &mut lapsed,
         );
         let wide = self.wide(plan, env);
