@@ -201,14 +201,14 @@ fn zrangestore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let Some(zset) = cx.keys.zset(1)? else {
         return store(cx, Zset::default(), ZRANGESTORE.name);
     };
-    let part = selection.part(zset);
+    let (part, sized) = (selection.part(zset), selection.is_of_ranks());
     if part.ranks.len() < OUTSIDE_MIN || cx.must_finish() {
-        let result = copy(zset, part, limits, seed)?;
+        let result = copy(zset, part, sized, limits, seed)?;
         return store(cx, result, ZRANGESTORE.name);
     }
     let source = zset.to_owned();
     cx.outside(Box::new(move || -> Commit {
-        let result = copy(source.view(), part, limits, seed);
+        let result = copy(source.view(), part, sized, limits, seed);
         Box::new(move |cx| {
             match cx.keys.zset(1)? {
                 Some(zset) if zset.same(&source) => {}
@@ -222,9 +222,27 @@ fn zrangestore(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
 }
 
 /// The members of a part as a set of their own.
-fn copy(zset: ZsetRef<'_>, part: Part, limits: Limits, seed: u64) -> Result<Zset, CommandError> {
+fn copy(
+    zset: ZsetRef<'_>,
+    part: Part,
+    sized: bool,
+    limits: Limits,
+    seed: u64,
+) -> Result<Zset, CommandError> {
+    let (len, reverse) = (part.ranks.len(), part.reverse);
+    // compat: a result whose size is not known is packed in Redis until it outgrows that, and a pack forgets the sign of
+    // zero.
+    let mut found = zset.range(part.ranks.clone(), reverse).take(limits.entries);
+    let packed = match sized {
+        true => 0,
+        false => found
+            .position(|(member, _)| member.len() > limits.value)
+            .unwrap_or(limits.entries),
+    };
     let mut builder = Builder::new(seed);
-    for (member, score) in zset.range(part.ranks, false) {
+    for (i, (member, score)) in zset.range(part.ranks, false).enumerate() {
+        let place = if reverse { len - 1 - i } else { i };
+        let score = if place < packed { score + 0.0 } else { score };
         builder.add(member, score).map_err(|_| CommandError::FULL)?;
     }
     Ok(builder.finish(limits))

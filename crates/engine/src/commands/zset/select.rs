@@ -206,10 +206,15 @@ impl<'a> Selection<'a> {
         })
     }
 
+    /// Whether its size is known before its members are: it is a range of ranks.
+    pub(super) fn is_of_ranks(&self) -> bool {
+        matches!(self.bounds, Bounds::Ranks(..))
+    }
+
     /// The part of a set that is selected.
     pub(super) fn part(&self, zset: ZsetRef<'_>) -> Part {
         let mut ranks = self.bounds.ranks(zset, self.reverse);
-        if !matches!(self.bounds, Bounds::Ranks(..)) {
+        if !self.is_of_ranks() {
             // A negative offset skips everything, as it does in Redis.
             let skipped = usize::try_from(self.offset).map_or(ranks.len(), |o| o.min(ranks.len()));
             let left = ranks.len() - skipped;
