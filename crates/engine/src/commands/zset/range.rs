@@ -230,10 +230,10 @@ fn copy(
     seed: u64,
 ) -> Result<Zset, CommandError> {
     let (len, reverse) = (part.ranks.len(), part.reverse);
-    // compat: a result whose size is not known is packed in Redis until it outgrows that, and a pack forgets the sign of
-    // zero.
+    // compat: a result that is not known to be large is packed in Redis until it outgrows that, and a pack forgets the
+    // sign of zero.
     let mut found = zset.range(part.ranks.clone(), reverse).take(limits.entries);
-    let packed = match sized {
+    let packed = match sized && len > limits.entries {
         true => 0,
         false => found
             .position(|(member, _)| member.len() > limits.value)
