@@ -62,9 +62,7 @@ pub(crate) fn number(out: &mut Vec<u8>, tag: u8, n: impl itoa::Integer) {
 #[inline]
 pub(crate) fn line(out: &mut Vec<u8>, tag: u8, text: &[u8]) {
     if let Some(word) = short_word(text) {
-        let end = u128::from(LINE_END) << (8 + 8 * text.len());
-        let frame = u128::from(tag) | u128::from(word) << 8 | end;
-        return append(out, frame, text.len() + 3);
+        return append_short(out, [tag], text.len(), word);
     }
     out.reserve(text.len() + 3);
     out.push(tag);
@@ -98,7 +96,11 @@ pub(crate) fn bulk(out: &mut Vec<u8>, data: &[u8]) {
 #[inline]
 pub(crate) fn tagged_bulk(out: &mut Vec<u8>, tag: u8, data: &[u8]) {
     match short_word(data) {
-        Some(word) => short_bulk(out, tag, data.len(), word),
+        Some(word) => {
+            // Lossless: below ten.
+            let header = [tag, b'0' + data.len() as u8, b'\r', b'\n'];
+            append_short(out, header, data.len(), word);
+        }
         None => long_bulk(out, tag, data),
     }
 }
@@ -121,23 +123,17 @@ fn short_word(data: &[u8]) -> Option<u64> {
     }
 }
 
-/// A bulk of up to eight bytes, given as [`short_word`] does.
+/// A head of up to four bytes, `len` bytes of text given as [`short_word`] does, and the line end: an append of a fixed
+/// size, of which the end is dropped.
 #[inline]
-fn short_bulk(out: &mut Vec<u8>, tag: u8, len: usize, word: u64) {
-    // Lossless: below ten.
-    let header = u32::from_le_bytes([tag, b'0' + len as u8, b'\r', b'\n']);
-    let end = u128::from(LINE_END) << (32 + 8 * len);
-    append(
-        out,
-        u128::from(header) | u128::from(word) << 32 | end,
-        len + 6,
-    );
-}
-
-/// The first `len` bytes of a frame: an append of a fixed size, of which the end is dropped.
-#[inline]
-fn append(out: &mut Vec<u8>, frame: u128, len: usize) {
-    let whole = out.len() + len;
+fn append_short<const HEAD: usize>(out: &mut Vec<u8>, head: [u8; HEAD], len: usize, word: u64) {
+    let first = head
+        .iter()
+        .rev()
+        .fold(0, |head, byte| head << 8 | u128::from(*byte));
+    let end = u128::from(LINE_END) << (8 * (HEAD + len));
+    let frame = first | u128::from(word) << (8 * HEAD) | end;
+    let whole = out.len() + HEAD + len + 2;
     out.extend_from_slice(&frame.to_le_bytes());
     out.truncate(whole);
 }

@@ -61,7 +61,8 @@ fn agrees_with_a_map() {
         assert!(dict.remove(k));
     }
     assert!(dict.is_empty() && dict.iter().next().is_none());
-    assert!(dict.table.bytes() + dict.arena.bytes() < 1024);
+    // What a table and an arena keep.
+    assert!(dict.table.bytes() <= 384 && dict.arena.bytes() <= 256);
     check(&copy, &model);
 }
 
