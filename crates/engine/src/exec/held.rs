@@ -129,7 +129,8 @@ impl<'e> Held<'e> {
                 version: key.version,
                 likely: match key.found {
                     Some(found) => Likely::Record(found.place, found.handle),
-                    None => Likely::Nothing,
+                    // It may be there and hidden, as long as a pause of writes lasts.
+                    None => Likely::UNKNOWN,
                 },
             };
             self.id = *id;
