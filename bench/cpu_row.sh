@@ -4,6 +4,7 @@
 # usage: cpu_row.sh ROW PORT PID [SCALE]     SCALE multiplies the number of requests (0.1 for a quick look).
 #        cpu_row.sh fill PORT PID            writes the keys that the rows read; prints nothing
 #        cpu_row.sh list                     prints the rows
+#        cpu_row.sh args ROW                 prints the row's number of requests and redis-benchmark arguments
 # Needs redis-benchmark (Debian package redis-tools). Quote ratios between servers measured in one run, never one figure.
 set -euo pipefail
 
@@ -27,6 +28,7 @@ get_4k_P1     200000 -r 10000 -c 50 GET big:__rand_int__
 get_miss_P1   200000 -r 100000 -c 50 GET none:__rand_int__
 '
 if [ "$1" = list ]; then awk 'NF{print $1}' <<<"$rows"; exit; fi
+if [ "$1" = args ]; then awk -v row="$2" '$1==row{$1=""; print; found=1} END{exit !found}' <<<"$rows"; exit; fi
 row=$1 port=$2 pid=$3 scale=${4:-1}
 
 bench() { redis-benchmark --threads 2 -p "$port" -q "$@" </dev/null >/dev/null 2>&1 || true; }

@@ -163,4 +163,5 @@ def main():
     used = cpu(pid) - before
     print(f"{count / used:.0f}" if deliveries else f"{used * 1e6 / count:.3f}")
 
-main()
+if __name__ == "__main__":
+    main()
