@@ -4,7 +4,7 @@
 usage: bench/ab.py ROW[,ROW...] [--rounds 9] [--scale 0.2] [--ratio-to NAME] NAME=COMMAND...
        bench/ab.py get_P16,pingpong before=/tmp/ochre-before after=target/release/ochre-server valkey=valkey-server
 Rows are those of cpu_row.sh (`cpu_row.sh list`) and of spanning.py (`publish` is in microseconds per delivery here).
-Every server is started once and filled; a round runs each row on every server, in rotating order. CPU time is the process
+Every server is started once and filled; each round of a row runs it on every server, in rotating order. CPU time is the process
 clock, exact to the nanosecond, so that runs can be short enough to meet the same weather on a shared machine. Printed for
 each server: lower quartile and median of server CPU in microseconds, both as ratios to the first server or the one named,
 the part outside the kernel (from ticks, coarse in short runs), voluntary and involuntary context switches per 1000 requests.
@@ -14,47 +14,46 @@ import argparse, os, pathlib, shlex, socket, statistics, subprocess, sys, tempfi
 
 sys.dont_write_bytecode = True
 import spanning
+from table_connections import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 class Server:
     def __init__(self, name, words, folder):
         self.name, self.port = name, free_port()
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        log = open(os.path.join(folder, name + ".log"), "w")
-        self.process = subprocess.Popen(words + options, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.log = os.path.join(folder, name + ".log")
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(words + options, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.pid = self.process.pid
+
+    def wait_until_it_accepts(self):
         deadline = time.monotonic() + 20
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                break
-            except OSError:
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"{name} did not start: {shlex.join(words)}\n" + open(log.name).read()[-2000:])
+                    with open(self.log) as log:
+                        sys.exit(f"{self.name} did not start: {shlex.join(self.process.args)}\n" + log.read()[-2000:])
                 time.sleep(0.05)
 
     def used(self):
-        """Seconds of CPU, of which outside the kernel (in ticks), and context switches of both kinds, of all threads."""
+        """Seconds of CPU, of which outside the kernel (in ticks), and context switches of both kinds, of the threads there are."""
         whole = time.clock_gettime((~self.pid << 3) | 2)
-        user = os_ticks(f"/proc/{self.pid}/stat")
+        user, _ = spanning.cpu(self.pid)
         switches = [0, 0]
         for task in os.scandir(f"/proc/{self.pid}/task"):
-            for line in open(task.path + "/status"):
+            try:
+                status = pathlib.Path(task.path, "status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # the thread has ended meanwhile
+            for line in status.splitlines():
                 if line.startswith("voluntary"):
                     switches[0] += int(line.split()[1])
                 elif line.startswith("nonvoluntary"):
                     switches[1] += int(line.split()[1])
         return whole, user, *switches
-
-def os_ticks(path):
-    with open(path) as stat:
-        return int(stat.read().rsplit(")", 1)[1].split()[11]) / os.sysconf("SC_CLK_TCK")
 
 def prepare(row, server, scale):
     """A function that runs the row once and returns the number of requests."""
@@ -104,6 +103,8 @@ def main():
                 name, command = text.split("=", 1)
                 program, *options = shlex.split(command)
                 servers.append(Server(name, [os.path.abspath(program) if os.path.exists(program) else program, *options], folder))
+            for s in servers:
+                s.wait_until_it_accepts()
             measure(a, servers)
         finally:
             for s in servers:

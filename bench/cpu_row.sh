@@ -28,7 +28,8 @@ get_4k_P1     200000 -r 10000 -c 50 GET big:__rand_int__
 get_miss_P1   200000 -r 100000 -c 50 GET none:__rand_int__
 '
 if [ "$1" = list ]; then awk 'NF{print $1}' <<<"$rows"; exit; fi
-if [ "$1" = args ]; then awk -v row="$2" '$1==row{$1=""; print; found=1} END{exit !found}' <<<"$rows"; exit; fi
+args_of() { awk -v row="$1" '$1==row{$1=""; print; found=1} END{exit !found}' <<<"$rows" || { echo "no such row: $1" >&2; exit 2; }; }
+if [ "$1" = args ]; then args_of "$2"; exit; fi
 row=$1 port=$2 pid=$3 scale=${4:-1}
 
 bench() { redis-benchmark --threads 2 -p "$port" -q "$@" </dev/null >/dev/null 2>&1 || true; }
@@ -40,9 +41,8 @@ if [ "$row" = fill ]; then
   exit
 fi
 
-line=$(awk -v row="$row" '$1==row' <<<"$rows")
-[ -n "$line" ] || { echo "no such row: $row" >&2; exit 2; }
-read -r _ n args <<<"$line"
+line=$(args_of "$row")
+read -r n args <<<"$line"
 n=$(awk -v n="$n" -v s="$scale" 'BEGIN{printf "%d", n*s}')
 ticks() { awk '{print $14+$15}' "/proc/$pid/stat"; }
 before=$(ticks)

@@ -92,4 +92,5 @@ def main():
             server.send_signal(signal.SIGTERM)
             server.wait(30)
 
-main()
+if __name__ == "__main__":
+    main()
