@@ -21,10 +21,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 class Server:
     def __init__(self, name, words, folder):
         self.name, self.port = name, free_port()
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         self.log = os.path.join(folder, name + ".log")
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen(words + options, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(words + options, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.pid = self.process.pid
 
     def wait_until_it_accepts(self):
@@ -34,12 +34,17 @@ class Server:
                 return socket.create_connection(("127.0.0.1", self.port)).close()
             except ConnectionRefusedError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    with open(self.log) as log:
-                        sys.exit(f"{self.name} did not start: {shlex.join(self.process.args)}\n" + log.read()[-2000:])
+                    self.fail("did not start")
                 time.sleep(0.05)
 
+    def fail(self, why):
+        with open(self.log) as log:
+            sys.exit(f"{self.name} {why}: {shlex.join(self.process.args)}\n" + log.read()[-2000:])
+
     def used(self):
-        """Seconds of CPU, of which outside the kernel (in ticks), and context switches of both kinds, of the threads there are."""
+        """Seconds of CPU, of which outside the kernel (in ticks), and context switches of both kinds of its threads."""
+        if self.process.poll() is not None:
+            self.fail("has ended")
         whole = time.clock_gettime((~self.pid << 3) | 2)
         user, _ = spanning.cpu(self.pid)
         switches = [0, 0]
@@ -101,10 +106,8 @@ def main():
         try:
             for text in a.servers:
                 name, command = text.split("=", 1)
-                program, *options = shlex.split(command)
-                servers.append(Server(name, [os.path.abspath(program) if os.path.exists(program) else program, *options], folder))
-            for s in servers:
-                s.wait_until_it_accepts()
+                servers.append(Server(name, shlex.split(command), folder))
+                servers[-1].wait_until_it_accepts()
             measure(a, servers)
         finally:
             for s in servers:

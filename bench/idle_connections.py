@@ -49,8 +49,8 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(
-            [a.server, "--port", str(a.port), "--bind", "127.0.0.1", "--save", "", "--maxclients", str(2 * a.connections)],
-            cwd=folder, stdout=subprocess.DEVNULL)
+            [a.server, "--port", str(a.port), "--bind", "127.0.0.1", "--save", "", "--maxclients", str(2 * a.connections),
+             "--dir", folder], stdout=subprocess.DEVNULL)
         try:
             print("%.0f bytes per connection, %s" % measure(a, server.pid))
         finally:

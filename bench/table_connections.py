@@ -85,7 +85,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(
             [a.server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--table-port", str(table),
-             "--table-max-connections", str(a.connections + 1)], cwd=folder, stdout=subprocess.DEVNULL)
+             "--table-max-connections", str(a.connections + 1), "--dir", folder], stdout=subprocess.DEVNULL)
         try:
             measure(server.pid, table, a.connections)
         finally:
