@@ -1,5 +1,6 @@
 //! Memory figures from jemalloc, for programs that use it as their allocator.
 
+use crate::growth;
 use ochre_engine::ports::{Memory, MemoryFigures};
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -31,6 +32,10 @@ impl Memory for Jemalloc {
         purge_all();
     }
 
+    fn thread_started(&self) {
+        growth::touch_ahead_for_this_thread();
+    }
+
     fn report(&self) -> Option<String> {
         let mut text = Vec::new();
         tikv_jemalloc_ctl::stats_print::stats_print(
@@ -38,7 +43,11 @@ impl Memory for Jemalloc {
             tikv_jemalloc_ctl::stats_print::Options::default(),
         )
         .ok()?;
-        Some(String::from_utf8_lossy(&text).into_owned())
+        let ahead = growth::taken();
+        Some(format!(
+            "{}Huge pages that growth found touched: {ahead}\n",
+            String::from_utf8_lossy(&text)
+        ))
     }
 }
 

@@ -22,6 +22,8 @@
 
 #[cfg(feature = "server")]
 pub mod allocator;
+#[cfg(feature = "server")]
+mod growth;
 
 #[cfg(feature = "client")]
 pub use ochre_client as client;

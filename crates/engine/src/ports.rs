@@ -61,6 +61,9 @@ pub trait Memory: Send + Sync {
     fn purge(&self);
     /// The allocator's own report, if it has one.
     fn report(&self) -> Option<String>;
+    /// Called on each worker thread of the server program before it does anything, unless `disable-thp` is set: prepares
+    /// the memory that the thread will take.
+    fn thread_started(&self) {}
 }
 
 /// How important a log line is, as `loglevel` orders them.

@@ -255,7 +255,7 @@ impl Builder {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let threads = Workers::start(workers)?;
+        let threads = Workers::start(workers, || {})?;
         let (ready, started) = mpsc::sync_channel(1);
         let (host, memory) = (Host { ready }, self.memory.clone());
         let run = move || {

@@ -108,7 +108,14 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
     } else {
         std::thread::available_parallelism().map_or(1, usize::from)
     };
-    let threads = match Workers::start(workers) {
+    let huge_pages = !settings.flag(id::DISABLE_THP);
+    let allocator = memory.clone();
+    let started = move || {
+        if huge_pages {
+            allocator.thread_started();
+        }
+    };
+    let threads = match Workers::start(workers, started) {
         Ok(threads) => threads,
         Err(error) => {
             log.write(

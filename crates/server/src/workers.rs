@@ -25,13 +25,17 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts `count` workers, at least one.
-    pub(crate) fn start(count: usize) -> io::Result<Workers> {
+    /// Starts `count` workers, at least one; `started` is called on each of their threads before anything else.
+    pub(crate) fn start(
+        count: usize,
+        started: impl Fn() + Send + Sync + Clone + 'static,
+    ) -> io::Result<Workers> {
         let runtime = |_| {
             Builder::new_multi_thread()
                 .worker_threads(1)
                 .event_interval(TURNS_BETWEEN_EVENTS)
                 .thread_name("ochre-worker")
+                .on_thread_start(started.clone())
                 .enable_all()
                 .build()
         };
