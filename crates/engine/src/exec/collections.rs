@@ -9,7 +9,8 @@
 //!   still the same; after [`ATTEMPTS`] tries it computes under the locks instead, so it always ends.
 
 use super::Engine;
-use super::context::{Env, Expiry, Out, WriteCx, WriteKeys};
+use super::context::{Env, Out, WriteCx};
+use super::keys::{Expiry, WriteKeys};
 use crate::error::CommandError;
 use crate::keyspace::{Collection, Garbage, Object};
 use crate::settings::id;

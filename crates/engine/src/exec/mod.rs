@@ -25,6 +25,7 @@ mod held;
 mod inside;
 mod interest;
 mod joined;
+mod keys;
 mod latency;
 mod lookup;
 mod measure;
@@ -51,12 +52,13 @@ pub use ahead::{AHEAD_MAX, Ahead, Hints};
 pub use blocking::{Nothing, Unblock, Waited, Waiter};
 pub use collections::{Commit, Limits, OUTSIDE_MIN, Outside, Producer, STREAM_MIN};
 pub use context::{
-    CutCx, Env, Expiry, LATER_MIN, Later, LaterStream, Out, ReadCx, ReadKeys, SHARE_MIN, SessionCx,
-    SweepCx, WriteCx, WriteKeys, reply_string,
+    CutCx, Env, LATER_MIN, Later, LaterStream, Out, ReadCx, SHARE_MIN, SessionCx, SweepCx, WriteCx,
+    reply_string,
 };
 pub use effects::{Effects, Journals};
 pub use held::{Follower, Held};
 pub use inside::Inside;
+pub use keys::{Expiry, ReadKeys, WriteKeys};
 pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;

@@ -10,7 +10,8 @@
 //! Cost: one relaxed load and one branch where an event may be raised, while none is wanted.
 
 use super::Engine;
-use super::context::{WriteCx, WriteKeys};
+use super::context::WriteCx;
+use super::keys::WriteKeys;
 use super::plan::PlannedKey;
 use crate::settings::{EventClasses, id};
 use crate::spec::{Access, Outcome};

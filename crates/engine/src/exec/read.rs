@@ -9,8 +9,9 @@
 
 use super::Engine;
 use super::collections::Producer;
-use super::context::{After, Env, Out, ReadCx, ReadKeys};
+use super::context::{After, Env, Out, ReadCx};
 use super::held::Held;
+use super::keys::ReadKeys;
 use super::plan::PlannedKey;
 use super::resolve::Looking;
 use super::session::Session;
