@@ -17,6 +17,7 @@ use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
+use crate::workers::Desk;
 use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::id;
@@ -103,6 +104,9 @@ enum End {
 /// A connection and its state.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
+    desk: Arc<Desk>,
+    /// Somebody lies on `desk` to be woken by this connection, unless another of the worker did it.
+    wakes: bool,
     stream: Stream,
     session: Session,
     waker: OwnWaker,
@@ -175,6 +179,7 @@ fn sent(flushed: io::Result<()>) -> Next {
 /// Also when the task panics: the connection must not stay in the list and count against `maxclients`.
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.wake_others();
         self.shared.engine.disconnect(&mut self.session);
     }
 }
@@ -182,12 +187,15 @@ impl Drop for Connection {
 impl Connection {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        desk: Arc<Desk>,
         stream: Stream,
         session: Session,
         waker: Arc<TaskWaker>,
     ) -> Connection {
         Connection {
             shared,
+            desk,
+            wakes: false,
             stream,
             session,
             waker: OwnWaker {
@@ -262,12 +270,19 @@ impl Connection {
                 Next::Defer => {
                     next_turn().await;
                     match self.execute_deferred(engine) {
-                        Next::Flush => sent(self.flush().await),
+                        Next::Flush => {
+                            if self.wakes {
+                                next_turn().await;
+                                self.wake_others();
+                            }
+                            sent(self.flush().await)
+                        }
                         other => other,
                     }
                 }
                 Next::Flush => {
                     next_turn().await;
+                    self.wake_others();
                     sent(self.flush().await)
                 }
                 Next::Stream => sent(self.stream_reply().await),
@@ -435,8 +450,27 @@ impl Connection {
         window.reset();
         engine.publish_joined(&mut self.session, out);
         self.protocol = out.protocol();
-        engine.end_batch(&mut self.session);
+        self.end_batch(engine);
         (at, next)
+    }
+
+    /// Ends a batch. Whom it has to wake is woken when the worker's other connections have had their turn, before the
+    /// batch's replies are sent.
+    #[inline]
+    fn end_batch(&mut self, engine: &Engine) {
+        if !self.session.wakes.is_empty() {
+            self.desk.keep(&mut self.session.wakes);
+            self.wakes = true;
+        }
+        engine.end_batch(&mut self.session);
+    }
+
+    /// Wakes whom the worker's connections have to wake, if this one has left somebody to be woken.
+    #[inline]
+    fn wake_others(&mut self) {
+        if std::mem::take(&mut self.wakes) {
+            self.desk.wake();
+        }
     }
 
     fn limits(&self, engine: &Engine) -> Limits {
@@ -462,7 +496,7 @@ impl Connection {
             }
             scratch.deferring.give_back(deferred);
             self.protocol = out.protocol();
-            engine.end_batch(&mut self.session);
+            self.end_batch(engine);
             let next = next.unwrap_or(Next::Read);
             self.send(out, next, &mut scratch.spare)
         })

@@ -310,7 +310,8 @@ pub(crate) fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint
         let secured = matches!(moving, Moving::Tls(..));
         match moving.join() {
             Ok(stream) => {
-                let connection = Connection::new(shared, stream, session, waker);
+                let desk = seat.desk.clone();
+                let connection = Connection::new(shared, desk, stream, session, waker);
                 if secured {
                     // Boxed: plain connections have no room for it.
                     Box::pin(serve_secured(connection, refused)).await;

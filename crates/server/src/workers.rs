@@ -9,6 +9,8 @@
 //!
 //! Why not one runtime for all: see `docs/decisions/0004-a-runtime-a-worker.md`.
 
+use ochre_engine::exec::Wakes;
+use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -55,10 +57,7 @@ impl Workers {
 
     /// Places for connections.
     pub(crate) fn seats(&self) -> Seats {
-        let row = |r: &Runtime| {
-            let taken = Arc::new(AtomicUsize::new(0));
-            (r.handle().clone(), taken)
-        };
+        let row = |r: &Runtime| (r.handle().clone(), Arc::default());
         Seats(self.runtimes.iter().map(row).collect())
     }
 
@@ -72,28 +71,50 @@ impl Workers {
 
 /// Chooses workers for connections. Clones share the places.
 #[derive(Clone)]
-pub(crate) struct Seats(Vec<(Handle, Arc<AtomicUsize>)>);
+pub(crate) struct Seats(Vec<(Handle, Arc<Desk>)>);
+
+/// What the connections of a worker have in common.
+#[derive(Default)]
+pub(crate) struct Desk {
+    /// How many there are.
+    taken: AtomicUsize,
+    /// Whom they have served or sent messages to in this turn. Woken one by one, a connection of another worker would
+    /// often be done before the next is woken, and its worker fall asleep and be woken again for each.
+    wakes: Mutex<Wakes>,
+}
+
+impl Desk {
+    /// Takes over whom a batch has to wake. Who calls this calls [`Self::wake`] when the turn is over.
+    pub(crate) fn keep(&self, wakes: &mut Wakes) {
+        self.wakes.lock().append(wakes);
+    }
+
+    /// Wakes all of them.
+    pub(crate) fn wake(&self) {
+        self.wakes.lock().wake();
+    }
+}
 
 /// A connection's place at a worker, free again when it is dropped.
 pub(crate) struct Seat {
     pub(crate) worker: Handle,
-    taken: Arc<AtomicUsize>,
+    pub(crate) desk: Arc<Desk>,
 }
 
 impl Seats {
     /// A place at the worker with the fewest connections. `None` when there is no worker.
     pub(crate) fn take(&self) -> Option<Seat> {
-        let (worker, taken) = self.0.iter().min_by_key(|(_, taken)| taken.load(Relaxed))?;
-        taken.fetch_add(1, Relaxed);
+        let (worker, desk) = (self.0.iter()).min_by_key(|(_, desk)| desk.taken.load(Relaxed))?;
+        desk.taken.fetch_add(1, Relaxed);
         Some(Seat {
             worker: worker.clone(),
-            taken: taken.clone(),
+            desk: desk.clone(),
         })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.taken.fetch_sub(1, Relaxed);
+        self.desk.taken.fetch_sub(1, Relaxed);
     }
 }

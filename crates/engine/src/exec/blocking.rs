@@ -3,7 +3,8 @@
 //! A command that finds nothing registers its client as a waiter in the stripes of its keys, all of
 //! which it holds at that moment, so no change falls between looking and waiting. Whoever changes such
 //! a key runs the waiter's request again before the stripe is released, in the order in which waiters
-//! came, until one finds nothing. The waiter's reply is handed to its connection's task.
+//! came, until one finds nothing. The waiter's reply is handed to its connection's task, which is woken when the batch of
+//! the change is over and its stripes are released.
 //!
 //! Invariants
 //! - A waiter is answered exactly once: by who serves it, by its timeout, or by CLIENT UNBLOCK,
@@ -349,7 +350,7 @@ impl Engine {
                 None => {
                     waiter.relied_on.store(true, Relaxed);
                     *state = State::Again(ready.clone());
-                    waiter.client.wake();
+                    session.wakes.add(&waiter.client);
                     return Served::Elsewhere;
                 }
             };
@@ -404,7 +405,7 @@ impl Engine {
         }
         *state = State::Answered(out);
         drop(state);
-        waiter.client.wake();
+        session.wakes.add(&waiter.client);
         Served::Done
     }
 
@@ -429,6 +430,7 @@ impl Engine {
             return Waited::Soon;
         }
         let mark = out.mark();
+        let mut answered = false;
         let mut state = waiter.state.lock();
         let passed = waiter
             .block
@@ -440,7 +442,10 @@ impl Engine {
                 *state = waits;
                 return Waited::Until(waiter.block.deadline_ms);
             }
-            State::Answered(reply) => out.append(reply),
+            State::Answered(reply) => {
+                out.append(reply);
+                answered = true;
+            }
             State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(false, out),
             State::Unblocked(Unblock::Error) => {
                 self.stats.error(CommandError::UNBLOCKED.code());
@@ -452,7 +457,14 @@ impl Engine {
         if session.reply_mode != ReplyMode::On {
             super::withhold(session, mark, out);
         }
-        self.stop_waiting(session);
+        let relied_on = waiter.relied_on.load(Relaxed);
+        if answered && waiter.places.len() == 1 && !relied_on {
+            // Who served it has taken it from its one place.
+            session.blocked = None;
+            *session.client.waiter.lock() = None;
+        } else {
+            self.stop_waiting(session);
+        }
         Waited::Over
     }
 
@@ -479,6 +491,9 @@ impl Engine {
             }
         }
         self.serve(session, &mut locked, &mut ids, vec![ready.clone()]);
+        drop(locked);
+        // This client may wait on, and its batch is over already.
+        session.wakes.wake();
         Ok(())
     }
 
@@ -505,6 +520,8 @@ impl Engine {
                     name: name.into(),
                 };
                 self.serve(session, &mut locked, &mut vec![*id], vec![ready]);
+                drop(locked);
+                session.wakes.wake();
             }
         }
     }

@@ -63,7 +63,7 @@ pub use latency::{Event as LatencyEvent, LatencyMonitor};
 pub use lookup::{Entry, Lookup, unknown_subcommand, wrong_arity};
 pub use memory::MemoryLimit;
 pub use monitor::Monitors;
-pub use outbox::{Outbox, Push};
+pub use outbox::{Outbox, Push, Wakes};
 pub use pause::Pause;
 pub use plan::{Plan, PlannedKey};
 pub use pubsub::{Kind, PubSub, Subscriptions};

@@ -397,26 +397,41 @@ impl Engine {
     }
 }
 
-/// Connections to be woken when the batch that has messages for them is over, or before it does something long.
+/// Connections to be woken when the batch that has messages or replies for them is over, or before it does something long.
 ///
 /// Woken for the first message of several, a connection would take them one by one, beside the worker that
 /// still adds others.
 #[derive(Default)]
-pub(crate) struct Wakes(Vec<Arc<Client>>);
+pub struct Wakes(Vec<Arc<Client>>);
+
+/// Connections that wait for their wake-up at most.
+const WAKES_MOST: usize = 4096;
 
 impl Wakes {
-    fn add(&mut self, client: &Arc<Client>) {
-        /// Connections that wait for their wake-up at most.
-        const MOST: usize = 4096;
+    pub(super) fn add(&mut self, client: &Arc<Client>) {
         self.0.push(client.clone());
-        if self.0.len() == MOST {
+        if self.0.len() >= WAKES_MOST {
+            self.wake();
+        }
+    }
+
+    /// Whether nobody is to be woken.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes over whom another was to wake. Many are woken at once.
+    pub fn append(&mut self, other: &mut Wakes) {
+        self.0.append(&mut other.0);
+        if self.0.len() >= WAKES_MOST {
             self.wake();
         }
     }
 
     /// Wakes them.
     #[inline]
-    pub(super) fn wake(&mut self) {
+    pub fn wake(&mut self) {
         if !self.0.is_empty() {
             self.wake_all();
         }
@@ -424,7 +439,10 @@ impl Wakes {
 
     #[inline(never)]
     fn wake_all(&mut self) {
-        std::mem::take(&mut self.0).iter().for_each(|c| c.wake());
+        /// How many places are kept for the next batch.
+        const KEPT: usize = 16;
+        self.0.drain(..).for_each(|c| c.wake());
+        self.0.shrink_to(KEPT);
     }
 }
 

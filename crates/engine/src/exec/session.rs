@@ -353,7 +353,12 @@ pub struct Session {
     /// Replies are withheld, or it listens, tracks keys or monitors, or somebody does: to be looked at around every command.
     pub(crate) unusual: bool,
     /// Who is to be woken when the present batch is over.
-    pub(crate) wakes: Wakes,
+    ///
+    /// Who runs the session may take them over between [`Engine::execute_ahead`] and [`Engine::end_batch`].
+    ///
+    /// [`Engine::execute_ahead`]: super::Engine::execute_ahead
+    /// [`Engine::end_batch`]: super::Engine::end_batch
+    pub wakes: Wakes,
     /// Messages of the present window that wait to be published.
     pub(super) joined: Joined,
     pub(crate) plan: Plan,

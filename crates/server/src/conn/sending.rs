@@ -110,6 +110,7 @@ impl Connection {
         match next {
             Next::Read if kept => Next::Flush,
             other => {
+                self.wake_others();
                 self.account();
                 other
             }
