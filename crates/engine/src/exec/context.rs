@@ -1,4 +1,4 @@
-//! What handlers see: their arguments, their locked keys ([`super::keys`]), the time, and a place for the reply.
+//! What handlers see: their arguments, their locked keys (`keys.rs`), the time, and a place for the reply.
 //!
 //! Invariant: a `Read` handler gets nothing mutable but the reply.
 
