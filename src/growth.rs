@@ -18,11 +18,11 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
 use std::ffi::{CString, c_uint, c_void};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicPtr, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::sync::{OnceLock, mpsc};
 use std::thread::{Builder, Thread};
 use tikv_jemalloc_sys::{extent_hooks_t, mallctl};
 
@@ -58,7 +58,7 @@ struct Ahead {
 
 /// Lets the arena of the calling thread grow by pages that were touched ahead.
 ///
-/// The first call starts the thread that touches them. Does nothing where the kernel has no huge pages for those who ask,
+/// The first call starts the thread that touches them, and waits for the first ones. Does nothing where the kernel has no huge pages for those who ask,
 /// or when jemalloc refuses: memory then comes as it would without this.
 pub(crate) fn touch_ahead_for_this_thread() {
     if let Some(ahead) = AHEAD.get_or_init(start) {
@@ -90,10 +90,13 @@ fn start() -> Option<Ahead> {
     // SAFETY: jemalloc returns a pointer to its table of default hooks, a constant.
     let mut hooks = unsafe { *standard.as_ptr() };
     let default = hooks.alloc.replace(alloc)?;
+    let (filled, first_fill) = mpsc::channel();
     let toucher = Builder::new()
         .name("ochre-touch".to_owned())
-        .spawn(keep_spares)
+        .spawn(|| keep_spares(filled))
         .ok()?;
+    // What an idle server holds is then the same from its first reply on. An error means that there are none.
+    let _ = first_fill.recv();
     Some(Ahead {
         toucher: toucher.thread().clone(),
         // For good: an arena uses its hooks for as long as the process runs.
@@ -102,7 +105,9 @@ fn start() -> Option<Ahead> {
     })
 }
 
-fn keep_spares() {
+/// Fills [`SPARES`] whenever it is woken, and tells `filled` of the first time.
+fn keep_spares(filled: mpsc::Sender<()>) {
+    let mut filled = Some(filled);
     let mut reserve = Reserve {
         next: ptr::null_mut(),
         left: 0,
@@ -118,6 +123,10 @@ fn keep_spares() {
             };
             // This thread alone fills cells, so the cell is still empty.
             cell.store(page.as_ptr().cast(), Release);
+        }
+        if let Some(filled) = filled.take() {
+            // Who started this thread waits for it.
+            let _ = filled.send(());
         }
         std::thread::park();
     }
