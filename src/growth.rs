@@ -52,14 +52,14 @@ type Alloc = unsafe extern "C" fn(
 
 struct Ahead {
     toucher: Thread,
-    hooks: AtomicPtr<extent_hooks_t>,
+    hooks: &'static extent_hooks_t,
     default: Alloc,
 }
 
 /// Lets the arena of the calling thread grow by pages that were touched ahead.
 ///
-/// The first call starts the thread that touches them, and waits for the first ones. Does nothing where the kernel has no huge pages for those who ask,
-/// or when jemalloc refuses: memory then comes as it would without this.
+/// The first call starts the thread that touches them, and waits for the first ones. Does nothing where the kernel has
+/// no huge pages for those who ask, or when jemalloc refuses: memory then comes as it would without this.
 pub(crate) fn touch_ahead_for_this_thread() {
     if let Some(ahead) = AHEAD.get_or_init(start) {
         let Some(arena) = read::<c_uint>("thread.arena") else {
@@ -69,7 +69,7 @@ pub(crate) fn touch_ahead_for_this_thread() {
         if write(&format!("arena.{arena}.retain_grow_limit"), PAGE) {
             write(
                 &format!("arena.{arena}.extent_hooks"),
-                ahead.hooks.load(Relaxed),
+                ptr::from_ref(ahead.hooks),
             );
         }
     }
@@ -100,14 +100,13 @@ fn start() -> Option<Ahead> {
     Some(Ahead {
         toucher: toucher.thread().clone(),
         // For good: an arena uses its hooks for as long as the process runs.
-        hooks: AtomicPtr::new(Box::leak(Box::new(hooks))),
+        hooks: Box::leak(Box::new(hooks)),
         default,
     })
 }
 
-/// Fills [`SPARES`] whenever it is woken, and tells `filled` of the first time.
+/// Fills [`SPARES`] whenever it is woken, and tells `filled`.
 fn keep_spares(filled: mpsc::Sender<()>) {
-    let mut filled = Some(filled);
     let mut reserve = Reserve {
         next: ptr::null_mut(),
         left: 0,
@@ -124,10 +123,8 @@ fn keep_spares(filled: mpsc::Sender<()>) {
             // This thread alone fills cells, so the cell is still empty.
             cell.store(page.as_ptr().cast(), Release);
         }
-        if let Some(filled) = filled.take() {
-            // Who started this thread waits for it.
-            let _ = filled.send(());
-        }
+        // Who started this thread waits for the first time; for the others nobody is there to be told.
+        let _ = filled.send(());
         std::thread::park();
     }
 }

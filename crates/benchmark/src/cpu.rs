@@ -61,9 +61,9 @@ mod tests {
             .expect("a shell");
         let deadline = Instant::now() + PATIENCE;
         let enough = loop {
-            let spent = of_process(works.id()).expect("it runs");
-            if spent >= Duration::from_millis(30) || Instant::now() > deadline {
-                break spent >= Duration::from_millis(30);
+            let enough = of_process(works.id()).expect("it runs") >= Duration::from_millis(30);
+            if enough || Instant::now() > deadline {
+                break enough;
             }
             std::thread::sleep(Duration::from_millis(5));
         };

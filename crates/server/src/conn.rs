@@ -270,13 +270,8 @@ impl Connection {
                 Next::Defer => {
                     next_turn().await;
                     match self.execute_deferred(engine) {
-                        Next::Flush => {
-                            if self.wakes {
-                                next_turn().await;
-                                self.wake_others();
-                            }
-                            sent(self.flush().await)
-                        }
+                        // Whoever is to be woken is woken after a turn of its own.
+                        Next::Flush if !self.wakes => sent(self.flush().await),
                         other => other,
                     }
                 }

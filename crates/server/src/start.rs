@@ -94,9 +94,8 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     announce(&log, &settings);
-    if settings.flag(id::DISABLE_THP)
-        && let Err(error) = rustix::thread::disable_transparent_huge_pages(true)
-    {
+    let huge_pages = !settings.flag(id::DISABLE_THP);
+    if !huge_pages && let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         log.write(
             LogLevel::Warning,
             &format!("Can't switch transparent huge pages off: {error}"),
@@ -108,7 +107,6 @@ fn run(invocation: &Invocation, memory: Arc<dyn Memory>) -> ExitCode {
     } else {
         std::thread::available_parallelism().map_or(1, usize::from)
     };
-    let huge_pages = !settings.flag(id::DISABLE_THP);
     let allocator = memory.clone();
     let started = move || {
         if huge_pages {

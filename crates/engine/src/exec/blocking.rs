@@ -128,6 +128,11 @@ impl Session {
         *self.client.waiter.lock() = Some(waiter.clone());
         self.blocked = Some(waiter);
     }
+
+    fn waits_no_more(&mut self) -> Option<Arc<Waiter>> {
+        *self.client.waiter.lock() = None;
+        self.blocked.take()
+    }
 }
 
 impl Waiter {
@@ -460,8 +465,7 @@ impl Engine {
         let relied_on = waiter.relied_on.load(Relaxed);
         if answered && waiter.places.len() == 1 && !relied_on {
             // Who served it has taken it from its one place.
-            session.blocked = None;
-            *session.client.waiter.lock() = None;
+            session.waits_no_more();
         } else {
             self.stop_waiting(session);
         }
@@ -502,10 +506,9 @@ impl Engine {
     /// If a key was left to it, those behind it are served: it may have been unblocked or told to go before it came
     /// to that, and nobody else would.
     pub(crate) fn stop_waiting(&self, session: &mut Session) {
-        let Some(waiter) = session.blocked.take() else {
+        let Some(waiter) = session.waits_no_more() else {
             return;
         };
-        *session.client.waiter.lock() = None;
         *waiter.state.lock() = State::Over;
         for (id, arg) in &waiter.places {
             let name = waiter.request.as_request().get(*arg).unwrap_or_default();

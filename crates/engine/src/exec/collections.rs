@@ -194,15 +194,9 @@ impl WriteKeys<'_> {
             self.remove(i)?;
             return Ok(false);
         }
-        let rule = self.rule;
-        let t = self.target(i)?;
-        let clock = t.clock(rule);
-        let expires_at = t.expiry(expiry);
-        let (found, garbage) =
-            t.stripe
-                .set_object(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
-        t.settle(found);
-        self.changed(garbage);
+        self.overwrite(i, expiry, |stripe, p| {
+            stripe.set_object(p.hash, p.name, p.old, value, p.expires_at, p.clock)
+        })?;
         Ok(true)
     }
 }

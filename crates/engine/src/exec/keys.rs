@@ -12,7 +12,8 @@ use super::plan::PlannedKey;
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{
-    Collection, Detached, Found, Garbage, KeyHasher, Lent, Locked, Str, Stripe, Value, stripe_of,
+    Collection, Detached, Found, Full, Garbage, KeyHasher, Lent, Locked, Str, Stripe, Value,
+    stripe_of,
 };
 use crate::settings::EventClasses;
 use ochre_ds::blob::Blob;
@@ -253,6 +254,29 @@ impl WriteKeys<'_> {
         })
     }
 
+    /// Stores a value at key `i`, whatever was there, in the way that `put` puts it into the stripe.
+    #[inline(always)] // on the way of every SET
+    pub(super) fn overwrite(
+        &mut self,
+        i: usize,
+        expiry: Expiry,
+        put: impl FnOnce(&mut Stripe, Placing<'_>) -> Result<(Found, Garbage), Full>,
+    ) -> Result<(), CommandError> {
+        let rule = self.rule;
+        let t = self.target(i)?;
+        let placing = Placing {
+            hash: t.key.hash,
+            name: t.name,
+            old: t.key.found,
+            expires_at: t.expiry(expiry),
+            clock: t.clock(rule),
+        };
+        let (found, garbage) = put(t.stripe, placing)?;
+        t.settle(found);
+        self.changed(garbage);
+        Ok(())
+    }
+
     /// Stores a string at key `i`, whatever was there; an integer is stored as one.
     ///
     /// # Errors
@@ -263,16 +287,9 @@ impl WriteKeys<'_> {
         value: &[u8],
         expiry: Expiry,
     ) -> Result<(), CommandError> {
-        let rule = self.rule;
-        let t = self.target(i)?;
-        let clock = t.clock(rule);
-        let expires_at = t.expiry(expiry);
-        let (found, garbage) =
-            t.stripe
-                .set(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
-        t.settle(found);
-        self.changed(garbage);
-        Ok(())
+        self.overwrite(i, expiry, |stripe, p| {
+            stripe.set(p.hash, p.name, p.old, value, p.expires_at, p.clock)
+        })
     }
 
     /// Stores an integer at key `i`.
@@ -280,16 +297,9 @@ impl WriteKeys<'_> {
     /// # Errors
     /// When the keyspace cannot hold it.
     pub fn set_int(&mut self, i: usize, value: i64, expiry: Expiry) -> Result<(), CommandError> {
-        let rule = self.rule;
-        let t = self.target(i)?;
-        let clock = t.clock(rule);
-        let expires_at = t.expiry(expiry);
-        let (found, garbage) =
-            t.stripe
-                .set_int(t.key.hash, t.name, t.key.found, value, expires_at, clock)?;
-        t.settle(found);
-        self.changed(garbage);
-        Ok(())
+        self.overwrite(i, expiry, |stripe, p| {
+            stripe.set_int(p.hash, p.name, p.old, value, p.expires_at, p.clock)
+        })
     }
 
     /// Stores bytes at key `i` that are not to be taken for an integer (results of in-place changes).
@@ -302,28 +312,14 @@ impl WriteKeys<'_> {
         value: Vec<u8>,
         expiry: Expiry,
     ) -> Result<(), CommandError> {
-        let rule = self.rule;
-        let t = self.target(i)?;
-        let clock = t.clock(rule);
-        let expires_at = t.expiry(expiry);
-        let (hash, found) = (t.key.hash, t.key.found);
-        let (found, garbage) = if value.len() > crate::keyspace::entry::INLINE_VALUE_MAX {
-            t.stripe.set_blob(
-                hash,
-                t.name,
-                found,
-                Blob::from(value),
-                expires_at,
-                clock,
-                true,
-            )?
-        } else {
-            t.stripe
-                .set_bytes(hash, t.name, found, &value, expires_at, clock, true)?
-        };
-        t.settle(found);
-        self.changed(garbage);
-        Ok(())
+        self.overwrite(i, expiry, |stripe, p| {
+            if value.len() > crate::keyspace::entry::INLINE_VALUE_MAX {
+                let blob = Blob::from(value);
+                stripe.set_blob(p.hash, p.name, p.old, blob, p.expires_at, p.clock, true)
+            } else {
+                stripe.set_bytes(p.hash, p.name, p.old, &value, p.expires_at, p.clock, true)
+            }
+        })
     }
 
     /// Stores a number's text at key `i` as bytes, even if it is an integer's: its encoding is `embstr`.
@@ -331,17 +327,9 @@ impl WriteKeys<'_> {
     /// # Errors
     /// When the keyspace cannot hold it.
     pub fn set_text(&mut self, i: usize, text: &[u8], expiry: Expiry) -> Result<(), CommandError> {
-        let rule = self.rule;
-        let t = self.target(i)?;
-        let clock = t.clock(rule);
-        let expires_at = t.expiry(expiry);
-        let (hash, found) = (t.key.hash, t.key.found);
-        let (found, garbage) = t
-            .stripe
-            .set_bytes(hash, t.name, found, text, expires_at, clock, false)?;
-        t.settle(found);
-        self.changed(garbage);
-        Ok(())
+        self.overwrite(i, expiry, |stripe, p| {
+            stripe.set_bytes(p.hash, p.name, p.old, text, p.expires_at, p.clock, false)
+        })
     }
 
     /// Lends the string at key `i` as bytes of length `len` (at least its present length), zero-filled
@@ -506,6 +494,15 @@ pub(super) struct Target<'t> {
     pub(super) name: &'t [u8],
     pub(super) stripe: &'t mut Stripe,
     pub(super) garbage: &'t mut Vec<Garbage>,
+}
+
+/// Where a value is put, and what its entry holds beside it.
+pub(super) struct Placing<'t> {
+    pub(super) hash: u64,
+    pub(super) name: &'t [u8],
+    pub(super) old: Option<Found>,
+    pub(super) expires_at: Option<i64>,
+    pub(super) clock: u32,
 }
 
 impl Target<'_> {

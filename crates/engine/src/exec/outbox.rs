@@ -404,15 +404,10 @@ impl Engine {
 #[derive(Default)]
 pub struct Wakes(Vec<Arc<Client>>);
 
-/// Connections that wait for their wake-up at most.
-const WAKES_MOST: usize = 4096;
-
 impl Wakes {
     pub(super) fn add(&mut self, client: &Arc<Client>) {
         self.0.push(client.clone());
-        if self.0.len() >= WAKES_MOST {
-            self.wake();
-        }
+        self.wake_if_many();
     }
 
     /// Whether nobody is to be woken.
@@ -424,8 +419,14 @@ impl Wakes {
     /// Takes over whom another was to wake. Many are woken at once.
     pub fn append(&mut self, other: &mut Wakes) {
         self.0.append(&mut other.0);
-        if self.0.len() >= WAKES_MOST {
-            self.wake();
+        self.wake_if_many();
+    }
+
+    fn wake_if_many(&mut self) {
+        /// Connections that wait for their wake-up at most.
+        const MOST: usize = 4096;
+        if self.0.len() >= MOST {
+            self.wake_all();
         }
     }
 
