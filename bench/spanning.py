@@ -139,7 +139,7 @@ def scripts(port, scale, batch, connections, rounds):
 def benchmark_scripts(port, scale, pipeline, requests):
     sha = load_script(connect(port)).decode()
     def run(count=max(1, int(requests * scale))):
-        args = ["-r", "100000", "-c", "50", "-P", pipeline, "evalsha", sha, 1, "key:__rand_int__", 1]
+        args = ["-r", "100000", "-c", "50", "-P", pipeline, "evalsha", sha, 1, "script:__rand_int__", 1]
         subprocess.run([str(word) for word in ["redis-benchmark", "--threads", 2, "-p", port, "-n", count, "-q", *args]],
                        check=True, stdout=subprocess.DEVNULL)
         return count

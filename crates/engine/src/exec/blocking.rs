@@ -390,7 +390,7 @@ impl Engine {
             &mut garbage,
             |cx| handler(cx, request),
         );
-        self.discard(garbage);
+        self.discard(&mut garbage);
         session.tally.changes += applied.changes;
         let mut rest = applied.rest.unwrap_or_default();
         queue.extend(std::mem::take(&mut rest.ready));

@@ -159,11 +159,9 @@ impl WriteKeys<'_> {
         let rule = self.rule;
         let t = self.target(i)?;
         let clock = t.clock(rule);
-        let change = |c: &mut C| {
-            let result = change(c);
-            let changed = matches!(result, Ok((_, 1..)));
-            (result, changed)
-        };
+        // What the change says stays here: handed on through the layers it would be copied by each.
+        let mut said = None;
+        let change = |c: &mut C| matches!(said.insert(change(c)), Ok((_, 1..)));
         let edited = t
             .stripe
             .edit(t.key.hash, t.name, t.key.found, clock, t.garbage, change)?
@@ -171,7 +169,7 @@ impl WriteKeys<'_> {
         t.key.created |= t.key.found.is_none() && edited.found.is_some();
         t.key.found = edited.found;
         t.key.version = t.stripe.version;
-        let (result, changes) = edited.result?;
+        let (result, changes) = said.ok_or(CommandError::WRONG_TYPE)??;
         t.key.changed |= changes > 0;
         self.changes += changes;
         Ok(result)

@@ -78,7 +78,7 @@ impl Engine {
                 &mut done,
                 |stripe, key| self.expired(stripe, db, key, 0, None),
             );
-            self.discard(std::mem::take(&mut done.garbage));
+            self.discard(&mut done.garbage);
             if cron.expire_at == Cursor::START {
                 cron.expire_db = (db + 1) % self.keyspace.count();
                 rounds += 1;
@@ -141,7 +141,7 @@ impl Engine {
             };
             self.stats.add(Counter::EvictedKeys, 1);
             self.memory.changed(evicted.bytes, 0);
-            self.discard(vec![evicted.garbage]);
+            self.reclaimer.discard(evicted.garbage);
             if !self.memory.is_over() {
                 return true;
             }

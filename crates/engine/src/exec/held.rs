@@ -89,27 +89,37 @@ impl<'e> Held<'e> {
         }
     }
 
-    /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released.
+    /// The stripes of a plan: the one held, if that is all, or freshly locked after it is released. `None`: see
+    /// [`Self::refusal`].
     #[inline(always)] // on the way of every request with a key
     pub(crate) fn take(
         &mut self,
         keyspace: &'e Keyspace,
         plan: &mut Plan,
         db: usize,
-    ) -> Result<Locked<'e>, Refused> {
+    ) -> Option<Locked<'e>> {
         if let Some(locked) = self.stripe.take() {
             if plan.stripes[..] == [self.id] {
                 self.entries.step();
-                return Ok(locked);
+                return Some(locked);
             }
             drop(locked);
         }
         if let Some(unit) = &mut self.unit {
             return unit.lend(plan, db);
         }
-        let locked = Locked::take(keyspace, &plan.stripes).ok_or(Refused::Busy);
+        let locked = Locked::take(keyspace, &plan.stripes);
         self.entries.step();
         locked
+    }
+
+    /// Why [`Self::take`] gave no stripes.
+    pub(super) fn refusal(&self) -> Refused {
+        if self.unit.is_some() {
+            Refused::Undeclared
+        } else {
+            Refused::Busy
+        }
     }
 
     /// Keeps the stripe for the next request, or releases all.

@@ -216,7 +216,8 @@ pub struct WriteKeys<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) wide: Option<Wide>,
     pub(crate) locked: Lent<'a>,
-    pub(crate) plan: &'a mut [PlannedKey],
+    /// Not a slice: its length was written just now and its address long ago, and a load of both at once has to wait.
+    pub(crate) plan: &'a mut Vec<PlannedKey>,
     pub(crate) args: ochre_resp::Request<'a>,
     pub(crate) rule: &'a AccessRule,
     pub(crate) changes: u64,

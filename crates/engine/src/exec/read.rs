@@ -100,9 +100,8 @@ impl Engine {
             .fill(command, request, session.db, &self.keyspace);
         let rule = self.rule_for(session, command).copied();
         held.recall(&mut session.plan, session.db);
-        let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
-            Ok(locked) => locked,
-            Err(refused) => return Err(self.refuse(session, refused)),
+        let Some(mut locked) = held.take(&self.keyspace, &mut session.plan, session.db) else {
+            return Err(self.refuse(session, held.refusal()));
         };
         let looking = Looking {
             by: session.id,
@@ -140,8 +139,8 @@ impl Engine {
         }
         let done = left.as_ref().is_none_or(|left| left.later.is_none());
         held.give(&mut session.plan, locked, done);
-        if let Some(lapsed) = lapsed {
-            self.discard(lapsed.garbage);
+        if let Some(mut lapsed) = lapsed {
+            self.discard(&mut lapsed.garbage);
         }
         match left {
             None => outcome,

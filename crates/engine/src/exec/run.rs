@@ -340,9 +340,8 @@ impl Engine {
             .fill(command, request, session.db, &self.keyspace);
         let touches = self.rule_for(session, command).is_some();
         held.recall(&mut session.plan, session.db);
-        let mut locked = match held.take(&self.keyspace, &mut session.plan, session.db) {
-            Ok(locked) => locked,
-            Err(refused) => return (Err(self.refuse(session, refused)), None),
+        let Some(mut locked) = held.take(&self.keyspace, &mut session.plan, session.db) else {
+            return (Err(self.refuse(session, held.refusal())), None);
         };
         // A unit counts its memory at its end.
         let limited = self.memory.is_limited() && !session.in_unit;
@@ -387,7 +386,7 @@ impl Engine {
             }
         };
         held.give(&mut session.plan, locked, left.is_none());
-        self.discard(garbage);
+        self.discard(&mut garbage);
         (applied.outcome, left)
     }
 
@@ -601,19 +600,16 @@ impl Engine {
 
     /// Drops what commands removed, large values in the background.
     #[inline]
-    pub(crate) fn discard(&self, garbage: Vec<Garbage>) {
-        if garbage.capacity() == 0 {
-            // Nothing to drop, which the compiler does not see: most commands remove nothing.
-            std::mem::forget(garbage);
-        } else {
+    pub(crate) fn discard(&self, garbage: &mut Vec<Garbage>) {
+        if !garbage.is_empty() {
             self.discard_some(garbage);
         }
     }
 
     #[inline(never)] // off the way of commands that remove nothing
-    fn discard_some(&self, garbage: Vec<Garbage>) {
+    fn discard_some(&self, garbage: &mut Vec<Garbage>) {
         garbage
-            .into_iter()
+            .drain(..)
             .for_each(|garbage| self.reclaimer.discard(garbage));
     }
 }

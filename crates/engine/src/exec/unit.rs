@@ -83,25 +83,26 @@ impl<'e> Unit<'e> {
         self.locked.as_mut()?.index_of(&self.ids, id)
     }
 
-    /// Lends the stripes to a request, whose plan is changed to count them as this unit does.
+    /// Lends the stripes to a request, whose plan is changed to count them as this unit does. `None` when it needs one that
+    /// the unit does not hold.
     #[inline]
-    pub(crate) fn lend(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
+    pub(crate) fn lend(&mut self, plan: &mut Plan, db: usize) -> Option<Locked<'e>> {
         if let ([key], false) = (&mut plan.keys[..], plan.wide)
             && self.ids.get(plan.place) == Some(&key.id)
         {
             key.guard = plan.place;
-            return self.locked.take().ok_or(Refused::Undeclared);
+            return self.locked.take();
         }
         self.lend_any(plan, db)
     }
 
     #[inline(never)] // off the way of requests with one key
-    fn lend_any(&mut self, plan: &mut Plan, db: usize) -> Result<Locked<'e>, Refused> {
+    fn lend_any(&mut self, plan: &mut Plan, db: usize) -> Option<Locked<'e>> {
         for i in 0..plan.keys.len() {
             let id = plan.keys[i].id;
             let Some(index) = self.index(id) else {
                 self.missed = Some(Missed::Stripe(id));
-                return Err(Refused::Undeclared);
+                return None;
             };
             plan.keys[i].guard = index;
         }
@@ -113,11 +114,11 @@ impl<'e> Unit<'e> {
                 |base: &usize| self.everything || self.ids.get(base + STRIPES - 1).copied() == last;
             let Some(base) = base.filter(whole) else {
                 self.missed = Some(Missed::Everything);
-                return Err(Refused::Undeclared);
+                return None;
             };
             plan.base = base;
         }
-        self.locked.take().ok_or(Refused::Undeclared)
+        self.locked.take()
     }
 
     /// Takes the stripes back from a request.

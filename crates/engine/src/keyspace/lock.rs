@@ -96,34 +96,44 @@ pub struct Locked<'a> {
     guards: Guards<'a>,
 }
 
-/// One guard is the common case and allocates nothing.
+/// One guard is the common case and allocates nothing. Everything else lies apart: two words move in registers, three went
+/// through memory, written in parts and read whole, which the processor waits for.
 enum Guards<'a> {
     One(StripeGuard<'a>),
-    Several(Several<'a>),
+    Several(Box<Several<'a>>),
 }
 
 enum Several<'a> {
     Many(Vec<StripeGuard<'a>>),
-    /// Apart, so that the usual guard is small to move.
-    All(Box<Cut<'a>>),
+    All(Cut<'a>),
+}
+
+impl<'a> Guards<'a> {
+    fn many(guards: Vec<StripeGuard<'a>>) -> Guards<'a> {
+        Guards::Several(Box::new(Several::Many(guards)))
+    }
+
+    fn all(cut: Cut<'a>) -> Guards<'a> {
+        Guards::Several(Box::new(Several::All(cut)))
+    }
 }
 
 impl<'a> Several<'a> {
     /// As dropping them, off the way of one.
     #[cold]
-    fn release(self) {}
+    fn release(self: Box<Self>) {}
 
     fn indexed(&self) -> &(dyn Indexed + 'a) {
         match self {
             Several::Many(guards) => guards,
-            Several::All(cut) => &**cut,
+            Several::All(cut) => cut,
         }
     }
 
     fn indexed_mut(&mut self) -> &mut (dyn Indexed + 'a) {
         match self {
             Several::Many(guards) => guards,
-            Several::All(cut) => &mut **cut,
+            Several::All(cut) => cut,
         }
     }
 }
@@ -192,7 +202,7 @@ impl<'a> Locked<'a> {
 
     fn many(guards: Vec<StripeGuard<'a>>) -> Locked<'a> {
         Locked {
-            guards: Guards::Several(Several::Many(guards)),
+            guards: Guards::many(guards),
         }
     }
 
@@ -224,15 +234,18 @@ impl<'a> Locked<'a> {
     /// Every stripe, as a cut holds them.
     pub(crate) fn everything(cut: Cut<'a>) -> Locked<'a> {
         Locked {
-            guards: Guards::Several(Several::All(Box::new(cut))),
+            guards: Guards::all(cut),
         }
     }
 
     /// The cut, if every stripe is held.
     pub(crate) fn cut_mut(&mut self) -> Option<&mut Cut<'a>> {
         match &mut self.guards {
-            Guards::Several(Several::All(cut)) => Some(cut),
-            _ => None,
+            Guards::Several(several) => match &mut **several {
+                Several::All(cut) => Some(cut),
+                Several::Many(_) => None,
+            },
+            Guards::One(_) => None,
         }
     }
 
@@ -251,17 +264,24 @@ impl<'a> Locked<'a> {
     /// As [`Self::cut_mut`], to look at.
     pub(crate) fn cut(&self) -> Option<&Cut<'a>> {
         match &self.guards {
-            Guards::Several(Several::All(cut)) => Some(cut),
-            _ => None,
+            Guards::Several(several) => match &**several {
+                Several::All(cut) => Some(cut),
+                Several::Many(_) => None,
+            },
+            Guards::One(_) => None,
         }
     }
 
     /// The cut, if every stripe is held; else the stripes as they were.
     pub(crate) fn into_cut(self) -> Result<Cut<'a>, Locked<'a>> {
-        match self.guards {
-            Guards::Several(Several::All(cut)) => Ok(*cut),
-            guards => Err(Locked { guards }),
-        }
+        let guards = match self.guards {
+            Guards::One(guard) => Guards::One(guard),
+            Guards::Several(several) => match *several {
+                Several::All(cut) => return Ok(cut),
+                Several::Many(guards) => Guards::many(guards),
+            },
+        };
+        Err(Locked { guards })
     }
 
     /// Adds a stripe if nobody has it; its index is the number of those held before. Never waits.
@@ -319,30 +339,31 @@ impl<'a> Locked<'a> {
             };
             added.push((id, guard));
         }
-        let none = Guards::Several(Several::Many(Vec::new()));
-        let own = match std::mem::replace(&mut self.guards, none) {
+        let own = match std::mem::replace(&mut self.guards, Guards::many(Vec::new())) {
             Guards::One(guard) => vec![guard],
-            Guards::Several(Several::Many(guards)) => guards,
-            // Not met: see above.
-            Guards::Several(Several::All(_)) => Vec::new(),
+            Guards::Several(several) => match *several {
+                Several::Many(guards) => guards,
+                // Not met: see above.
+                Several::All(_) => Vec::new(),
+            },
         };
         added.extend(ids.iter().copied().zip(own));
         let cut = Cut::of(keyspace, permit, added);
-        self.guards = Guards::Several(Several::All(Box::new(cut)));
+        self.guards = Guards::all(cut);
         true
     }
 
     fn add(&mut self, guard: StripeGuard<'a>) {
-        if let Guards::Several(Several::Many(guards)) = &mut self.guards {
-            guards.push(guard);
+        if let Guards::Several(several) = &mut self.guards {
+            if let Several::Many(guards) = &mut **several {
+                guards.push(guard);
+            }
+            // Else every stripe is there already.
             return;
         }
-        let none = Guards::Several(Several::Many(Vec::new()));
-        self.guards = match std::mem::replace(&mut self.guards, none) {
-            Guards::One(first) => Guards::Several(Several::Many(vec![first, guard])),
-            // Every stripe is there already.
-            several @ Guards::Several(_) => several,
-        };
+        if let Guards::One(first) = std::mem::replace(&mut self.guards, Guards::many(Vec::new())) {
+            self.guards = Guards::many(vec![first, guard]);
+        }
     }
 
     /// Lends the stripes.

@@ -27,9 +27,7 @@ thread_local! {
 const MOVE_BACK: usize = entry::INLINE_VALUE_MAX * 3 / 4;
 
 /// What became of a key whose collection was changed.
-pub(crate) struct Edited<R> {
-    /// What the change returned.
-    pub(crate) result: R,
+pub(crate) struct Edited {
     /// Where the key is now, `None` when it is gone.
     pub(crate) found: Option<Found>,
 }
@@ -86,15 +84,15 @@ impl Stripe {
     ///
     /// `clock` is that of a new key; the expiry stays. What is to be dropped goes to `garbage`.
     #[inline]
-    pub(crate) fn edit<C: Collection, R>(
+    pub(crate) fn edit<C: Collection>(
         &mut self,
         hash: u64,
         key: &[u8],
         old: Option<Found>,
         clock: u32,
         garbage: &mut Vec<Garbage>,
-        change: impl FnOnce(&mut C) -> (R, bool),
-    ) -> Result<Option<Edited<R>>, Full> {
+        change: impl FnOnce(&mut C) -> bool,
+    ) -> Result<Option<Edited>, Full> {
         match self.owned_by(old) {
             Some((Outside::Object, index)) => {
                 self.edit_object(hash, key, old, index, garbage, change)
@@ -105,15 +103,15 @@ impl Stripe {
     }
 
     #[inline]
-    fn edit_object<C: Collection, R>(
+    fn edit_object<C: Collection>(
         &mut self,
         hash: u64,
         key: &[u8],
         old: Option<Found>,
         index: u32,
         garbage: &mut Vec<Garbage>,
-        change: impl FnOnce(&mut C) -> (R, bool),
-    ) -> Result<Option<Edited<R>>, Full> {
+        change: impl FnOnce(&mut C) -> bool,
+    ) -> Result<Option<Edited>, Full> {
         let Some(object) = self.objects.get_mut(index) else {
             return Ok(None);
         };
@@ -121,13 +119,13 @@ impl Stripe {
         let Some(collection) = C::of_mut(object) else {
             return Ok(None);
         };
-        let (result, changed) = change(collection);
+        let changed = change(collection);
         let empty = collection.is_empty();
         let small = collection
             .packed()
             .is_some_and(|(_, bytes)| bytes.len() <= MOVE_BACK);
         self.held = self.held + object.bytes() - before;
-        let mut edited = Edited { result, found: old };
+        let mut edited = Edited { found: old };
         let Some(found) = old else {
             return Ok(Some(edited));
         };
@@ -168,14 +166,14 @@ impl Stripe {
     }
 
     #[inline]
-    fn edit_packed<C: Collection, R>(
+    fn edit_packed<C: Collection>(
         &mut self,
         hash: u64,
         key: &[u8],
         old: Option<Found>,
         clock: u32,
-        change: impl FnOnce(&mut C) -> (R, bool),
-    ) -> Result<Option<Edited<R>>, Full> {
+        change: impl FnOnce(&mut C) -> bool,
+    ) -> Result<Option<Edited>, Full> {
         let mut bytes = SCRATCH.take();
         bytes.clear();
         let (mut expires_at, mut clock) = (None, clock);
@@ -191,8 +189,8 @@ impl Stripe {
                 }
             }
         };
-        let (result, changed) = change(&mut collection);
-        let mut edited = Edited { result, found: old };
+        let changed = change(&mut collection);
+        let mut edited = Edited { found: old };
         if !changed {
             keep_scratch(collection);
             return Ok(Some(edited));
