@@ -222,6 +222,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn long_texts_are_whole_whatever_pieces_they_are_copied_in() {
+        let text: Vec<u8> = (0..3 * COPIED_AT_ONCE + 1).map(|i| i as u8).collect();
+        for len in [
+            COPIED_AT_ONCE - 1,
+            COPIED_AT_ONCE,
+            COPIED_AT_ONCE + 1,
+            text.len(),
+        ] {
+            let mut out = b"before".to_vec();
+            bulk(&mut out, &text[..len]);
+            let frame = format!("before${len}\r\n").into_bytes();
+            assert_eq!(out, [&frame, &text[..len], b"\r\n"].concat(), "{len}");
+        }
+    }
+
+    #[test]
     fn short_texts_are_framed_as_long_ones() {
         let text = b"a\0\xFF\r\n$:0123456789";
         for len in 0..=text.len() {

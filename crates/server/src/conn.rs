@@ -287,7 +287,7 @@ impl Connection {
                 }
                 Next::Pause => self.wait_for_pause().await,
                 Next::PutOff => self.wait_for_stripe().await,
-                Next::Block => sent(self.wait_for_keys().await),
+                Next::Block => sent(self.wait_for_keys(engine).await),
                 Next::End(end) => {
                     if matches!(end, End::AfterReplies) {
                         // The peer may not read any more; its problem then.

@@ -324,6 +324,23 @@ impl Engine {
         ready: &Ready,
         queue: &mut VecDeque<Ready>,
     ) -> Served {
+        let mut plan = std::mem::take(&mut session.serving);
+        let served = self.serve_by(session, holding, waiter, ready, queue, &mut plan);
+        plan.shrink();
+        session.serving = plan;
+        served
+    }
+
+    /// As [`Self::serve_one`], with a plan to be used.
+    fn serve_by<'e>(
+        &'e self,
+        session: &mut Session,
+        holding: &mut Holding<'_, 'e>,
+        waiter: &Waiter,
+        ready: &Ready,
+        queue: &mut VecDeque<Ready>,
+        plan: &mut Plan,
+    ) -> Served {
         let mut state = waiter.state.lock();
         // Who was told to go would take an element with it.
         if !matches!(*state, State::Waiting | State::Again(_)) || waiter.client.is_killed() {
@@ -333,7 +350,6 @@ impl Engine {
         else {
             return Served::Done;
         };
-        let mut plan = Plan::default();
         let filled = plan.fill(waiter.command, request, waiter.db, &self.keyspace);
         let Some(base) = holding.index(ready.id).filter(|_| filled.is_ok()) else {
             return Served::Done;
@@ -382,7 +398,7 @@ impl Engine {
         let mut garbage = Vec::new();
         let applied = self.apply(
             holding.locked,
-            &mut plan,
+            plan,
             request,
             &mut out,
             env,
@@ -421,14 +437,16 @@ impl Engine {
         let Some(waiter) = session.blocked.clone() else {
             return Waited::Over;
         };
-        session.now_ms = self.clock.unix_ms();
         let again = {
             let state = waiter.state.lock();
             match &*state {
                 State::Again(ready) => Some(ready.clone()),
+                // Asked before anything happened, as everybody does once: not worth a look at the clock.
+                State::Waiting if !waiter.has_deadline() => return Waited::Until(None),
                 _ => None,
             }
         };
+        session.now_ms = self.clock.unix_ms();
         if let Some(ready) = again
             && self.serve_again(session, &waiter, &ready) == Err(Refused::Busy)
         {

@@ -121,7 +121,7 @@ impl<'a> Guards<'a> {
 impl<'a> Several<'a> {
     /// As dropping them, off the way of one.
     #[cold]
-    fn release(self: Box<Self>) {}
+    fn release(self) {}
 
     fn indexed(&self) -> &(dyn Indexed + 'a) {
         match self {
@@ -211,7 +211,7 @@ impl<'a> Locked<'a> {
     pub(crate) fn release(self) {
         match self.guards {
             Guards::One(guard) => drop(guard),
-            Guards::Several(several) => several.release(),
+            Guards::Several(several) => (*several).release(),
         }
     }
 

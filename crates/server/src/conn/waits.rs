@@ -6,7 +6,7 @@
 //!   `client-query-buffer-limit` the connection ends, as it does in Redis.
 
 use super::{BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, SCRATCH};
-use ochre_engine::exec::Waited;
+use ochre_engine::exec::{Engine, Waited};
 use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -50,9 +50,7 @@ impl Connection {
     /// Waits until a blocking command is served, its time has passed or the peer left, and sends its reply.
     ///
     /// Messages that come meanwhile are sent; further requests are kept.
-    pub(super) async fn wait_for_keys(&mut self) -> io::Result<()> {
-        let shared = self.shared.clone();
-        let engine = &*shared.engine;
+    pub(super) async fn wait_for_keys(&mut self, engine: &Engine) -> io::Result<()> {
         // Before the first look, so that no wake-up falls between; it may never have waited for anything before.
         poll_fn(|cx| {
             self.waker.register(cx);

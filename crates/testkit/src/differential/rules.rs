@@ -195,6 +195,30 @@ pub fn settle(args: &mut Vec<Vec<u8>>) {
         Some(Some(1..)) if is_pop => args[2] = EVERYTHING.to_vec(),
         _ => {}
     }
+    settle_expiry(args);
+}
+
+/// Makes a relative time of expiry absolute where it is compared with the one that there is: which of two is the later one
+/// depends on the millisecond when both were given as the same time from now.
+fn settle_expiry(args: &mut [Vec<u8>]) {
+    /// The first second of the year 2100.
+    const LATER: i64 = 4_102_444_800;
+    let [name, _, time, options @ ..] = args else {
+        return;
+    };
+    let is = |word: &[u8], wanted: &str| word.eq_ignore_ascii_case(wanted.as_bytes());
+    let (absolute, base): (&[u8], i64) = match &name[..] {
+        name if is(name, "expire") => (b"EXPIREAT", LATER),
+        name if is(name, "pexpire") => (b"PEXPIREAT", LATER * 1000),
+        _ => return,
+    };
+    if options.iter().any(|o| is(o, "gt") || is(o, "lt"))
+        && let Some(from_now @ 1..) = ochre_resp::parse_i64(time)
+        && let Some(at) = base.checked_add(from_now)
+    {
+        *name = absolute.to_vec();
+        *time = at.to_string().into_bytes();
+    }
 }
 
 /// More elements than any generated collection has.
@@ -415,6 +439,28 @@ mod tests {
         assert_eq!(rule_for(&words("sort a alpha store b")), Kind::Exact);
         assert_eq!(rule_for(&words("sort a store b")), Kind::Skip);
         assert_eq!(rule_for(&words("sort a by x store b")), Kind::Exact);
+    }
+
+    #[test]
+    fn compared_expiries_do_not_depend_on_the_millisecond() {
+        let settled = |line: &str| {
+            let mut args = words(line);
+            settle(&mut args);
+            args
+        };
+        for (line, wanted) in [
+            ("pExpire k 7 GT", "PEXPIREAT k 4102444800007 GT"),
+            ("EXPIRE k 7 xx lt", "EXPIREAT k 4102444807 xx lt"),
+            ("EXPIRE k 7 NX", "EXPIRE k 7 NX"),
+            ("EXPIRE k -7 GT", "EXPIRE k -7 GT"),
+            (
+                "PEXPIRE k 9223372036854775807 GT",
+                "PEXPIRE k 9223372036854775807 GT",
+            ),
+            ("PEXPIREAT k 7 GT", "PEXPIREAT k 7 GT"),
+        ] {
+            assert_eq!(settled(line), words(wanted));
+        }
     }
 
     #[test]
