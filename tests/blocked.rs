@@ -121,3 +121,82 @@ fn what_a_pause_holds_back_goes_with_its_client() {
         assert_eq!(ask(&mut admin, "EXISTS key"), ":0\r\n");
     });
 }
+
+/// A client that waits for the queue.
+fn waiting(address: &str, admin: &mut Wire) -> Wire {
+    let mut client = connect(address);
+    ask(&mut client, "CLIENT SETNAME waits");
+    client.send(&[words("BLPOP queue 0")]).expect("it is sent");
+    wait_until("the wait", || is_there(admin, " flags=b "));
+    client
+}
+
+/// What comes to a client that sends nothing meanwhile: one frame.
+fn answer(client: &mut Wire) -> Vec<u8> {
+    let mut frames = Vec::new();
+    wait_until("the reply", || {
+        frames.extend(client.arrived().expect("it is not closed"));
+        !frames.is_empty()
+    });
+    frames.swap_remove(0)
+}
+
+#[test]
+fn who_has_its_reply_is_blocked_no_more() {
+    everywhere(|address| {
+        let (mut admin, mut client) = (connect(address), connect(address));
+        ask(&mut client, "CLIENT SETNAME waits");
+        for _ in 0..100 {
+            let request = [words("BLPOP queue 0")];
+            client.send(&request).expect("it is sent");
+            wait_until("the wait", || is_there(&mut admin, " flags=b "));
+            assert_eq!(ask(&mut admin, "RPUSH queue x"), ":1\r\n");
+            assert_eq!(answer(&mut client), b"*2\r\n$5\r\nqueue\r\n$1\r\nx\r\n");
+            assert!(ask(&mut admin, "INFO clients").contains("\r\nblocked_clients:0\r\n"));
+            assert!(is_there(&mut admin, " flags=N "));
+        }
+        assert_eq!(ask(&mut client, "LPOP queue"), "$-1\r\n");
+    });
+}
+
+#[test]
+fn a_reply_that_no_socket_takes_at_once_is_whole() {
+    everywhere(|address| {
+        let mut admin = connect(address);
+        let mut client = waiting(address, &mut admin);
+        let element = vec![b'x'; 16 << 20];
+        let pushed = admin.call(&[b"RPUSH", &b"queue"[..], &element]);
+        assert_eq!(pushed.expect("a reply"), b":1\r\n");
+        let reply = answer(&mut client);
+        let head = format!("*2\r\n$5\r\nqueue\r\n${}\r\n", element.len()).into_bytes();
+        assert!(reply == [&head, &element[..], b"\r\n"].concat());
+        assert_eq!(ask(&mut client, "PING"), "+PONG\r\n");
+    });
+}
+
+#[test]
+fn a_reply_ends_idleness() {
+    everywhere(|address| {
+        let mut admin = connect(address);
+        let mut client = waiting(address, &mut admin);
+        wait_until("a second", || is_there(&mut admin, " idle=1 "));
+        ask(&mut admin, "RPUSH queue x");
+        answer(&mut client);
+        assert!(is_there(&mut admin, " idle=0 "));
+    });
+}
+
+#[test]
+fn who_wants_no_replies_gets_none_for_its_wait() {
+    everywhere(|address| {
+        let (mut admin, mut client) = (connect(address), connect(address));
+        ask(&mut client, "CLIENT SETNAME waits");
+        let requests = ["CLIENT REPLY OFF", "BLPOP queue 0"].map(words);
+        client.send(&requests).expect("it is sent");
+        wait_until("the wait", || is_there(&mut admin, " flags=b "));
+        ask(&mut admin, "RPUSH queue x");
+        wait_until("its end", || is_there(&mut admin, " flags=N "));
+        assert_eq!(ask(&mut client, "CLIENT REPLY ON"), "+OK\r\n");
+        assert_eq!(ask(&mut admin, "LLEN queue"), ":0\r\n");
+    });
+}

@@ -30,11 +30,13 @@ fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
     shuttle::Runner::new(PctScheduler::new(DEPTH, schedules), config).run(scenario);
 }
 
-/// Wakes a scheduled thread.
+/// Wakes a scheduled thread, and takes replies for it while it waits.
 #[derive(Default)]
 struct Alarm {
     woken: Mutex<bool>,
     changed: Condvar,
+    /// What was sent to who waits, and how much more there is room for.
+    lent: Mutex<Option<(Vec<u8>, usize)>>,
 }
 
 impl Waker for Alarm {
@@ -42,12 +44,29 @@ impl Waker for Alarm {
         *self.woken.lock().expect("no panic") = true;
         self.changed.notify_one();
     }
+
+    fn send(&self, reply: &[u8]) -> usize {
+        let mut lent = self.lent.lock().expect("no panic");
+        let Some((sent, room)) = &mut *lent else {
+            return 0;
+        };
+        let taken = reply.len().min(*room);
+        sent.extend_from_slice(&reply[..taken]);
+        *room -= taken;
+        if taken == reply.len() {
+            // The peer has its reply, and its next request wakes the task.
+            self.wake();
+        }
+        taken
+    }
 }
 
 struct Client {
     engine: Arc<Engine>,
     session: Session,
     out: Out,
+    /// What others have sent it.
+    received: Vec<u8>,
     alarm: Arc<Alarm>,
 }
 
@@ -76,12 +95,14 @@ impl Client {
             engine: engine.clone(),
             session: session.expect("room for a client"),
             out: Out::new(Protocol::Resp2),
+            received: Vec::new(),
             alarm,
         }
     }
 
     fn reply(&mut self) -> String {
-        let bytes: Vec<u8> = self.out.segments().flatten().copied().collect();
+        let mut bytes = std::mem::take(&mut self.received);
+        bytes.extend(self.out.segments().flatten());
         self.out.clear();
         if bytes.is_empty() {
             return String::new();
@@ -117,16 +138,28 @@ impl Client {
         loop {
             match self.engine.poll_wait(&mut self.session, &mut self.out) {
                 Waited::Over => return self.reply(),
-                Waited::Soon => thread::yield_now(),
-                Waited::Until(_) => {
-                    let mut woken = self.alarm.woken.lock().expect("no panic");
-                    while !*woken {
-                        woken = self.alarm.changed.wait(woken).expect("no panic");
-                    }
-                    *woken = false;
+                Waited::Sent(bytes) => {
+                    assert_eq!(self.received.len() as u64, bytes);
+                    return self.reply();
                 }
+                Waited::Soon => thread::yield_now(),
+                Waited::Until(_) => self.sleep(),
             }
         }
+    }
+
+    /// Sleeps until woken. Others may send the reply meanwhile, to every second client only the front of it.
+    fn sleep(&mut self) {
+        let room = [5, usize::MAX][(self.session.client.id % 2) as usize];
+        *self.alarm.lent.lock().expect("no panic") = Some((Vec::new(), room));
+        let mut woken = self.alarm.woken.lock().expect("no panic");
+        while !*woken {
+            woken = self.alarm.changed.wait(woken).expect("no panic");
+        }
+        *woken = false;
+        drop(woken);
+        let lent = self.alarm.lent.lock().expect("no panic").take();
+        self.received = lent.map_or_else(Vec::new, |(sent, _)| sent);
     }
 
     /// Runs a request to its reply.

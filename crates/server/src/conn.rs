@@ -64,15 +64,28 @@ thread_local! {
     });
 }
 
-/// Wakes a connection's task from elsewhere.
+/// Wakes a connection's task from elsewhere, and sends the reply that it waits for in its place.
 #[derive(Default)]
-pub(crate) struct TaskWaker(Mutex<Option<std::task::Waker>>);
+pub(crate) struct TaskWaker {
+    /// Guards: whom to wake. Order: last.
+    task: Mutex<Option<std::task::Waker>>,
+    /// Guards: the socket while the task waits for keys, with everything sent. Order: after a waiter's state. Held across
+    /// reads and writes, which never wait.
+    lent: Mutex<Option<Stream>>,
+}
 
 impl Waker for TaskWaker {
     fn wake(&self) {
-        if let Some(waker) = &*self.0.lock() {
+        if let Some(waker) = &*self.task.lock() {
             waker.wake_by_ref();
         }
+    }
+
+    fn send(&self, reply: &[u8]) -> usize {
+        let mut lent = self.lent.lock();
+        let sent = lent.as_mut().map(|stream| stream.try_write(reply));
+        // What an error means, the task will find out.
+        sent.and_then(Result::ok).unwrap_or(0)
     }
 }
 
@@ -88,7 +101,7 @@ impl OwnWaker {
     fn register(&mut self, cx: &Context<'_>) {
         if !self.set.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             self.set = Some(cx.waker().clone());
-            *self.shared.0.lock() = Some(cx.waker().clone());
+            *self.shared.task.lock() = Some(cx.waker().clone());
         }
     }
 }
@@ -179,6 +192,7 @@ fn sent(flushed: io::Result<()>) -> Next {
 /// Also when the task panics: the connection must not stay in the list and count against `maxclients`.
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.take_stream_back();
         self.wake_others();
         self.shared.engine.disconnect(&mut self.session);
     }

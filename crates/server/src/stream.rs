@@ -18,6 +18,12 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     /// Over TLS; boxed, so that it costs the others nothing.
     Tls(Box<TlsStream>),
+    /// It is lent: see [`crate::conn::TaskWaker`]. Everything fails.
+    Lent,
+}
+
+fn lent() -> io::Error {
+    io::ErrorKind::NotConnected.into()
 }
 
 /// A socket between two workers.
@@ -83,7 +89,7 @@ impl Stream {
     ) -> Poll<Result<(), HandshakeError>> {
         match self {
             Stream::Tls(s) => s.poll_handshake(cx),
-            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Lent => Poll::Ready(Ok(())),
         }
     }
 
@@ -101,6 +107,7 @@ impl Stream {
                 ready!(s.poll_open(cx, buf.remaining(), |plain| buf.put_slice(plain)))?;
                 Poll::Ready(Ok(()))
             }
+            Stream::Lent => Poll::Ready(Err(lent())),
         }
     }
 
@@ -115,6 +122,7 @@ impl Stream {
             Stream::Tcp(s) => pin!(s.read_buf(bytes)).poll(cx),
             Stream::Unix(s) => pin!(s.read_buf(bytes)).poll(cx),
             Stream::Tls(s) => s.poll_open(cx, usize::MAX, |plain| bytes.extend_from_slice(plain)),
+            Stream::Lent => Poll::Ready(Err(lent())),
         }
     }
 
@@ -125,6 +133,7 @@ impl Stream {
             Stream::Tcp(s) => s.try_write(bytes),
             Stream::Unix(s) => s.try_write(bytes),
             Stream::Tls(s) => s.try_write(bytes),
+            Stream::Lent => Err(lent()),
         }
     }
 
@@ -134,6 +143,7 @@ impl Stream {
             Stream::Tcp(s) => s.try_write_vectored(pieces),
             Stream::Unix(s) => s.try_write_vectored(pieces),
             Stream::Tls(s) => s.try_write_vectored(pieces),
+            Stream::Lent => Err(lent()),
         }
     }
 
@@ -146,6 +156,7 @@ impl Stream {
             Stream::Tcp(s) => s.writable().await,
             Stream::Unix(s) => s.writable().await,
             Stream::Tls(s) => s.writable().await,
+            Stream::Lent => Err(lent()),
         }
     }
 
@@ -155,6 +166,7 @@ impl Stream {
             Stream::Tcp(s) => Pin::new(s).poll_shutdown(cx),
             Stream::Unix(s) => Pin::new(s).poll_shutdown(cx),
             Stream::Tls(s) => s.poll_shutdown(cx),
+            Stream::Lent => Poll::Ready(Err(lent())),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! A command that finds nothing registers its client as a waiter in the stripes of its keys, all of
 //! which it holds at that moment, so no change falls between looking and waiting. Whoever changes such
 //! a key runs the waiter's request again before the stripe is released, in the order in which waiters
-//! came, until one finds nothing. The waiter's reply is handed to its connection's task, which is woken when the batch of
-//! the change is over and its stripes are released.
+//! came, until one finds nothing. When the batch of the change is over and its stripes are released, the reply is sent in
+//! place of the waiter's task if its connection allows that, or the task is woken to send it.
 //!
 //! Invariants
 //! - A waiter is answered exactly once: by who serves it, by its timeout, or by CLIENT UNBLOCK,
@@ -22,6 +22,7 @@ use super::interest::Ready;
 use super::plan::Plan;
 use super::run::How;
 use super::session::{Client, ReplyMode, Session};
+use super::unit::Ids;
 use crate::error::CommandError;
 use crate::keyspace::Locked;
 use crate::keyspace::interest::Token;
@@ -30,6 +31,7 @@ use crate::spec::{Access, Command, Run};
 use crate::sync::{AtomicBool, Mutex};
 use ochre_ds::long_double::LongDouble;
 use ochre_resp::{Protocol, RequestBuf, parse_i64};
+use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -88,9 +90,14 @@ enum State {
     /// Another's change could be served if the waiter's task took these stripes itself.
     Again(Ready),
     Answered(Out),
+    /// Answered, and so many bytes of reply are sent.
+    Sent(u64),
     Unblocked(Unblock),
     Over,
 }
+
+/// Where a waiter is registered: stripe and argument.
+type Stands = SmallVec<[(StripeId, usize); 1]>;
 
 /// One blocked client.
 pub struct Waiter {
@@ -100,8 +107,7 @@ pub struct Waiter {
     request: RequestBuf,
     db: usize,
     block: Block,
-    /// Where it is registered: stripe and argument.
-    places: Vec<(StripeId, usize)>,
+    places: Stands,
     /// A key was left to its task to be served, so those behind it there depend on it.
     relied_on: AtomicBool,
     state: Mutex<State>,
@@ -120,7 +126,7 @@ impl Session {
             deadline_ms,
             nothing,
         };
-        let waiter = Waiter::new(self, command, request, block, Vec::new());
+        let waiter = Waiter::new(self, command, request, block, Stands::new());
         self.is_to_wait(waiter);
     }
 
@@ -141,7 +147,7 @@ impl Waiter {
         command: &'static Command,
         request: ochre_resp::Request<'_>,
         block: Block,
-        places: Vec<(StripeId, usize)>,
+        places: Stands,
     ) -> Arc<Waiter> {
         Arc::new(Waiter {
             id: session.client.id,
@@ -154,6 +160,11 @@ impl Waiter {
             relied_on: AtomicBool::new(false),
             state: Mutex::new(State::Waiting),
         })
+    }
+
+    /// Whether its one place is left by who serves it, so that nothing of it stays behind when it is answered.
+    fn leaves_nothing(&self) -> bool {
+        self.places.len() == 1 && !self.relied_on.load(Relaxed)
     }
 
     /// Whether the wait ends by itself.
@@ -174,6 +185,44 @@ impl Waiter {
     }
 }
 
+impl Client {
+    /// Sends the reply of a wait that another's change has ended, in place of the client's task, which finds out when its
+    /// next request wakes it. Whether that was all that the task had to be woken for.
+    ///
+    /// The task may be another worker's, and asleep.
+    pub(super) fn answer(&self) -> bool {
+        if self.outbox.is_pending() || self.is_killed() {
+            return false;
+        }
+        let Some(waiter) = self.waiter.lock().clone() else {
+            return false;
+        };
+        if !waiter.leaves_nothing() {
+            return false;
+        }
+        let mut state = waiter.state.lock();
+        let State::Answered(reply) = &mut *state else {
+            return false;
+        };
+        let Some(bytes) = reply.as_slice() else {
+            return false;
+        };
+        // Before the reply is there to be read: who has it is not blocked any more.
+        *self.waiter.lock() = None;
+        let sent = self.send(bytes);
+        if sent == bytes.len() {
+            *state = State::Sent(sent as u64);
+            return true;
+        }
+        if sent > 0 {
+            let mut rest = Out::new(reply.protocol());
+            rest.raw(&bytes[sent..]);
+            *reply = rest;
+        }
+        false
+    }
+}
+
 /// Where a blocked connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waited {
@@ -183,6 +232,8 @@ pub enum Waited {
     Soon,
     /// The reply is there.
     Over,
+    /// So many bytes of reply are sent; there is nothing more to say.
+    Sent(u64),
 }
 
 /// How an attempt to serve a waiter ended.
@@ -198,7 +249,7 @@ enum Served {
 /// Locked stripes and which ones they are, while waiters are served.
 struct Holding<'h, 'e> {
     locked: &'h mut Locked<'e>,
-    ids: &'h mut Vec<StripeId>,
+    ids: &'h mut Ids,
 }
 
 impl Holding<'_, '_> {
@@ -264,7 +315,7 @@ impl Engine {
         &'e self,
         session: &mut Session,
         locked: &mut Locked<'e>,
-        ids: &mut Vec<StripeId>,
+        ids: &mut Ids,
         ready: Vec<Ready>,
     ) {
         let mut holding = Holding { locked, ids };
@@ -426,6 +477,8 @@ impl Engine {
         }
         *state = State::Answered(out);
         drop(state);
+        // Its task may be told much later: see `answer`.
+        waiter.client.active_ms.store(session.now_ms, Relaxed);
         session.wakes.add(&waiter.client);
         Served::Done
     }
@@ -474,15 +527,18 @@ impl Engine {
                 self.stats.error(CommandError::UNBLOCKED.code());
                 out.error(CommandError::UNBLOCKED.text());
             }
+            State::Sent(bytes) => {
+                drop(state);
+                session.waits_no_more();
+                return Waited::Sent(bytes);
+            }
             State::Over => {}
         }
         drop(state);
         if session.reply_mode != ReplyMode::On {
             super::withhold(session, mark, out);
         }
-        let relied_on = waiter.relied_on.load(Relaxed);
-        if answered && waiter.places.len() == 1 && !relied_on {
-            // Who served it has taken it from its one place.
+        if answered && waiter.leaves_nothing() {
             session.waits_no_more();
         } else {
             self.stop_waiting(session);
@@ -501,7 +557,7 @@ impl Engine {
         let request = waiter.request.as_request();
         let _ = plan.fill(waiter.command, request, waiter.db, &self.keyspace);
         let added_to = plan.keys.iter().filter(|k| k.access.has(Access::INSERT));
-        let mut ids: Vec<StripeId> = added_to.map(|k| k.id).collect();
+        let mut ids: Ids = added_to.map(|k| k.id).collect();
         ids.push(ready.id);
         ids.sort_unstable();
         ids.dedup();
@@ -540,7 +596,12 @@ impl Engine {
                     hash: self.keyspace.hasher().hash(name),
                     name: name.into(),
                 };
-                self.serve(session, &mut locked, &mut vec![*id], vec![ready]);
+                self.serve(
+                    session,
+                    &mut locked,
+                    &mut Ids::from_slice(&[*id]),
+                    vec![ready],
+                );
                 drop(locked);
                 session.wakes.wake();
             }

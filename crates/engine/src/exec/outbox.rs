@@ -442,7 +442,11 @@ impl Wakes {
     fn wake_all(&mut self) {
         /// How many places are kept for the next batch.
         const KEPT: usize = 16;
-        self.0.drain(..).for_each(|c| c.wake());
+        for client in self.0.drain(..) {
+            if !client.answer() {
+                client.wake();
+            }
+        }
         self.0.shrink_to(KEPT);
     }
 }

@@ -18,7 +18,7 @@ use super::keys::{Wide, WriteKeys};
 use super::plan::Plan;
 use super::resolve::{self, Looking};
 use super::session::Session;
-use super::unit::UnitCx;
+use super::unit::{Ids, UnitCx};
 use crate::error::CommandError;
 use crate::keyspace::access::AccessRule;
 use crate::keyspace::{Cut, Garbage, Locked, Stripes};
@@ -422,7 +422,7 @@ impl Engine {
                 }
             }
         } else if !rest.ready.is_empty() {
-            let mut ids = session.plan.stripes.to_vec();
+            let mut ids = Ids::from_slice(&session.plan.stripes);
             self.serve(session, locked, &mut ids, rest.ready);
         }
         let owed = rest.owed;
@@ -569,7 +569,7 @@ impl Engine {
                 self.journals.append(env.db, request);
             }
             if !ready.is_empty() {
-                self.serve(session, &mut locked, &mut Vec::new(), ready);
+                self.serve(session, &mut locked, &mut Ids::new(), ready);
             }
             drop(locked);
         }

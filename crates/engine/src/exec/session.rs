@@ -164,6 +164,11 @@ impl Client {
         self.killed.load(Relaxed)
     }
 
+    /// Sends a reply in place of the task: [`Waker::send`].
+    pub(super) fn send(&self, reply: &[u8]) -> usize {
+        self.waker.lock().as_ref().map_or(0, |w| w.send(reply))
+    }
+
     /// Wakes the connection's task.
     pub fn wake(&self) {
         if let Some(waker) = &*self.waker.lock() {
@@ -440,6 +445,11 @@ impl Session {
     }
 
     /// CLIENT REPLY.
+    /// Whether replies are sent, all of them: CLIENT REPLY.
+    pub fn is_answered(&self) -> bool {
+        self.reply_mode == ReplyMode::On
+    }
+
     pub(crate) fn set_reply_mode(&mut self, mode: ReplyMode) {
         self.reply_mode = mode;
         self.client.silent.store(mode == ReplyMode::Off, Relaxed);

@@ -459,7 +459,7 @@ impl<'e> UnitCx<'_, 'e> {
             return;
         };
         if !unit.ready.is_empty() {
-            let mut ids = std::mem::take(&mut unit.ids).into_vec();
+            let mut ids = std::mem::take(&mut unit.ids);
             engine.serve(self.session, &mut locked, &mut ids, unit.ready);
         }
         drop(locked);

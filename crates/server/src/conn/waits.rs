@@ -6,6 +6,7 @@
 //!   `client-query-buffer-limit` the connection ends, as it does in Redis.
 
 use super::{BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, SCRATCH};
+use crate::stream::Stream;
 use ochre_engine::exec::{Engine, Waited};
 use std::future::poll_fn;
 use std::io;
@@ -70,6 +71,12 @@ impl Connection {
                     engine.end_batch(&mut self.session);
                     return self.flush().await;
                 }
+                Waited::Sent(bytes) => {
+                    self.net_out += bytes;
+                    engine.end_batch(&mut self.session);
+                    self.account();
+                    return self.flush().await;
+                }
                 _ if self.session.client.is_killed() => {
                     return Err(io::ErrorKind::ConnectionAborted.into());
                 }
@@ -80,6 +87,7 @@ impl Connection {
                 }
                 Waited::Until(until_ms) => until_ms,
             };
+            self.lend_stream();
             let closed = match until_ms {
                 None => self.woken_or_closed().await,
                 Some(until_ms) => {
@@ -92,9 +100,28 @@ impl Connection {
                         .unwrap_or(false)
                 }
             };
+            self.take_stream_back();
             if closed {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
+        }
+    }
+
+    /// Lets others answer, who have nothing else to wake the task for: everything is sent.
+    fn lend_stream(&mut self) {
+        // A record of TLS that the socket did not take would have to be sent before anything else.
+        if self.session.is_answered() && !matches!(self.stream, Stream::Tls(_)) {
+            let stream = std::mem::replace(&mut self.stream, Stream::Lent);
+            *self.waker.shared.lent.lock() = Some(stream);
+        }
+    }
+
+    /// Takes the socket back, if it is lent.
+    pub(super) fn take_stream_back(&mut self) {
+        if matches!(self.stream, Stream::Lent)
+            && let Some(stream) = self.waker.shared.lent.lock().take()
+        {
+            self.stream = stream;
         }
     }
 
@@ -119,22 +146,18 @@ impl Connection {
         .await
     }
 
-    /// Ready at a wake-up (false), when bytes came (false), or when the peer closed or sent too much (true); requests that
-    /// arrive meanwhile are kept.
+    /// Ready at a wake-up (false), whatever it comes from, or when the peer has closed or sent too much (true); requests
+    /// that have arrived are kept.
     ///
-    /// Bytes end the wait too, because a wake-up that came together with them is the same one for the task.
+    /// What comes later is not read here: after a reply that another has sent it is usually the next request.
     async fn woken_or_closed(&mut self) -> bool {
         let mut first = true;
         poll_fn(|cx| {
             self.waker.register(cx);
-            if let Poll::Ready(closed) = self.poll_closed(cx) {
-                return Poll::Ready(closed);
+            if !std::mem::take(&mut first) || self.session.client.is_killed() {
+                return Poll::Ready(false);
             }
-            if std::mem::take(&mut first) && !self.session.client.is_killed() {
-                Poll::Pending
-            } else {
-                Poll::Ready(false)
-            }
+            self.poll_closed(cx)
         })
         .await
     }
@@ -143,7 +166,10 @@ impl Connection {
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let read = SCRATCH.with_borrow_mut(|scratch| {
             let mut buf = ReadBuf::new(&mut scratch.input);
-            let read = self.stream.poll_read(cx, &mut buf);
+            let read = match &mut *self.waker.shared.lent.lock() {
+                Some(lent) => lent.poll_read(cx, &mut buf),
+                None => self.stream.poll_read(cx, &mut buf),
+            };
             self.query.extend_from_slice(buf.filled());
             read.map_ok(|()| buf.filled().len())
         });
