@@ -137,9 +137,8 @@ impl Client {
     fn finish(&mut self) -> String {
         loop {
             match self.engine.poll_wait(&mut self.session, &mut self.out) {
-                Waited::Over => return self.reply(),
-                Waited::Sent(bytes) => {
-                    assert_eq!(self.received.len() as u64, bytes);
+                Waited::Over(sent) => {
+                    assert_eq!(self.received.len() as u64, sent);
                     return self.reply();
                 }
                 Waited::Soon => thread::yield_now(),

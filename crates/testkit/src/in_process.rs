@@ -379,7 +379,7 @@ impl Connection {
     pub fn finish(&mut self) -> Option<Frame> {
         loop {
             match self.engine.poll_wait(&mut self.session, &mut self.out) {
-                Waited::Over | Waited::Sent(_) => {
+                Waited::Over(_) => {
                     self.engine.end_batch(&mut self.session);
                     return decode(&self.take_bytes()).pop();
                 }

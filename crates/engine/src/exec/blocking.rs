@@ -89,9 +89,11 @@ enum State {
     Waiting,
     /// Another's change could be served if the waiter's task took these stripes itself.
     Again(Ready),
-    Answered(Out),
-    /// Answered, and so many bytes of reply are sent.
-    Sent(u64),
+    Answered {
+        reply: Out,
+        /// Bytes that were sent before what is in `reply`.
+        sent: u64,
+    },
     Unblocked(Unblock),
     Over,
 }
@@ -201,7 +203,7 @@ impl Client {
             return false;
         }
         let mut state = waiter.state.lock();
-        let State::Answered(reply) = &mut *state else {
+        let State::Answered { reply, sent } = &mut *state else {
             return false;
         };
         let Some(bytes) = reply.as_slice() else {
@@ -209,17 +211,15 @@ impl Client {
         };
         // Before the reply is there to be read: who has it is not blocked any more.
         *self.waiter.lock() = None;
-        let sent = self.send(bytes);
-        if sent == bytes.len() {
-            *state = State::Sent(sent as u64);
-            return true;
+        let taken = self.send(bytes);
+        if taken == 0 {
+            return bytes.is_empty();
         }
-        if sent > 0 {
-            let mut rest = Out::new(reply.protocol());
-            rest.raw(&bytes[sent..]);
-            *reply = rest;
-        }
-        false
+        let mut rest = Out::new(reply.protocol());
+        rest.raw(&bytes[taken..]);
+        *sent += taken as u64;
+        *reply = rest;
+        reply.is_empty()
     }
 }
 
@@ -230,10 +230,8 @@ pub enum Waited {
     Until(Option<i64>),
     /// A stripe that it needs is busy: to be asked again soon.
     Soon,
-    /// The reply is there.
-    Over,
-    /// So many bytes of reply are sent; there is nothing more to say.
-    Sent(u64),
+    /// The reply is there, but for so many bytes at its front, which others have sent.
+    Over(u64),
 }
 
 /// How an attempt to serve a waiter ended.
@@ -475,7 +473,10 @@ impl Engine {
             self.stats.error(error.code());
             out.error(error.text());
         }
-        *state = State::Answered(out);
+        *state = State::Answered {
+            reply: out,
+            sent: 0,
+        };
         drop(state);
         // Its task may be told much later: see `answer`.
         waiter.client.active_ms.store(session.now_ms, Relaxed);
@@ -488,7 +489,7 @@ impl Engine {
     /// The connection's task asks when it was woken and when the time has come.
     pub fn poll_wait(&self, session: &mut Session, out: &mut Out) -> Waited {
         let Some(waiter) = session.blocked.clone() else {
-            return Waited::Over;
+            return Waited::Over(0);
         };
         let again = {
             let state = waiter.state.lock();
@@ -506,7 +507,7 @@ impl Engine {
             return Waited::Soon;
         }
         let mark = out.mark();
-        let mut answered = false;
+        let mut by_others = None;
         let mut state = waiter.state.lock();
         let passed = waiter
             .block
@@ -518,19 +519,14 @@ impl Engine {
                 *state = waits;
                 return Waited::Until(waiter.block.deadline_ms);
             }
-            State::Answered(reply) => {
+            State::Answered { reply, sent } => {
                 out.append(reply);
-                answered = true;
+                by_others = Some(sent);
             }
             State::Unblocked(Unblock::Timeout) => waiter.block.nothing.write(false, out),
             State::Unblocked(Unblock::Error) => {
                 self.stats.error(CommandError::UNBLOCKED.code());
                 out.error(CommandError::UNBLOCKED.text());
-            }
-            State::Sent(bytes) => {
-                drop(state);
-                session.waits_no_more();
-                return Waited::Sent(bytes);
             }
             State::Over => {}
         }
@@ -538,12 +534,12 @@ impl Engine {
         if session.reply_mode != ReplyMode::On {
             super::withhold(session, mark, out);
         }
-        if answered && waiter.leaves_nothing() {
+        if by_others.is_some() && waiter.leaves_nothing() {
             session.waits_no_more();
         } else {
             self.stop_waiting(session);
         }
-        Waited::Over
+        Waited::Over(by_others.unwrap_or(0))
     }
 
     /// Serves the key that a waiter could not be served from elsewhere, with the stripes of all keys that it adds to.

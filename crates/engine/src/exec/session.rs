@@ -444,12 +444,12 @@ impl Session {
         self.client.db.store(shown, Relaxed);
     }
 
-    /// CLIENT REPLY.
     /// Whether replies are sent, all of them: CLIENT REPLY.
     pub fn is_answered(&self) -> bool {
         self.reply_mode == ReplyMode::On
     }
 
+    /// CLIENT REPLY.
     pub(crate) fn set_reply_mode(&mut self, mode: ReplyMode) {
         self.reply_mode = mode;
         self.client.silent.store(mode == ReplyMode::Off, Relaxed);

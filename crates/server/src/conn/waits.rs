@@ -67,12 +67,8 @@ impl Connection {
                 .take_messages(&mut out, OUTPUT_HIGH_WATER);
             let messages = SCRATCH.with_borrow_mut(|s| self.keep(out, &mut s.spare));
             let until_ms = match waited {
-                Waited::Over => {
-                    engine.end_batch(&mut self.session);
-                    return self.flush().await;
-                }
-                Waited::Sent(bytes) => {
-                    self.net_out += bytes;
+                Waited::Over(sent) => {
+                    self.net_out += sent;
                     engine.end_batch(&mut self.session);
                     self.account();
                     return self.flush().await;
