@@ -160,6 +160,37 @@ fn who_has_its_reply_is_blocked_no_more() {
 }
 
 #[test]
+fn what_is_behind_a_wait_runs_when_it_is_over() {
+    everywhere(|address| {
+        let mut admin = connect(address);
+        for apart in [false, true] {
+            let mut client = connect(address);
+            ask(&mut client, "CLIENT SETNAME waits");
+            let (wait, behind) = (words("BLPOP queue 0"), words("PING"));
+            if apart {
+                client.send(&[wait]).expect("it is sent");
+                wait_until("the wait", || is_there(&mut admin, " flags=b "));
+                client.send(&[behind]).expect("it is sent");
+                wait_until("its arrival", || !is_there(&mut admin, " qbuf=0 "));
+            } else {
+                client.send(&[wait, behind]).expect("it is sent");
+                wait_until("the wait", || is_there(&mut admin, " flags=b "));
+            }
+            ask(&mut admin, "RPUSH queue x");
+            let mut frames = Vec::new();
+            wait_until("both replies", || {
+                frames.extend(client.arrived().expect("it is not closed"));
+                frames.len() == 2
+            });
+            assert_eq!(frames[0], b"*2\r\n$5\r\nqueue\r\n$1\r\nx\r\n");
+            assert_eq!(frames[1], b"+PONG\r\n");
+            drop(client);
+            wait_until("the end", || !is_there(&mut admin, ""));
+        }
+    });
+}
+
+#[test]
 fn a_reply_that_no_socket_takes_at_once_is_whole() {
     everywhere(|address| {
         let mut admin = connect(address);

@@ -103,10 +103,12 @@ impl Connection {
         }
     }
 
-    /// Lets others answer, who have nothing else to wake the task for: everything is sent.
+    /// Lets others answer, who have nothing else to wake the task for: everything is sent, and no request waits here for
+    /// the end of this one. Those that are still in the socket wake the task themselves.
     fn lend_stream(&mut self) {
         // A record of TLS that the socket did not take would have to be sent before anything else.
-        if self.session.is_answered() && !matches!(self.stream, Stream::Tls(_)) {
+        let may_lend = self.session.is_answered() && !matches!(self.stream, Stream::Tls(_));
+        if may_lend && self.query.is_empty() {
             let stream = std::mem::replace(&mut self.stream, Stream::Lent);
             *self.waker.shared.lent.lock() = Some(stream);
         }
