@@ -122,12 +122,18 @@ fn what_a_pause_holds_back_goes_with_its_client() {
     });
 }
 
-/// A client that waits for the queue.
-fn waiting(address: &str, admin: &mut Wire) -> Wire {
+/// Sends requests of which one waits, and waits until it does.
+fn wait_by(client: &mut Wire, admin: &mut Wire, requests: &[&str]) {
+    let requests: Vec<Words> = requests.iter().copied().map(words).collect();
+    client.send(&requests).expect("they are sent");
+    wait_until("the wait", || is_there(admin, " flags=b "));
+}
+
+/// A client that waits in one of the requests.
+fn waiting(address: &str, admin: &mut Wire, requests: &[&str]) -> Wire {
     let mut client = connect(address);
     ask(&mut client, "CLIENT SETNAME waits");
-    client.send(&[words("BLPOP queue 0")]).expect("it is sent");
-    wait_until("the wait", || is_there(admin, " flags=b "));
+    wait_by(&mut client, admin, requests);
     client
 }
 
@@ -147,9 +153,7 @@ fn who_has_its_reply_is_blocked_no_more() {
         let (mut admin, mut client) = (connect(address), connect(address));
         ask(&mut client, "CLIENT SETNAME waits");
         for _ in 0..100 {
-            let request = [words("BLPOP queue 0")];
-            client.send(&request).expect("it is sent");
-            wait_until("the wait", || is_there(&mut admin, " flags=b "));
+            wait_by(&mut client, &mut admin, &["BLPOP queue 0"]);
             assert_eq!(ask(&mut admin, "RPUSH queue x"), ":1\r\n");
             assert_eq!(answer(&mut client), b"*2\r\n$5\r\nqueue\r\n$1\r\nx\r\n");
             assert!(ask(&mut admin, "INFO clients").contains("\r\nblocked_clients:0\r\n"));
@@ -164,17 +168,12 @@ fn what_is_behind_a_wait_runs_when_it_is_over() {
     everywhere(|address| {
         let mut admin = connect(address);
         for apart in [false, true] {
-            let mut client = connect(address);
-            ask(&mut client, "CLIENT SETNAME waits");
-            let (wait, behind) = (words("BLPOP queue 0"), words("PING"));
-            if apart {
-                client.send(&[wait]).expect("it is sent");
-                wait_until("the wait", || is_there(&mut admin, " flags=b "));
-                client.send(&[behind]).expect("it is sent");
+            let requests = ["BLPOP queue 0", "PING"];
+            let (at_once, later) = requests.split_at(if apart { 1 } else { 2 });
+            let mut client = waiting(address, &mut admin, at_once);
+            for request in later {
+                client.send(&[words(request)]).expect("it is sent");
                 wait_until("its arrival", || !is_there(&mut admin, " qbuf=0 "));
-            } else {
-                client.send(&[wait, behind]).expect("it is sent");
-                wait_until("the wait", || is_there(&mut admin, " flags=b "));
             }
             ask(&mut admin, "RPUSH queue x");
             let mut frames = Vec::new();
@@ -194,7 +193,7 @@ fn what_is_behind_a_wait_runs_when_it_is_over() {
 fn a_reply_that_no_socket_takes_at_once_is_whole() {
     everywhere(|address| {
         let mut admin = connect(address);
-        let mut client = waiting(address, &mut admin);
+        let mut client = waiting(address, &mut admin, &["BLPOP queue 0"]);
         let element = vec![b'x'; 16 << 20];
         let pushed = admin.call(&[b"RPUSH", &b"queue"[..], &element]);
         assert_eq!(pushed.expect("a reply"), b":1\r\n");
@@ -209,7 +208,7 @@ fn a_reply_that_no_socket_takes_at_once_is_whole() {
 fn a_reply_ends_idleness() {
     everywhere(|address| {
         let mut admin = connect(address);
-        let mut client = waiting(address, &mut admin);
+        let mut client = waiting(address, &mut admin, &["BLPOP queue 0"]);
         wait_until("a second", || is_there(&mut admin, " idle=1 "));
         ask(&mut admin, "RPUSH queue x");
         answer(&mut client);
@@ -220,11 +219,9 @@ fn a_reply_ends_idleness() {
 #[test]
 fn who_wants_no_replies_gets_none_for_its_wait() {
     everywhere(|address| {
-        let (mut admin, mut client) = (connect(address), connect(address));
-        ask(&mut client, "CLIENT SETNAME waits");
-        let requests = ["CLIENT REPLY OFF", "BLPOP queue 0"].map(words);
-        client.send(&requests).expect("it is sent");
-        wait_until("the wait", || is_there(&mut admin, " flags=b "));
+        let mut admin = connect(address);
+        let requests = ["CLIENT REPLY OFF", "BLPOP queue 0"];
+        let mut client = waiting(address, &mut admin, &requests);
         ask(&mut admin, "RPUSH queue x");
         wait_until("its end", || is_there(&mut admin, " flags=N "));
         assert_eq!(ask(&mut client, "CLIENT REPLY ON"), "+OK\r\n");

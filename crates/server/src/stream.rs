@@ -18,7 +18,7 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     /// Over TLS; boxed, so that it costs the others nothing.
     Tls(Box<TlsStream>),
-    /// It is lent: see [`crate::conn::TaskWaker`]. Everything fails.
+    /// It is lent: see [`crate::conn::TaskWaker`]. Reading, writing and closing fail.
     Lent,
 }
 

@@ -31,7 +31,6 @@ use crate::spec::{Access, Command, Run};
 use crate::sync::{AtomicBool, Mutex};
 use ochre_ds::long_double::LongDouble;
 use ochre_resp::{Protocol, RequestBuf, parse_i64};
-use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -98,9 +97,6 @@ enum State {
     Over,
 }
 
-/// Where a waiter is registered: stripe and argument.
-type Stands = SmallVec<[(StripeId, usize); 1]>;
-
 /// One blocked client.
 pub struct Waiter {
     id: u64,
@@ -109,7 +105,8 @@ pub struct Waiter {
     request: RequestBuf,
     db: usize,
     block: Block,
-    places: Stands,
+    /// Where it is registered: stripe and argument.
+    places: Vec<(StripeId, usize)>,
     /// A key was left to its task to be served, so those behind it there depend on it.
     relied_on: AtomicBool,
     state: Mutex<State>,
@@ -128,7 +125,7 @@ impl Session {
             deadline_ms,
             nothing,
         };
-        let waiter = Waiter::new(self, command, request, block, Stands::new());
+        let waiter = Waiter::new(self, command, request, block, Vec::new());
         self.is_to_wait(waiter);
     }
 
@@ -149,7 +146,7 @@ impl Waiter {
         command: &'static Command,
         request: ochre_resp::Request<'_>,
         block: Block,
-        places: Stands,
+        places: Vec<(StripeId, usize)>,
     ) -> Arc<Waiter> {
         Arc::new(Waiter {
             id: session.client.id,
@@ -373,23 +370,6 @@ impl Engine {
         ready: &Ready,
         queue: &mut VecDeque<Ready>,
     ) -> Served {
-        let mut plan = std::mem::take(&mut session.serving);
-        let served = self.serve_by(session, holding, waiter, ready, queue, &mut plan);
-        plan.shrink();
-        session.serving = plan;
-        served
-    }
-
-    /// As [`Self::serve_one`], with a plan to be used.
-    fn serve_by<'e>(
-        &'e self,
-        session: &mut Session,
-        holding: &mut Holding<'_, 'e>,
-        waiter: &Waiter,
-        ready: &Ready,
-        queue: &mut VecDeque<Ready>,
-        plan: &mut Plan,
-    ) -> Served {
         let mut state = waiter.state.lock();
         // Who was told to go would take an element with it.
         if !matches!(*state, State::Waiting | State::Again(_)) || waiter.client.is_killed() {
@@ -399,6 +379,7 @@ impl Engine {
         else {
             return Served::Done;
         };
+        let mut plan = Plan::default();
         let filled = plan.fill(waiter.command, request, waiter.db, &self.keyspace);
         let Some(base) = holding.index(ready.id).filter(|_| filled.is_ok()) else {
             return Served::Done;
@@ -447,7 +428,7 @@ impl Engine {
         let mut garbage = Vec::new();
         let applied = self.apply(
             holding.locked,
-            plan,
+            &mut plan,
             request,
             &mut out,
             env,

@@ -367,8 +367,6 @@ pub struct Session {
     /// Messages of the present window that wait to be published.
     pub(super) joined: Joined,
     pub(crate) plan: Plan,
-    /// The plans of those who are served, one after the other.
-    pub(crate) serving: Plan,
     pub(crate) tally: Tally,
     pub(crate) rule: AccessRule,
     /// When the present command began, in ticks.
@@ -428,7 +426,6 @@ impl Session {
             wakes: Wakes::default(),
             joined: Joined::default(),
             plan: Plan::default(),
-            serving: Plan::default(),
             tally: Tally::default(),
             rule: AccessRule::default(),
             tick: 0,

@@ -13,7 +13,6 @@ use crate::sync::AtomicBool;
 use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 use std::any::Any;
-use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Release;
@@ -65,14 +64,6 @@ impl Watcher {
 
 /// By key name, with the keyspace's kind of hash: seeded, so that nobody can choose names that collide.
 type ByName<T> = HashMap<Box<[u8]>, T, RandomState>;
-
-/// Keys that a spare interest has room for at most.
-const SPARE_MAX: usize = 16;
-
-thread_local! {
-    /// An interest in nothing, for the next stripe that somebody waits in: queues have a waiter come and go all the time.
-    static SPARE: Cell<Option<Box<Interest>>> = const { Cell::new(None) };
-}
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -224,16 +215,6 @@ impl Interest {
         (self.watched.len(), self.waiting.len())
     }
 
-    /// Whether it has little memory.
-    fn is_small(&self) -> bool {
-        let rooms = [
-            self.watched.capacity(),
-            self.waiting.capacity(),
-            self.remembered.capacity(),
-        ];
-        rooms.into_iter().all(|room| room <= SPARE_MAX)
-    }
-
     fn is_empty(&self) -> bool {
         self.watched.is_empty() && self.waiting.is_empty() && self.remembered.is_empty()
     }
@@ -242,8 +223,7 @@ impl Interest {
 impl super::Stripe {
     /// The interest in this stripe, to add to.
     pub(crate) fn interest_mut(&mut self) -> &mut Interest {
-        self.interest
-            .get_or_insert_with(|| SPARE.take().unwrap_or_default())
+        self.interest.get_or_insert_default()
     }
 
     /// Takes something out of the interest in this stripe.
@@ -251,8 +231,7 @@ impl super::Stripe {
         if let Some(interest) = &mut self.interest {
             lose(interest);
             if interest.is_empty() {
-                let spare = self.interest.take();
-                SPARE.set(spare.filter(|interest| interest.is_small()));
+                self.interest = None;
             }
         }
     }

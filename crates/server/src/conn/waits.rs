@@ -4,6 +4,8 @@
 //! - A wait registers the task's waker before it looks, so that no wake-up falls between.
 //! - While it waits, a connection reads on: a peer that left is noticed however much it had sent before. Beyond
 //!   `client-query-buffer-limit` the connection ends, as it does in Redis.
+//! - The socket is lent only while the task sleeps with nothing left to send or to execute; it is back before the task does
+//!   anything with it but read.
 
 use super::{BUSY_RETRY, Connection, End, LONGEST_WAIT, Next, OUTPUT_HIGH_WATER, SCRATCH};
 use crate::stream::Stream;
