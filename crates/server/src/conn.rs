@@ -17,7 +17,7 @@ use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
-use crate::workers::Desk;
+use crate::workers::Seat;
 use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::id;
@@ -117,8 +117,8 @@ enum End {
 /// A connection and its state.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
-    desk: Arc<Desk>,
-    /// Somebody lies on `desk` to be woken by this connection, unless another of the worker did it.
+    seat: Seat,
+    /// Somebody lies on the seat's desk to be woken by this connection, unless another of the worker did it.
     wakes: bool,
     stream: Stream,
     session: Session,
@@ -201,14 +201,14 @@ impl Drop for Connection {
 impl Connection {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        desk: Arc<Desk>,
+        seat: Seat,
         stream: Stream,
         session: Session,
         waker: Arc<TaskWaker>,
     ) -> Connection {
         Connection {
             shared,
-            desk,
+            seat,
             wakes: false,
             stream,
             session,
@@ -260,8 +260,8 @@ impl Connection {
             .add(Counter::TlsHandshakeFailures, 1);
     }
 
-    /// Closes the connection with a last word, if the socket takes it.
-    pub(crate) fn refuse(mut self, word: &[u8]) {
+    /// Refuses the connection, which is to end now, with a last word if the socket takes it.
+    pub(crate) fn refuse(&mut self, word: &[u8]) {
         // The peer is closed on in any case.
         let _ = self.stream.try_write(word);
         self.shared
@@ -270,42 +270,48 @@ impl Connection {
             .add(Counter::RejectedConnections, 1);
     }
 
-    /// Serves the connection until it ends.
-    pub(crate) async fn serve(mut self) {
+    /// Serves the connection until it ends. What is rare is boxed where it is waited for, so that the task stays small: of
+    /// many connections every cache line of a task that a batch touches has to be loaded anew.
+    ///
+    /// # Cancel safety
+    /// None: the connection is of no use afterwards.
+    pub(crate) async fn serve(&mut self) {
         // A handle of its own, so that no batch counts the shared one up and down.
         let shared = self.shared.clone();
         let engine = &*shared.engine;
         let mut next = Next::Read;
         loop {
             next = match next {
-                Next::Read if self.session.client.is_killed() => Next::End(End::Quiet),
+                Next::Read if self.backlog && self.session.client.is_killed() => {
+                    Next::End(End::Quiet)
+                }
                 Next::Read if self.backlog => self.execute_backlog(engine),
                 Next::Read => poll_fn(|cx| self.poll_batch(engine, cx)).await,
                 Next::Defer => {
                     next_turn().await;
                     match self.execute_deferred(engine) {
                         // Whoever is to be woken is woken after a turn of its own.
-                        Next::Flush if !self.wakes => sent(self.flush().await),
+                        Next::Flush if !self.wakes => sent(self.flush_lightly().await),
                         other => other,
                     }
                 }
                 Next::Flush => {
                     next_turn().await;
                     self.wake_others();
-                    sent(self.flush().await)
+                    sent(self.flush_lightly().await)
                 }
-                Next::Stream => sent(self.stream_reply().await),
+                Next::Stream => sent(Box::pin(self.stream_reply()).await),
                 Next::Messages => {
                     self.take_messages();
                     Next::Flush
                 }
-                Next::Pause => self.wait_for_pause().await,
-                Next::PutOff => self.wait_for_stripe().await,
-                Next::Block => sent(self.wait_for_keys(engine).await),
+                Next::Pause => Box::pin(self.wait_for_pause()).await,
+                Next::PutOff => Box::pin(self.wait_for_stripe()).await,
+                Next::Block => sent(Box::pin(self.wait_for_keys(engine)).await),
                 Next::End(end) => {
                     if matches!(end, End::AfterReplies) {
                         // The peer may not read any more; its problem then.
-                        let _ = tokio::time::timeout(LINGER, self.finish()).await;
+                        let _ = Box::pin(tokio::time::timeout(LINGER, self.finish())).await;
                     }
                     break;
                 }
@@ -468,7 +474,7 @@ impl Connection {
     #[inline]
     fn end_batch(&mut self, engine: &Engine) {
         if !self.session.wakes.is_empty() {
-            self.desk.keep(&mut self.session.wakes);
+            self.seat.desk.keep(&mut self.session.wakes);
             self.wakes = true;
         }
         engine.end_batch(&mut self.session);
@@ -478,7 +484,7 @@ impl Connection {
     #[inline]
     fn wake_others(&mut self) {
         if std::mem::take(&mut self.wakes) {
-            self.desk.wake();
+            self.seat.desk.wake();
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::conn::{Connection, TaskWaker};
 use crate::runtime::ServerRuntime;
 use crate::shared::Shared;
-use crate::stream::{Accepted, Moving};
+use crate::stream::Accepted;
 use ochre_engine::exec::{Counter, Endpoint, Engine};
 use ochre_engine::ports::{LogLevel, Runtime as _};
 use ochre_engine::settings::{Settings, id};
@@ -301,39 +301,26 @@ pub(crate) fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint
         // compat: over TLS the connection just ends, as a word would need a handshake first.
         return accepted.dismiss(TOO_MANY);
     };
-    let (Some(seat), Ok(moving)) = (shared.seats.take(), accepted.leave()) else {
+    let secured = accepted.is_tls();
+    let seat = shared.seats.take();
+    let stream = (seat.as_ref()).and_then(|seat| accepted.move_to(&seat.worker).ok());
+    let (Some(seat), Some(stream)) = (seat, stream) else {
         return shared.engine.disconnect(&mut session);
     };
-    let shared = shared.clone();
     let worker = seat.worker.clone();
-    worker.spawn(async move {
-        let secured = matches!(moving, Moving::Tls(..));
-        match moving.join() {
-            Ok(stream) => {
-                let desk = seat.desk.clone();
-                let connection = Connection::new(shared, desk, stream, session, waker);
-                if secured {
-                    // Boxed: plain connections have no room for it.
-                    Box::pin(serve_secured(connection, refused)).await;
-                } else {
-                    connection.serve().await;
-                }
+    let mut connection = Connection::new(shared.clone(), seat, stream, session, waker);
+    // What is captured is served in its place: a task has room for one connection, not for one at every level.
+    if secured {
+        worker.spawn(async move {
+            match connection.secure().await {
+                Err(error) => connection.report(&error),
+                Ok(()) if refused => connection.refuse(PROTECTED),
+                Ok(()) => connection.serve().await,
             }
-            Err(_) => shared.engine.disconnect(&mut session),
-        }
-        drop(seat);
-    });
-}
-
-/// Serves a TLS connection, after its handshake.
-async fn serve_secured(mut connection: Connection, refused: bool) {
-    if let Err(error) = connection.secure().await {
-        return connection.report(&error);
+        });
+    } else {
+        worker.spawn(async move { connection.serve().await });
     }
-    if refused {
-        return connection.refuse(PROTECTED);
-    }
-    connection.serve().await;
 }
 
 async fn rest(runtime: &ServerRuntime, error: &io::Error) {

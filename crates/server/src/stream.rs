@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Handle;
 
 /// A connection's socket.
 pub(crate) enum Stream {
@@ -26,30 +27,6 @@ fn lent() -> io::Error {
     io::ErrorKind::NotConnected.into()
 }
 
-/// A socket between two workers.
-pub(crate) enum Moving {
-    /// Over TCP.
-    Tcp(std::net::TcpStream),
-    /// Over a Unix socket.
-    Unix(std::os::unix::net::UnixStream),
-    /// Over TLS, before the handshake.
-    Tls(std::net::TcpStream, Arc<ServerConfig>),
-}
-
-impl Moving {
-    /// Registers the socket with the worker that calls.
-    pub(crate) fn join(self) -> io::Result<Stream> {
-        Ok(match self {
-            Moving::Tcp(s) => Stream::Tcp(TcpStream::from_std(s)?),
-            Moving::Unix(s) => Stream::Unix(UnixStream::from_std(s)?),
-            Moving::Tls(s, config) => {
-                let tls = TlsStream::new(TcpStream::from_std(s)?, config);
-                Stream::Tls(Box::new(tls.map_err(io::Error::other)?))
-            }
-        })
-    }
-}
-
 /// A socket as it was accepted.
 pub(crate) enum Accepted {
     /// Plain TCP.
@@ -61,12 +38,21 @@ pub(crate) enum Accepted {
 }
 
 impl Accepted {
-    /// Takes the socket from the worker that accepted it.
-    pub(crate) fn leave(self) -> io::Result<Moving> {
+    /// Whether it is to speak TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Accepted::Tls(..))
+    }
+
+    /// Takes the socket from the worker that accepted it and registers it with `worker`.
+    pub(crate) fn move_to(self, worker: &Handle) -> io::Result<Stream> {
+        let _registers = worker.enter();
         Ok(match self {
-            Accepted::Tcp(s) => Moving::Tcp(s.into_std()?),
-            Accepted::Unix(s) => Moving::Unix(s.into_std()?),
-            Accepted::Tls(s, config) => Moving::Tls(s.into_std()?, config),
+            Accepted::Tcp(s) => Stream::Tcp(TcpStream::from_std(s.into_std()?)?),
+            Accepted::Unix(s) => Stream::Unix(UnixStream::from_std(s.into_std()?)?),
+            Accepted::Tls(s, config) => {
+                let tls = TlsStream::new(TcpStream::from_std(s.into_std()?)?, config);
+                Stream::Tls(Box::new(tls.map_err(io::Error::other)?))
+            }
         })
     }
 

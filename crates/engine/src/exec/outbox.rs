@@ -275,9 +275,10 @@ enum Put {
 
 /// See the module's documentation.
 #[derive(Default)]
+#[repr(C)] // what is asked after every batch comes first
 pub struct Outbox {
-    waiting: Mutex<Waiting>,
     any: AtomicBool,
+    waiting: Mutex<Waiting>,
 }
 
 impl Outbox {

@@ -54,7 +54,47 @@ pub struct Endpoint {
 }
 
 /// The public record of a connection.
+///
+/// What every batch reads or writes of it comes first and fills two cache lines: of many connections each is used rarely
+/// enough that all its lines have to be loaded anew.
+#[repr(C)]
 pub struct Client {
+    killed: AtomicBool,
+    overflowed: AtomicBool,
+    /// CLIENT REPLY OFF.
+    pub(super) silent: AtomicBool,
+    /// MONITOR.
+    pub monitors: AtomicBool,
+    /// Waits for CLIENT PAUSE to end.
+    pub paused: AtomicBool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// 2 or 3.
+    pub protocol: AtomicU8,
+    /// Selected database.
+    pub db: AtomicU32,
+    /// Dense index of the last command, `u32::MAX` for none.
+    pub last_command: AtomicU32,
+    /// Unix milliseconds of the last batch.
+    pub active_ms: AtomicI64,
+    /// Commands executed.
+    pub commands: AtomicU64,
+    /// Bytes received.
+    pub net_in: AtomicU64,
+    /// Bytes sent.
+    pub net_out: AtomicU64,
+    /// Bytes waiting in the query buffer.
+    pub query_len: AtomicU64,
+    /// Capacity of the query buffer.
+    pub query_cap: AtomicU64,
+    /// Bytes waiting to be sent.
+    pub output_len: AtomicU64,
+    /// Capacity of the output buffer.
+    pub output_cap: AtomicU64,
+    /// Messages that answer none of its requests.
+    pub outbox: Outbox,
     /// Unique for the life of the server, ascending.
     pub id: u64,
     /// Addresses.
@@ -65,34 +105,6 @@ pub struct Client {
     pub labels: Mutex<Labels>,
     /// The user it acts for.
     pub user: Mutex<Arc<User>>,
-    /// Selected database.
-    pub db: AtomicU32,
-    /// 2 or 3.
-    pub protocol: AtomicU8,
-    /// CLIENT NO-EVICT.
-    pub no_evict: AtomicBool,
-    /// CLIENT NO-TOUCH.
-    pub no_touch: AtomicBool,
-    /// Unix milliseconds of the last batch.
-    pub active_ms: AtomicI64,
-    /// Dense index of the last command, `u32::MAX` for none.
-    pub last_command: AtomicU32,
-    /// Bytes and commands so far.
-    pub net_in: AtomicU64,
-    /// Bytes sent.
-    pub net_out: AtomicU64,
-    /// Commands executed.
-    pub commands: AtomicU64,
-    /// Bytes waiting in the query buffer, and its capacity.
-    pub query_len: AtomicU64,
-    /// Capacity of the query buffer.
-    pub query_cap: AtomicU64,
-    /// Bytes waiting to be sent.
-    pub output_len: AtomicU64,
-    /// Capacity of the output buffer.
-    pub output_cap: AtomicU64,
-    /// Waits for CLIENT PAUSE to end.
-    pub paused: AtomicBool,
     /// Requests queued since MULTI, `u32::MAX` for no transaction.
     pub queued: AtomicU32,
     /// Keys that it watches.
@@ -105,14 +117,6 @@ pub struct Client {
     pub subscriptions: [AtomicUsize; 3],
     /// What it asked to be told of changed keys.
     pub tracker: Mutex<Option<Arc<Tracker>>>,
-    /// MONITOR.
-    pub monitors: AtomicBool,
-    /// CLIENT REPLY OFF.
-    pub(super) silent: AtomicBool,
-    /// Messages that answer none of its requests.
-    pub outbox: Outbox,
-    killed: AtomicBool,
-    overflowed: AtomicBool,
     waker: Mutex<Option<Arc<dyn Waker>>>,
 }
 

@@ -144,7 +144,7 @@ impl Shard {
     }
 }
 
-/// Commands whose counts a session gathers before it adds them to the thread's: a transaction or a script takes turns
+/// Commands whose counts a batch gathers before it adds them to the thread's: a transaction or a script takes turns
 /// with few.
 const GATHERED: usize = 4;
 
@@ -169,7 +169,47 @@ impl Default for Latency {
     }
 }
 
-/// A batch's counts, gathered by a session.
+/// What a batch gathers of the commands that it executes. Lent by the thread for a batch: a session keeps none, so that many
+/// connections need neither the memory nor, one after the other, the same room in the cache.
+#[derive(Default)]
+struct Gathered {
+    /// Dense indexes of the commands counted, and which of them is the last one executed.
+    of: [usize; GATHERED],
+    current: usize,
+    /// One bit for each of `counts` that counts something.
+    dirty: u32,
+    counts: [Counts; GATHERED],
+}
+
+impl Gathered {
+    fn lent() -> Box<Gathered> {
+        THREAD.with_borrow_mut(|thread| thread.spare.take().unwrap_or_default())
+    }
+
+    /// Adds the counts of one of the commands to the thread's. Returns how many were executed.
+    fn flush(&mut self, shard: &Shard, which: usize) -> u64 {
+        let take = std::mem::take::<u64>;
+        self.dirty &= !(1 << which);
+        let Some(shared) = shard.commands.get(self.of[which]) else {
+            return 0;
+        };
+        let counts = &mut self.counts[which];
+        let calls = take(&mut counts.calls);
+        bump(&shared.calls, calls);
+        bump(&shared.nanos, take(&mut counts.nanos));
+        bump(&shared.rejected, take(&mut counts.rejected));
+        bump(&shared.failed, take(&mut counts.failed));
+        while counts.used != 0 {
+            let bucket = counts.used.trailing_zeros() as usize;
+            counts.used &= counts.used - 1;
+            let latency = std::mem::take(&mut counts.latency.0[bucket]);
+            bump(&shared.latency[bucket], latency.into());
+        }
+        calls
+    }
+}
+
+/// A batch's counts.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) hits: u64,
@@ -181,12 +221,8 @@ pub(crate) struct Tally {
     pub(crate) net_out: u64,
     pub(crate) writes: u64,
     commands: u64,
-    /// Dense indexes of the commands counted, and which of them is the last one executed.
-    of: [usize; GATHERED],
-    current: usize,
-    /// One bit for each of `counts` that counts something.
-    dirty: u32,
-    counts: Option<Box<[Counts; GATHERED]>>,
+    /// From the first command of a batch until the flush.
+    gathered: Option<Box<Gathered>>,
 }
 
 impl Tally {
@@ -208,53 +244,24 @@ impl Tally {
 
     #[inline]
     fn turn_to(&mut self, stats: &Stats, command: usize) -> &mut Counts {
-        if self.of[self.current % GATHERED] != command {
-            self.turn(stats, command);
+        let gathered = self.gathered.get_or_insert_with(Gathered::lent);
+        if gathered.of[gathered.current % GATHERED] != command {
+            self.commands += turn(gathered, stats, command);
         }
-        let current = self.current % GATHERED;
-        self.dirty |= 1 << current;
-        &mut self.counts.get_or_insert_default()[current]
-    }
-
-    #[inline(never)] // off the way of requests like the one before
-    fn turn(&mut self, stats: &Stats, command: usize) {
-        if let Some(known) = self.of.iter().position(|of| *of == command) {
-            self.current = known;
-            return;
-        }
-        self.current = (self.current + 1) % GATHERED;
-        if self.dirty & 1 << self.current != 0 {
-            stats.with_shard(|shard| self.flush_command(shard, self.current));
-        }
-        self.of[self.current] = command;
-    }
-
-    fn flush_command(&mut self, shard: &Shard, which: usize) {
-        let take = std::mem::take::<u64>;
-        self.dirty &= !(1 << which);
-        let (Some(counts), Some(shared)) = (&mut self.counts, shard.commands.get(self.of[which]))
-        else {
-            return;
-        };
-        let counts = &mut counts[which];
-        self.commands += counts.calls;
-        bump(&shared.calls, take(&mut counts.calls));
-        bump(&shared.nanos, take(&mut counts.nanos));
-        bump(&shared.rejected, take(&mut counts.rejected));
-        bump(&shared.failed, take(&mut counts.failed));
-        while counts.used != 0 {
-            let bucket = counts.used.trailing_zeros() as usize;
-            counts.used &= counts.used - 1;
-            let latency = std::mem::take(&mut counts.latency.0[bucket]);
-            bump(&shared.latency[bucket], latency.into());
-        }
+        let current = gathered.current % GATHERED;
+        gathered.dirty |= 1 << current;
+        &mut gathered.counts[current]
     }
 
     /// Adds everything gathered to the thread's shard.
     pub(crate) fn flush(&mut self, stats: &Stats) {
-        stats.with_shard(|shard| {
-            while self.dirty != 0 {
-                self.flush_command(shard, self.dirty.trailing_zeros() as usize);
+        stats.with_shard(|shard, spare| {
+            if let Some(mut gathered) = self.gathered.take() {
+                while gathered.dirty != 0 {
+                    let which = gathered.dirty.trailing_zeros() as usize;
+                    self.commands += gathered.flush(shard, which);
+                }
+                *spare = Some(gathered);
             }
             for (counter, n) in [
                 (Counter::KeyspaceHits, &mut self.hits),
@@ -271,6 +278,22 @@ impl Tally {
             }
         });
     }
+}
+
+/// Makes room for a command that is not the last one's. Returns how many executions were added up for that.
+#[inline(never)] // off the way of requests like the one before
+fn turn(gathered: &mut Gathered, stats: &Stats, command: usize) -> u64 {
+    if let Some(known) = gathered.of.iter().position(|of| *of == command) {
+        gathered.current = known;
+        return 0;
+    }
+    gathered.current = (gathered.current + 1) % GATHERED;
+    let mut added = 0;
+    if gathered.dirty & 1 << gathered.current != 0 {
+        added = stats.with_shard(|shard, _| gathered.flush(shard, gathered.current));
+    }
+    gathered.of[gathered.current] = command;
+    added
 }
 
 fn bucket_of(nanos: u64) -> usize {
@@ -298,9 +321,21 @@ struct Base {
     commands: Vec<CommandCounts>,
 }
 
+/// What a thread has.
+struct Thread {
+    /// Its shard of each engine it works for; nearly always one.
+    shards: Vec<(u64, Arc<Shard>)>,
+    /// Nothing is counted in it. All engines number their commands from zero, so it does for each.
+    spare: Option<Box<Gathered>>,
+}
+
 thread_local! {
-    /// This thread's shard of each engine it works for; nearly always one.
-    static SHARDS: RefCell<Vec<(u64, Arc<Shard>)>> = const { RefCell::new(Vec::new()) };
+    static THREAD: RefCell<Thread> = const {
+        RefCell::new(Thread {
+            shards: Vec::new(),
+            spare: None,
+        })
+    };
 }
 
 /// Error codes kept apart; beyond it they are counted together, as a script can make up codes.
@@ -325,16 +360,16 @@ impl Stats {
         }
     }
 
-    fn with_shard<R>(&self, work: impl FnOnce(&Shard) -> R) -> R {
-        SHARDS.with_borrow_mut(|all| {
-            if let Some((_, shard)) = all.iter().find(|(id, _)| *id == self.id) {
-                return work(shard);
+    fn with_shard<R>(&self, work: impl FnOnce(&Shard, &mut Option<Box<Gathered>>) -> R) -> R {
+        THREAD.with_borrow_mut(|Thread { shards, spare }| {
+            if let Some((_, shard)) = shards.iter().find(|(id, _)| *id == self.id) {
+                return work(shard, spare);
             }
             let shard = self.adopt_shard();
             // A shard that only this thread still holds belongs to an engine that is gone.
-            all.retain(|(_, s)| Arc::strong_count(s) > 1);
-            all.push((self.id, shard.clone()));
-            work(&shard)
+            shards.retain(|(_, s)| Arc::strong_count(s) > 1);
+            shards.push((self.id, shard.clone()));
+            work(&shard, spare)
         })
     }
 
@@ -354,7 +389,7 @@ impl Stats {
 
     /// Adds to a counter, in this thread's shard.
     pub fn add(&self, counter: Counter, n: u64) {
-        self.with_shard(|s| bump(&s.counters[counter as usize], n));
+        self.with_shard(|s, _| bump(&s.counters[counter as usize], n));
     }
 
     /// Counts an error reply by its code.

@@ -46,6 +46,16 @@ async fn killed(waker: &mut OwnWaker, client: &Client) {
     .await;
 }
 
+/// How far replies were sent.
+enum Flushed {
+    /// Nothing waits.
+    All,
+    /// Other connections of this worker come first now and then.
+    Turn,
+    /// The socket takes no more now.
+    Full,
+}
+
 impl Connection {
     pub(super) fn take_output(&mut self, spare: &mut Vec<Out>) -> Out {
         let mut out = self
@@ -175,41 +185,75 @@ impl Connection {
         over
     }
 
+    /// Sends waiting replies, at most a turn's bytes of them, as far as the socket takes them now.
+    fn flush_now(&mut self) -> io::Result<Flushed> {
+        let Some(mut out) = self.output.take() else {
+            return Ok(Flushed::All);
+        };
+        let wrote = self.write_some(&mut out);
+        if out.is_empty() {
+            SCRATCH.with_borrow_mut(|s| {
+                give_back(&self.shared.engine, out, &mut s.spare);
+            });
+            self.account();
+            self.soft_limit_since_ms = None;
+            return wrote.map(|_| Flushed::All);
+        }
+        let over = self.over_limit(&out);
+        self.output = Some(out);
+        self.account();
+        let takes_more = wrote?;
+        if over {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        Ok(match takes_more {
+            true => Flushed::Turn,
+            false => Flushed::Full,
+        })
+    }
+
+    /// Waits until it is worth trying to send again.
+    async fn wait_for_room(&mut self, flushed: Flushed) -> io::Result<()> {
+        match flushed {
+            Flushed::All => {}
+            Flushed::Turn => tokio::task::yield_now().await,
+            Flushed::Full => {
+                let soft = self.soft_limit_since_ms.is_some();
+                tokio::select! {
+                    ready = self.stream.writable() => ready?,
+                    () = tokio::time::sleep(SOFT_LIMIT_CHECK), if soft => {}
+                    () = killed(&mut self.waker, &self.session.client) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Sends all waiting replies.
     ///
     /// # Cancel safety
     /// What was not sent stays in `output`.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        while let Some(mut out) = self.output.take() {
-            let wrote = self.write_some(&mut out);
-            if out.is_empty() {
-                SCRATCH.with_borrow_mut(|s| {
-                    give_back(&self.shared.engine, out, &mut s.spare);
-                });
-                self.account();
-                self.soft_limit_since_ms = None;
-                return wrote.map(drop);
-            }
-            let over = self.over_limit(&out);
-            self.output = Some(out);
-            self.account();
-            let takes_more = wrote?;
-            if over {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
-            if takes_more {
-                // Other connections of this worker come first now and then.
-                tokio::task::yield_now().await;
-                continue;
-            }
-            let soft = self.soft_limit_since_ms.is_some();
-            tokio::select! {
-                ready = self.stream.writable() => ready?,
-                () = tokio::time::sleep(SOFT_LIMIT_CHECK), if soft => {}
-                () = killed(&mut self.waker, &self.session.client) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        loop {
+            match self.flush_now()? {
+                Flushed::All => return Ok(()),
+                rest => self.wait_for_room(rest).await?,
             }
         }
-        Ok(())
+    }
+
+    /// As [`Self::flush`], with memory for waiting only when there is something to wait for.
+    pub(super) async fn flush_lightly(&mut self) -> io::Result<()> {
+        match self.flush_now()? {
+            Flushed::All => Ok(()),
+            rest => {
+                Box::pin(async {
+                    self.wait_for_room(rest).await?;
+                    self.flush().await
+                })
+                .await
+            }
+        }
     }
 
     /// Sends the last replies and closes in an orderly way.
