@@ -35,10 +35,12 @@ use tokio::io::ReadBuf;
 const READ_BYTES: usize = 64 * 1024;
 /// Unsent reply bytes at which no further request of the batch is executed.
 const OUTPUT_HIGH_WATER: usize = 1 << 20;
-/// Bytes added to the query buffer at least when a request is incomplete.
+/// Bytes added to the query buffer when a request is incomplete and it is not known what is missing of it.
 const QUERY_STEP: usize = 16 * 1024;
 /// Bytes read at once of a large argument.
 const QUERY_STEP_MAX: usize = 256 * 1024;
+/// Bytes of a query buffer kept by a thread: a little more than most large requests take.
+const QUERY_KEPT: usize = 512 * 1024;
 /// How long a request that found a stripe busy waits before it is tried again.
 const BUSY_RETRY: Duration = Duration::from_millis(1);
 /// A timer's longest time; a longer wait is several of them.
@@ -49,6 +51,8 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Buffers that a thread lends to the connection it is working on.
 struct Scratch {
     input: Box<[u8]>,
+    /// A large query buffer not in use: to allocate one for each large request costs the pages that it lies on.
+    query: Vec<u8>,
     window: Window,
     /// Reply buffers not in use.
     spare: Vec<Out>,
@@ -58,6 +62,7 @@ struct Scratch {
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         input: vec![0; READ_BYTES].into_boxed_slice(),
+        query: Vec::new(),
         window: Window::new(),
         spare: Vec::new(),
         deferring: Deferring::default(),
@@ -346,6 +351,7 @@ impl Connection {
         SCRATCH.with_borrow_mut(|scratch| {
             let Scratch {
                 input,
+                query,
                 window,
                 spare,
                 deferring,
@@ -371,16 +377,35 @@ impl Connection {
             }
             let mut out = self.take_output(spare);
             let (consumed, next) = self.run(engine, bytes, window, &mut out);
-            self.query.extend_from_slice(&bytes[consumed..]);
+            if consumed < bytes.len() {
+                self.keep_rest(&bytes[consumed..], query);
+            }
             Poll::Ready(self.send(out, next, spare))
         })
     }
 
+    /// Bytes to make room for at once, of those that are missing of the first request.
+    fn step(&self) -> usize {
+        match self.partial.as_ref().map_or(0, |d| d.wanted()) {
+            0 => QUERY_STEP,
+            // The buffer grows with what has arrived, whatever size was announced.
+            wanted => wanted.min(QUERY_STEP_MAX),
+        }
+    }
+
+    /// Keeps what a batch left of its bytes. Of a large request the rest is read behind them, without moving them again.
+    fn keep_rest(&mut self, rest: &[u8], spare: &mut Vec<u8>) {
+        let step = self.step();
+        if step > QUERY_STEP {
+            self.query = std::mem::take(spare);
+            self.query.reserve_exact(rest.len() + step);
+        }
+        self.query.extend_from_slice(rest);
+    }
+
     /// Reads more of an incomplete request behind what is there of it.
     fn poll_query(&mut self, engine: &Engine, cx: &mut Context<'_>) -> Poll<Next> {
-        let wanted = self.partial.as_ref().map_or(0, |d| d.wanted());
-        // The buffer grows with what has arrived, whatever size was announced.
-        self.query.reserve(wanted.clamp(QUERY_STEP, QUERY_STEP_MAX));
+        self.query.reserve(self.step());
         match self.stream.poll_read_more(cx, &mut self.query) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Err(_) | Ok(0)) => return Poll::Ready(Next::End(End::Quiet)),
@@ -419,7 +444,10 @@ impl Connection {
             self.query = query;
             self.query.drain(..consumed);
             if self.query.is_empty() {
-                self.query = Vec::new();
+                let query = std::mem::take(&mut self.query);
+                if (scratch.query.capacity() + 1..=QUERY_KEPT).contains(&query.capacity()) {
+                    scratch.query = query;
+                }
             }
             self.send(out, next, &mut scratch.spare)
         })

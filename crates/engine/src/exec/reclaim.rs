@@ -9,8 +9,11 @@ use ochre_ds::list::Removed;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 
-/// Values from this size are dropped in the background: below it, freeing costs less than the hand-over.
+/// Collections from this size are dropped in the background: below it, freeing costs less than the hand-over.
 const BACKGROUND_MIN: usize = 64 * 1024;
+/// Strings from this size are dropped in the background. One is a single allocation, which is given back in less time than
+/// it takes to wake a thread, until the allocator returns its pages.
+const BACKGROUND_MIN_STRING: usize = 1024 * 1024;
 
 enum Item {
     Blob(Blob),
@@ -78,7 +81,7 @@ impl Reclaimer {
     /// Drops what was removed, here if it is small.
     pub(crate) fn discard(&self, garbage: Garbage) {
         let item = match garbage {
-            Garbage::Blob(blob) if blob.len() >= BACKGROUND_MIN => Item::Blob(blob),
+            Garbage::Blob(blob) if blob.len() >= BACKGROUND_MIN_STRING => Item::Blob(blob),
             Garbage::Object(object) if object.bytes() >= BACKGROUND_MIN => Item::Object(object),
             Garbage::Chunks(chunks) if chunks.bytes() >= BACKGROUND_MIN => Item::Chunks(chunks),
             small => return drop(small),
