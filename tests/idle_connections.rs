@@ -1,6 +1,7 @@
 //! What a connection that does nothing holds from the allocator.
 
 use ochre_testkit::reference::{Running, Wire};
+use ochre_testkit::waiting::figure;
 
 const CONNECTIONS: u64 = 500;
 /// Bytes that each may hold. 2000 were measured (x86-64, Linux), and 3400 with one more copy of the connection in its task.
@@ -8,9 +9,8 @@ const EACH: u64 = 2800;
 
 fn used(wire: &mut Wire) -> u64 {
     let info = wire.call(&["INFO", "memory"]).expect("a reply");
-    let info = String::from_utf8_lossy(&info).into_owned();
-    let used = info.lines().find_map(|l| l.strip_prefix("used_memory:"));
-    used.expect("INFO has it").parse().expect("a number")
+    let info = String::from_utf8_lossy(&info);
+    figure(&info, "used_memory")
 }
 
 #[test]

@@ -296,14 +296,14 @@ impl Connection {
                     next_turn().await;
                     match self.execute_deferred(engine) {
                         // Whoever is to be woken is woken after a turn of its own.
-                        Next::Flush if !self.wakes => sent(self.flush_lightly().await),
+                        Next::Flush if !self.wakes => sent(self.flush().await),
                         other => other,
                     }
                 }
                 Next::Flush => {
                     next_turn().await;
                     self.wake_others();
-                    sent(self.flush_lightly().await)
+                    sent(self.flush().await)
                 }
                 Next::Stream => sent(Box::pin(self.stream_reply()).await),
                 Next::Messages => {

@@ -6,7 +6,7 @@
 use crate::conn::{Connection, TaskWaker};
 use crate::runtime::ServerRuntime;
 use crate::shared::Shared;
-use crate::stream::Accepted;
+use crate::stream::{Accepted, Stream};
 use ochre_engine::exec::{Counter, Endpoint, Engine};
 use ochre_engine::ports::{LogLevel, Runtime as _};
 use ochre_engine::settings::{Settings, id};
@@ -301,13 +301,13 @@ pub(crate) fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint
         // compat: over TLS the connection just ends, as a word would need a handshake first.
         return accepted.dismiss(TOO_MANY);
     };
-    let secured = accepted.is_tls();
     let seat = shared.seats.take();
     let stream = (seat.as_ref()).and_then(|seat| accepted.move_to(&seat.worker).ok());
     let (Some(seat), Some(stream)) = (seat, stream) else {
         return shared.engine.disconnect(&mut session);
     };
     let worker = seat.worker.clone();
+    let secured = matches!(stream, Stream::Tls(_));
     let mut connection = Connection::new(shared.clone(), seat, stream, session, waker);
     // What is captured is served in its place: a task has room for one connection, not for one at every level.
     if secured {

@@ -38,11 +38,6 @@ pub(crate) enum Accepted {
 }
 
 impl Accepted {
-    /// Whether it is to speak TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        matches!(self, Accepted::Tls(..))
-    }
-
     /// Takes the socket from the worker that accepted it and registers it with `worker`.
     pub(crate) fn move_to(self, worker: &Handle) -> io::Result<Stream> {
         let _registers = worker.enter();

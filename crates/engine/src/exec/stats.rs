@@ -207,6 +207,22 @@ impl Gathered {
         }
         calls
     }
+
+    /// Makes room for a command that is not the last one's. Returns how many executions were added up for that.
+    #[inline(never)] // off the way of requests like the one before
+    fn turn(&mut self, stats: &Stats, command: usize) -> u64 {
+        if let Some(known) = self.of.iter().position(|of| *of == command) {
+            self.current = known;
+            return 0;
+        }
+        self.current = (self.current + 1) % GATHERED;
+        let mut added = 0;
+        if self.dirty & 1 << self.current != 0 {
+            added = stats.with_shard(|shard, _| self.flush(shard, self.current));
+        }
+        self.of[self.current] = command;
+        added
+    }
 }
 
 /// A batch's counts.
@@ -246,7 +262,7 @@ impl Tally {
     fn turn_to(&mut self, stats: &Stats, command: usize) -> &mut Counts {
         let gathered = self.gathered.get_or_insert_with(Gathered::lent);
         if gathered.of[gathered.current % GATHERED] != command {
-            self.commands += turn(gathered, stats, command);
+            self.commands += gathered.turn(stats, command);
         }
         let current = gathered.current % GATHERED;
         gathered.dirty |= 1 << current;
@@ -278,22 +294,6 @@ impl Tally {
             }
         });
     }
-}
-
-/// Makes room for a command that is not the last one's. Returns how many executions were added up for that.
-#[inline(never)] // off the way of requests like the one before
-fn turn(gathered: &mut Gathered, stats: &Stats, command: usize) -> u64 {
-    if let Some(known) = gathered.of.iter().position(|of| *of == command) {
-        gathered.current = known;
-        return 0;
-    }
-    gathered.current = (gathered.current + 1) % GATHERED;
-    let mut added = 0;
-    if gathered.dirty & 1 << gathered.current != 0 {
-        added = stats.with_shard(|shard, _| gathered.flush(shard, gathered.current));
-    }
-    gathered.of[gathered.current] = command;
-    added
 }
 
 fn bucket_of(nanos: u64) -> usize {

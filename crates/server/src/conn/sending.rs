@@ -229,7 +229,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends all waiting replies.
+    /// Sends all waiting replies. Waiting is boxed, as it is rare: most replies leave at once.
     ///
     /// # Cancel safety
     /// What was not sent stays in `output`.
@@ -237,21 +237,7 @@ impl Connection {
         loop {
             match self.flush_now()? {
                 Flushed::All => return Ok(()),
-                rest => self.wait_for_room(rest).await?,
-            }
-        }
-    }
-
-    /// As [`Self::flush`], with memory for waiting only when there is something to wait for.
-    pub(super) async fn flush_lightly(&mut self) -> io::Result<()> {
-        match self.flush_now()? {
-            Flushed::All => Ok(()),
-            rest => {
-                Box::pin(async {
-                    self.wait_for_room(rest).await?;
-                    self.flush().await
-                })
-                .await
+                rest => Box::pin(self.wait_for_room(rest)).await?,
             }
         }
     }
