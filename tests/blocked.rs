@@ -28,7 +28,10 @@ fn pipeline(first: &str) -> Vec<Words> {
 fn everywhere(scene: impl Fn(&str)) {
     let ours = Some(env!("CARGO_BIN_EXE_ochre-server").to_owned());
     let servers = [
-        (ours, &["--worker-threads", "2"][..]),
+        (
+            ours,
+            &["--worker-threads", "2", "--worker-threads-min", "2"][..],
+        ),
         (Release::V70.binary(), &[]),
         (Release::V82.binary(), &[]),
     ];

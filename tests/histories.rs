@@ -14,7 +14,8 @@ fn seed() -> u64 {
 
 fn server(workers: &str) -> Running {
     let program = env!("CARGO_BIN_EXE_ochre-server");
-    Running::start(program, &["--worker-threads", workers]).expect("it starts")
+    let options = ["--worker-threads", workers, "--worker-threads-min", workers];
+    Running::start(program, &options).expect("it starts")
 }
 
 fn is_explained(workers: &str) {

@@ -16,7 +16,14 @@ const UNTIL_KILLED: &str =
     "if ARGV[1] == 'go' then while true do redis.call('get', KEYS[1]) end end return 'waits'";
 
 fn server() -> Server {
-    Server::start(&["--busy-reply-threshold", "30", "--worker-threads", "3"])
+    Server::start(&[
+        "--busy-reply-threshold",
+        "30",
+        "--worker-threads",
+        "3",
+        "--worker-threads-min",
+        "3",
+    ])
 }
 
 /// The answer to a request that may take long, in a thread of its own.
@@ -149,7 +156,7 @@ fn nobody_sees_the_middle_of_a_script() {
     const SUM: &str = "local sum = 0 for _, key in ipairs(KEYS) do sum = sum + redis.call('get', key) end return sum";
     let seed = std::env::var("OCHRE_SEED").map_or(2026, |seed| seed.parse().expect("a number"));
     eprintln!("OCHRE_SEED={seed}");
-    let server = Server::start(&["--worker-threads", "4"]);
+    let server = Server::start(&["--worker-threads", "4", "--worker-threads-min", "4"]);
     let accounts: Vec<String> = (0..ACCOUNTS).map(|n| format!("account:{n}")).collect();
     let mut client = server.connect();
     for account in &accounts {
@@ -261,7 +268,7 @@ fn what_has_written_gets_the_whole_database_if_it_can() {
 /// Two scripts that each want what the other one holds, after both have written: neither waits for ever.
 #[test]
 fn scripts_that_want_each_others_keys_end() {
-    let server = Server::start(&["--worker-threads", "4"]);
+    let server = Server::start(&["--worker-threads", "4", "--worker-threads-min", "4"]);
     let script = "redis.call('incr', KEYS[1]) if ARGV[1] == 'far' then for i = 1, 12 do local r = redis.pcall('incr', 'x' .. i) if type(r) == 'table' then return r end end end return 1";
     let mut client = server.connect();
     for number in 1..=12 {

@@ -19,7 +19,8 @@ impl Server {
         let complaints = std::env::temp_dir().join(name);
         let mut child = Command::new(env!("CARGO_BIN_EXE_ochre-server"))
             .args(["--port", &port, "--bind", "127.0.0.1"])
-            .args(["--enable-debug-command", "yes", "--worker-threads", "4"])
+            .args(["--enable-debug-command", "yes"])
+            .args(["--worker-threads", "4", "--worker-threads-min", "4"])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&complaints).expect("the folder can be written to"))

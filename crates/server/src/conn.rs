@@ -9,16 +9,16 @@
 //!
 //! Limits: `client-query-buffer-limit`, `client-output-buffer-limit`, and those of the decoder.
 
+mod placing;
 mod sending;
 mod waits;
 
 use crate::deferred::{Deferred, Deferring};
 use crate::shared::Shared;
 use crate::stream::Stream;
-use crate::tls::{HANDSHAKE_PATIENCE, HandshakeError};
 use crate::window::{Stop, WINDOW, Window};
 use crate::workers::Seat;
-use ochre_engine::exec::{Ahead, Counter, Endpoint, Engine, Flow, Held, Out, Session};
+use ochre_engine::exec::{Ahead, Counter, Engine, Flow, Held, Out, Session};
 use ochre_engine::ports::{LogLevel, Runtime as _, Waker};
 use ochre_engine::settings::id;
 use ochre_resp::{Decoder, Limits, Protocol, Request};
@@ -198,6 +198,7 @@ fn sent(flushed: io::Result<()>) -> Next {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.take_stream_back();
+        self.stream.say_goodbye();
         self.wake_others();
         self.shared.engine.disconnect(&mut self.session);
     }
@@ -233,54 +234,12 @@ impl Connection {
         }
     }
 
-    /// Does the handshake of TLS, if there is one to do.
-    ///
-    /// # Errors
-    /// When it fails, takes longer than [`HANDSHAKE_PATIENCE`], or the client is to be closed.
-    ///
-    /// # Cancel safety
-    /// None: the connection is of no use afterwards.
-    pub(crate) async fn secure(&mut self) -> Result<(), HandshakeError> {
-        let shake = poll_fn(|cx| {
-            self.waker.register(cx);
-            if self.session.client.is_killed() {
-                return Poll::Ready(Err(HandshakeError::Killed));
-            }
-            self.stream.poll_handshake(cx)
-        });
-        tokio::time::timeout(HANDSHAKE_PATIENCE, shake)
-            .await
-            .unwrap_or(Err(HandshakeError::Late))
-    }
-
-    /// Counts a failed handshake and logs why.
-    pub(crate) fn report(&self, error: &HandshakeError) {
-        let Endpoint { addr, laddr, .. } = &self.session.client.endpoint;
-        let line =
-            format!("Error accepting a client connection: {error} (addr={addr} laddr={laddr})");
-        self.shared.runtime.log(LogLevel::Warning, &line);
-        self.shared
-            .engine
-            .stats
-            .add(Counter::TlsHandshakeFailures, 1);
-    }
-
-    /// Refuses the connection, which is to end now, with a last word if the socket takes it.
-    pub(crate) fn refuse(&mut self, word: &[u8]) {
-        // The peer is closed on in any case.
-        let _ = self.stream.try_write(word);
-        self.shared
-            .engine
-            .stats
-            .add(Counter::RejectedConnections, 1);
-    }
-
-    /// Serves the connection until it ends. What is rare is boxed where it is waited for, so that the task stays small: of
+    /// Serves the connection until it ends, or is to move to the place that is given. What is rare is boxed where it is waited for, so that the task stays small: of
     /// many connections every cache line of a task that a batch touches has to be loaded anew.
     ///
     /// # Cancel safety
     /// None: the connection is of no use afterwards.
-    pub(crate) async fn serve(&mut self) {
+    async fn serve(&mut self) -> Option<Seat> {
         // A handle of its own, so that no batch counts the shared one up and down.
         let shared = self.shared.clone();
         let engine = &*shared.engine;
@@ -291,6 +250,10 @@ impl Connection {
                     Next::End(End::Quiet)
                 }
                 Next::Read if self.backlog => self.execute_backlog(engine),
+                Next::Read if self.seat.has_news() => match shared.seats.follow(&mut self.seat) {
+                    Some(seat) => return Some(seat),
+                    None => Next::Read,
+                },
                 Next::Read => poll_fn(|cx| self.poll_batch(engine, cx)).await,
                 Next::Defer => {
                     next_turn().await;
@@ -318,7 +281,7 @@ impl Connection {
                         // The peer may not read any more; its problem then.
                         let _ = Box::pin(tokio::time::timeout(LINGER, self.finish())).await;
                     }
-                    break;
+                    return None;
                 }
             };
         }

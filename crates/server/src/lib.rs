@@ -5,6 +5,7 @@
 //! another program.
 
 mod apply;
+mod balance;
 mod conn;
 mod deferred;
 mod embed;

@@ -306,21 +306,19 @@ pub(crate) fn admit(shared: &Arc<Shared>, accepted: Accepted, endpoint: Endpoint
     let (Some(seat), Some(stream)) = (seat, stream) else {
         return shared.engine.disconnect(&mut session);
     };
-    let worker = seat.worker.clone();
     let secured = matches!(stream, Stream::Tls(_));
     let mut connection = Connection::new(shared.clone(), seat, stream, session, waker);
-    // What is captured is served in its place: a task has room for one connection, not for one at every level.
-    if secured {
-        worker.spawn(async move {
-            match connection.secure().await {
-                Err(error) => connection.report(&error),
-                Ok(()) if refused => connection.refuse(PROTECTED),
-                Ok(()) => connection.serve().await,
-            }
-        });
-    } else {
-        worker.spawn(async move { connection.serve().await });
+    if !secured {
+        return connection.start();
     }
+    let worker = connection.worker().clone();
+    worker.spawn(async move {
+        match connection.secure().await {
+            Err(error) => connection.report(&error),
+            Ok(()) if refused => connection.refuse(PROTECTED),
+            Ok(()) => connection.start(),
+        }
+    });
 }
 
 async fn rest(runtime: &ServerRuntime, error: &io::Error) {

@@ -1,6 +1,7 @@
 //! The start-up sequence, and the orderly stop.
 
 use crate::apply::{Applier, configure_tls, raise_fd_limit};
+use crate::balance::Balance;
 use crate::embed::Host;
 use crate::files::{DiskSource, StartFile, UserFile};
 use crate::listen::{Bound, Front, ListenError, accept_unix, bind_tcp, bind_unix};
@@ -14,6 +15,7 @@ use ochre_engine::settings::{Action, Invocation, Settings, id, parse_command_lin
 use parking_lot::Mutex;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -206,6 +208,7 @@ pub(crate) async fn serve(
         seed: random_seed(),
     };
     let about = about(port, workers);
+    let serving = about.workers_serving.clone();
     let engine = Arc::new(Engine::new(settings.clone(), ports, about));
     if let Err(reason) = engine.load_users() {
         // Not to the log: a line of the settings file may hold a password.
@@ -219,7 +222,7 @@ pub(crate) async fn serve(
     let shared = Arc::new(Shared {
         engine: engine.clone(),
         runtime: runtime.clone(),
-        seats: threads.seats(),
+        seats: threads.seats(serving),
         tls,
     });
     // The cell was empty: it is set here only.
@@ -249,7 +252,8 @@ pub(crate) async fn serve(
             return ExitCode::FAILURE;
         }
     };
-    let cron = start_cron(engine.clone());
+    let balance = Balance::new(shared.seats.clone(), settings);
+    let cron = start_cron(engine.clone(), balance);
     log.write(LogLevel::Notice, "Ready to accept connections");
     match host {
         Some(host) => host.run(&shared).await,
@@ -423,7 +427,7 @@ impl Drop for CronThread {
 }
 
 /// Runs the engine's background work on a thread of its own, so that no worker waits for it.
-fn start_cron(engine: Arc<Engine>) -> CronThread {
+fn start_cron(engine: Arc<Engine>, mut balance: Balance) -> CronThread {
     let stop = Arc::new((Mutex::new(false), parking_lot::Condvar::new()));
     let stopping = stop.clone();
     let run = move || {
@@ -439,6 +443,7 @@ fn start_cron(engine: Arc<Engine>) -> CronThread {
                 break;
             }
             parking_lot::MutexGuard::unlocked(&mut stopped, || {
+                balance.look();
                 engine.cron(period);
                 close_idle(&engine);
             });
@@ -505,6 +510,7 @@ fn about(port: u16, workers: usize) -> About {
         ),
         port,
         workers,
+        workers_serving: Arc::new(AtomicUsize::new(workers)),
         system_memory: info
             .totalram
             .saturating_mul(u64::from(info.mem_unit.max(1))),

@@ -40,15 +40,15 @@ pub(crate) enum Accepted {
 impl Accepted {
     /// Takes the socket from the worker that accepted it and registers it with `worker`.
     pub(crate) fn move_to(self, worker: &Handle) -> io::Result<Stream> {
-        let _registers = worker.enter();
-        Ok(match self {
-            Accepted::Tcp(s) => Stream::Tcp(TcpStream::from_std(s.into_std()?)?),
-            Accepted::Unix(s) => Stream::Unix(UnixStream::from_std(s.into_std()?)?),
+        let stream = match self {
+            Accepted::Tcp(s) => Stream::Tcp(s),
+            Accepted::Unix(s) => Stream::Unix(s),
             Accepted::Tls(s, config) => {
-                let tls = TlsStream::new(TcpStream::from_std(s.into_std()?)?, config);
-                Stream::Tls(Box::new(tls.map_err(io::Error::other)?))
+                let tls = TlsStream::new(s, config).map_err(io::Error::other)?;
+                Stream::Tls(Box::new(tls))
             }
-        })
+        };
+        stream.move_to(worker)
     }
 
     /// Sends `last` if the peer's buffer takes it and no handshake has to come before; then it is closed.
@@ -63,6 +63,18 @@ impl Accepted {
 }
 
 impl Stream {
+    /// Registers the socket with `worker` instead of the worker that it was registered with. If that fails, it is closed.
+    pub(crate) fn move_to(self, worker: &Handle) -> io::Result<Stream> {
+        let _registers = worker.enter();
+        let again = |tcp: TcpStream| TcpStream::from_std(tcp.into_std()?);
+        Ok(match self {
+            Stream::Tcp(s) => Stream::Tcp(again(s)?),
+            Stream::Unix(s) => Stream::Unix(UnixStream::from_std(s.into_std()?)?),
+            Stream::Tls(s) => Stream::Tls(Box::new(s.map_socket(again)?)),
+            Stream::Lent => return Err(lent()),
+        })
+    }
+
     /// Does the TLS handshake, if there is one to do, as far as it goes now.
     pub(crate) fn poll_handshake(
         &mut self,
@@ -138,6 +150,13 @@ impl Stream {
             Stream::Unix(s) => s.writable().await,
             Stream::Tls(s) => s.writable().await,
             Stream::Lent => Err(lent()),
+        }
+    }
+
+    /// Tells a peer over TLS, who is closed on, that nothing was cut off.
+    pub(crate) fn say_goodbye(&mut self) {
+        if let Stream::Tls(s) = self {
+            s.say_goodbye();
         }
     }
 

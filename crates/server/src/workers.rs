@@ -1,19 +1,22 @@
-//! The worker threads: one Tokio runtime each, and every connection stays with the one that it was given.
+//! The worker threads: one Tokio runtime each, and the places of connections at them.
 //!
 //! Invariants
 //! - A connection's socket is registered with its worker's own driver, and its task runs on no other
 //!   worker: readiness wakes exactly one thread, and no thread is woken to look for another's work.
+//! - A connection has a home, and is there while that worker serves; else it is with one that does. It moves only between
+//!   two batches, of its own accord, when the desk of its worker says so.
 //! - Each runtime is of the multi-thread kind with one worker, so that long work (`block_in_place`)
 //!   hands the other connections to a fresh thread.
-//! - New connections go to the worker with the fewest.
+//! - The home of a new connection is where the fewest are at home.
 //!
+//! Does not decide how many workers serve and who moves: `balance.rs` does.
 //! Why not one runtime for all: see `docs/decisions/0004-a-runtime-a-worker.md`.
 
 use ochre_engine::exec::Wakes;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -56,10 +59,20 @@ impl Workers {
         self.runtimes.len()
     }
 
-    /// Places for connections.
-    pub(crate) fn seats(&self) -> Seats {
-        let row = |r: &Runtime| (r.handle().clone(), Arc::default());
-        Seats(self.runtimes.iter().map(row).collect())
+    /// Places for connections. `serving`, the number of workers that serve, is shared with who shows it.
+    pub(crate) fn seats(&self, serving: Arc<AtomicUsize>) -> Seats {
+        let desk = |number| {
+            Arc::new(Desk {
+                number,
+                ..Desk::default()
+            })
+        };
+        let rows = (0..).zip(&self.runtimes);
+        let places = rows.map(|(number, r)| (r.handle().clone(), desk(number)));
+        Seats {
+            places: places.collect(),
+            serving,
+        }
     }
 
     /// Ends all workers; tasks that do not end soon are dropped.
@@ -70,15 +83,25 @@ impl Workers {
     }
 }
 
-/// Chooses workers for connections. Clones share the places.
+/// The places of connections at the workers. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Seats(Vec<(Handle, Arc<Desk>)>);
+pub(crate) struct Seats {
+    places: Arc<[(Handle, Arc<Desk>)]>,
+    /// How many workers serve connections: the first ones.
+    serving: Arc<AtomicUsize>,
+}
 
 /// What the connections of a worker have in common.
 #[derive(Default)]
 pub(crate) struct Desk {
-    /// How many there are.
-    taken: AtomicUsize,
+    /// The number of the worker.
+    number: u32,
+    /// How many connections are at home here.
+    homes: AtomicUsize,
+    /// The [`Order`] that holds, as a number.
+    order: AtomicU64,
+    /// How many connections have seen it.
+    followers: AtomicU64,
     /// Whom they have served or sent messages to in this turn. Woken one by one, a connection of another worker would
     /// often be done before the next is woken, and its worker fall asleep and be woken again for each.
     wakes: Mutex<Wakes>,
@@ -96,26 +119,160 @@ impl Desk {
     }
 }
 
-/// A connection's place at a worker, free again when it is dropped.
+/// What the connections of a worker are told: a share of them, of those that have something to do meanwhile, has its home
+/// at another worker from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Order {
+    /// The number of that worker.
+    pub(crate) to: u16,
+    /// In parts of [`Order::ALL`]; 0 means that nobody's home changes.
+    pub(crate) share: u16,
+}
+
+impl Order {
+    /// The share that is everybody.
+    pub(crate) const ALL: u16 = u16::MAX;
+    /// Nobody's home changes.
+    pub(crate) const STAY: Order = Order { to: 0, share: 0 };
+
+    #[allow(clippy::cast_possible_truncation)] // the word is cut into its parts
+    fn of(word: u64) -> Order {
+        Order {
+            to: (word >> 16) as u16,
+            share: word as u16,
+        }
+    }
+
+    /// The word of this order when `last` was the one before: never the same.
+    fn word(self, last: u64) -> u64 {
+        let number = (last >> 32).wrapping_add(1);
+        number << 32 | u64::from(self.to) << 16 | u64::from(self.share)
+    }
+
+    /// Whether the `n`th connection that sees the order follows it. They are taken evenly, and of few busy ones rather
+    /// none: a single one would take its load to and fro.
+    fn moves(self, n: u64) -> bool {
+        let (share, all) = (u64::from(self.share), u64::from(Order::ALL));
+        n.wrapping_add(1).wrapping_mul(share) / all > n.wrapping_mul(share) / all
+    }
+}
+
+/// A connection's place at a worker. Its home is free again when it is dropped.
 pub(crate) struct Seat {
     pub(crate) worker: Handle,
     pub(crate) desk: Arc<Desk>,
+    /// Where it is when all workers serve.
+    home: Arc<Desk>,
+    /// The order that the connection knows.
+    known: u64,
+}
+
+impl Seat {
+    /// The number of its worker.
+    pub(crate) fn number(&self) -> u32 {
+        self.desk.number
+    }
+
+    /// Whether there is an order that the connection has not seen. One load of a line that is seldom written.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.desk.order.load(Relaxed) != self.known
+    }
 }
 
 impl Seats {
-    /// A place at the worker with the fewest connections. `None` when there is no worker.
+    /// A place for a new connection, whose home is the worker where the fewest are. `None` when there is no worker.
     pub(crate) fn take(&self) -> Option<Seat> {
-        let (worker, desk) = (self.0.iter()).min_by_key(|(_, desk)| desk.taken.load(Relaxed))?;
-        desk.taken.fetch_add(1, Relaxed);
+        let least = |(_, desk): &&(Handle, Arc<Desk>)| desk.homes.load(Relaxed);
+        let (_, home) = self.places.iter().min_by_key(least)?;
+        self.sit(home)
+    }
+
+    /// The place of a connection at home at `home`.
+    fn sit(&self, home: &Arc<Desk>) -> Option<Seat> {
+        let serving = self.serving.load(Relaxed).clamp(1, self.places.len());
+        let (worker, desk) = self.places.get(home.number as usize % serving)?;
+        home.homes.fetch_add(1, Relaxed);
         Some(Seat {
             worker: worker.clone(),
             desk: desk.clone(),
+            home: home.clone(),
+            known: desk.order.load(Relaxed),
         })
+    }
+
+    /// The place to move to, if that is what the news means for the connection at `seat`.
+    #[cold]
+    pub(crate) fn follow(&self, seat: &mut Seat) -> Option<Seat> {
+        seat.known = seat.desk.order.load(Relaxed);
+        let order = Order::of(seat.known);
+        let follows = order.moves(seat.desk.followers.fetch_add(1, Relaxed));
+        let new_home = self.places.get(usize::from(order.to)).filter(|_| follows);
+        let place = self.sit(new_home.map_or(&seat.home, |(_, desk)| desk))?;
+        if !Arc::ptr_eq(&place.desk, &seat.desk) {
+            return Some(place);
+        }
+        *seat = place;
+        None
+    }
+
+    /// How many workers there are.
+    pub(crate) fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How long each worker has been busy since it was started.
+    pub(crate) fn busy(&self) -> impl Iterator<Item = Duration> + '_ {
+        let places = self.places.iter();
+        places.map(|(worker, _)| worker.metrics().worker_total_busy_duration(0))
+    }
+
+    /// Has the first `serving` workers serve, at least one. Connections learn it by the orders given next.
+    pub(crate) fn serve_with(&self, serving: usize) {
+        self.serving.store(serving.max(1), Relaxed);
+    }
+
+    /// Gives `order` to the connections that are at worker `of`.
+    pub(crate) fn tell(&self, of: usize, order: Order) {
+        if let Some((_, desk)) = self.places.get(of) {
+            desk.followers.store(0, Relaxed);
+            desk.order
+                .store(order.word(desk.order.load(Relaxed)), Relaxed);
+        }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.desk.taken.fetch_sub(1, Relaxed);
+        self.home.homes.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn followers(share: u16, of: u64) -> usize {
+        let order = Order { to: 1, share };
+        (0..of).filter(|n| order.moves(*n)).count()
+    }
+
+    #[test]
+    fn an_order_is_followed_by_its_share() {
+        assert_eq!(followers(0, 1000), 0);
+        assert_eq!(followers(Order::ALL, 1000), 1000);
+        assert_eq!(followers(Order::ALL / 2 + 1, 1000), 500);
+        assert_eq!(followers(Order::ALL / 4 + 1, 1000), 250);
+        // The only one stays, with all of its load.
+        assert_eq!(followers(Order::ALL / 2, 1), 0);
+    }
+
+    #[test]
+    fn an_order_survives_as_a_word_that_is_new_each_time() {
+        let order = Order { to: 513, share: 9 };
+        let first = order.word(0);
+        let second = order.word(first);
+        assert_eq!((Order::of(first), Order::of(second)), (order, order));
+        assert_ne!(first, second);
     }
 }

@@ -240,6 +240,7 @@ impl InProcess {
         let about = About {
             run_id: "0".repeat(40),
             workers: 1,
+            workers_serving: Arc::new(1.into()),
             ..About::default()
         };
         InProcess {

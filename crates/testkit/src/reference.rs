@@ -324,7 +324,11 @@ impl Wire {
         Ok(())
     }
 
-    fn reply(&mut self) -> io::Result<Vec<u8>> {
+    /// The bytes of the next reply.
+    ///
+    /// # Errors
+    /// As for [`Wire::exchange`].
+    pub fn reply(&mut self) -> io::Result<Vec<u8>> {
         loop {
             let rest = &self.received[self.decoded..];
             let progress = self.decoder.decode(rest).map_err(io::Error::other)?;

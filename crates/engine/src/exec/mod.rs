@@ -196,6 +196,8 @@ pub struct About {
     pub port: u16,
     /// Worker threads of the runtime.
     pub workers: usize,
+    /// How many of them serve connections now.
+    pub workers_serving: Arc<AtomicUsize>,
     /// Bytes of physical memory, 0 if unknown.
     pub system_memory: u64,
 }

@@ -117,6 +117,8 @@ pub struct Client {
     pub subscriptions: [AtomicUsize; 3],
     /// What it asked to be told of changed keys.
     pub tracker: Mutex<Option<Arc<Tracker>>>,
+    /// The number of the worker that serves it.
+    pub worker: AtomicU32,
     waker: Mutex<Option<Arc<dyn Waker>>>,
 }
 
@@ -257,6 +259,7 @@ impl Clients {
             outbox: Outbox::default(),
             killed: AtomicBool::new(false),
             overflowed: AtomicBool::new(false),
+            worker: AtomicU32::new(0),
             waker: Mutex::new(waker),
         })
     }

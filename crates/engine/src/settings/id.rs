@@ -149,6 +149,7 @@ handles! {
         TRACKING_TABLE_MAX_KEYS = "tracking-table-max-keys",
         UNIXSOCKETPERM = "unixsocketperm",
         WORKER_THREADS = "worker-threads",
+        WORKER_THREADS_MIN = "worker-threads-min",
         ZSET_MAX_LISTPACK_ENTRIES = "zset-max-listpack-entries",
         ZSET_MAX_LISTPACK_VALUE = "zset-max-listpack-value",
     }

@@ -152,6 +152,22 @@ impl TlsStream {
         })
     }
 
+    /// Tells the peer, who is closed on, that nothing was cut off, if its buffer takes the word.
+    pub(crate) fn say_goodbye(&mut self) {
+        if !self.tls.is_handshaking() && self.sealed == 0 && self.part().is_ok() {
+            let _ = self.try_send();
+        }
+    }
+
+    /// The same connection over the socket that `map` makes of its socket.
+    pub(crate) fn map_socket(
+        self,
+        map: impl FnOnce(TcpStream) -> io::Result<TcpStream>,
+    ) -> io::Result<TlsStream> {
+        let tcp = map(self.tcp)?;
+        Ok(TlsStream { tcp, ..self })
+    }
+
     /// Lets rustls work through `incoming`, and seals `task` into `room`. Plain bytes go to `take`,
     /// which says whether it takes another record; TLS's own messages go to `unsent`. After an error
     /// that is an alert for the peer, and the connection is of no further use.
@@ -475,15 +491,6 @@ impl TlsStream {
         self.part()?;
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.tcp).poll_shutdown(cx)
-    }
-}
-
-/// A peer that is closed on learns that nothing was cut off, if its buffer takes the word.
-impl Drop for TlsStream {
-    fn drop(&mut self) {
-        if !self.tls.is_handshaking() && self.sealed == 0 && self.part().is_ok() {
-            let _ = self.try_send();
-        }
     }
 }
 

@@ -98,7 +98,7 @@ fn explain() -> Result<bool, String> {
             let workers = options.workers.map(|n| n.to_string());
             let workers = workers
                 .iter()
-                .flat_map(|n| ["--worker-threads", n.as_str()]);
+                .flat_map(|n| ["--worker-threads", n, "--worker-threads-min", n]);
             let workers: Vec<&str> = workers.collect();
             Some(Running::start(program, &workers).map_err(|e| format!("{program}: {e}"))?)
         }

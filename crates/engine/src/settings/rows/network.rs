@@ -25,6 +25,7 @@ pub(super) const ROWS: &[Setting] = &[
     memory("proto-max-bulk-len", 1 << 20, "512mb", "Bytes that one argument of a request may have.").live(),
     special("maxmemory-clients", Kind::MemoryOrPercent, "0", "Bytes, or percentage of `maxmemory`, that all client buffers together may take."),
     int("worker-threads", (0, 1024), "0", "Threads that serve connections; 0 takes one for each core.").immutable().live(),
+    int("worker-threads-min", (1, 1024), "1", "How many of the worker threads serve connections however little there is to do; the others help when these are busy.").live(),
     int("io-threads", (1, 128), "1", "Threads that read and write sockets in Redis; here every worker does.").immutable(),
     flag("io-threads-do-reads", "no", "Whether Redis's I/O threads read requests too.").immutable(),
     int("max-new-connections-per-cycle", (0, INT_MAX), "10", "Connections that Redis accepts in one turn of its loop."),

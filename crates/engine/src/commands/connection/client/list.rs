@@ -203,7 +203,8 @@ impl<'a> Describer<'a> {
         f.count(" resp", u64::from(client.protocol.load(Relaxed)));
         f.text(" lib-name", &labels.lib_name);
         f.text(" lib-ver", &labels.lib_ver);
-        f.count(" io-thread", 0);
+        // compat: every worker reads and writes sockets, so this is the worker's number.
+        f.count(" io-thread", u64::from(client.worker.load(Relaxed)));
         f.count(" tot-net-in", load(&client.net_in));
         f.count(" tot-net-out", load(&client.net_out));
         let present = if asks { self.session.commands } else { 0 };

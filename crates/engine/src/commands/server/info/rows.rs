@@ -9,6 +9,7 @@ use super::facts::{Facts, Value, ratio};
 use crate::exec::{Counter, Rate};
 use crate::keyspace::access::CLOCK_MASK;
 use crate::settings::id;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Zero, because what would be counted does not exist.
 const NONE: fn(&Facts<'_, '_>) -> Value = |_| Int(0);
@@ -53,6 +54,9 @@ pub(super) const SERVER: &[Row] = &[
     }),
     ("io_threads_active", NONE),
     ("worker_threads", |f| Count(f.engine.about.workers as u64)),
+    ("worker_threads_active", |f| {
+        Count(f.engine.about.workers_serving.load(Relaxed) as u64)
+    }),
 ];
 
 pub(super) const CLIENTS: &[Row] = &[

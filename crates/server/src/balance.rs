@@ -1,0 +1,252 @@
+//! How many workers serve, and who of them gives connections to whom.
+//!
+//! A worker with little to do falls asleep and is woken for every few requests, and that costs more than they do. So a
+//! load that fewer workers can carry is given to fewer: each of them sleeps less. When it grows, more workers serve within
+//! a few tenths of a second, and when the busy connections happen to sit at one worker, some of them move.
+//!
+//! Invariants
+//! - Between `worker-threads-min` workers and all of them serve; those that serve are the first ones.
+//! - An idle connection costs nothing when workers begin or cease to serve: it moves with its next batch.
+//! - Nothing is decided on the path of a request: a connection compares one word a batch.
+//!
+//! Does not look at how long single requests take: long ones leave their worker (`Runtime::long`).
+
+use crate::workers::{Order, Seats};
+use ochre_engine::settings::{Settings, id};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time between two looks at the workers, at least.
+const PERIOD: Duration = Duration::from_millis(100);
+/// The share of its time for which a worker has to be busy before others come to its help.
+const FULL: f64 = 0.75;
+/// How busy those that serve have to be on average before more of them do; below it, the load is only shared out anew.
+const WELL_USED: f64 = 0.6;
+/// How busy the rest may be on average when a worker retires.
+const SPARE: f64 = 0.45;
+/// Looks in a row that have to find so little to do before one retires.
+const CALM: u32 = 10;
+/// By how much the loads of two workers differ before connections move.
+const UNEVEN: f64 = 0.25;
+
+/// Looks at the workers from time to time.
+pub(crate) struct Balance {
+    seats: Seats,
+    settings: Arc<Settings>,
+    policy: Policy,
+    looked: Instant,
+    /// How long each worker had been busy then.
+    busy: Vec<Duration>,
+    /// What each worker's connections were told last.
+    told: Vec<Order>,
+}
+
+impl Balance {
+    /// Begins with `worker-threads-min` workers.
+    pub(crate) fn new(seats: Seats, settings: Arc<Settings>) -> Balance {
+        let busy: Vec<Duration> = seats.busy().collect();
+        let told = vec![Order::STAY; busy.len()];
+        let mut balance = Balance {
+            policy: Policy::default(),
+            looked: Instant::now(),
+            busy,
+            told,
+            seats,
+            settings,
+        };
+        balance.policy.serving = balance.least();
+        balance.seats.serve_with(balance.policy.serving);
+        balance
+    }
+
+    /// The fewest workers that may serve.
+    fn least(&self) -> usize {
+        let least = usize::try_from(self.settings.int(id::WORKER_THREADS_MIN)).unwrap_or(1);
+        least.clamp(1, self.seats.count().max(1))
+    }
+
+    /// Decides anew, if enough time has passed since it last did.
+    pub(crate) fn look(&mut self) {
+        let passed = self.looked.elapsed();
+        if passed < PERIOD || self.seats.count() < 2 {
+            return;
+        }
+        self.looked += passed;
+        let busy: Vec<Duration> = self.seats.busy().collect();
+        let pairs = busy.iter().zip(&self.busy);
+        let loads: Vec<f64> = pairs
+            .map(|(now, then)| now.saturating_sub(*then).div_duration_f64(passed).min(1.0))
+            .collect();
+        self.busy = busy;
+        let before = self.policy.serving;
+        let moves = self.policy.decide(&loads, self.least());
+        let changed = self.policy.serving != before;
+        self.seats.serve_with(self.policy.serving);
+        for worker in 0..self.seats.count() {
+            let found = moves.iter().find(|m| m.from == worker);
+            let order = found.map_or(Order::STAY, |m| m.order);
+            let last = std::mem::replace(&mut self.told[worker], order);
+            if changed || order != last {
+                self.seats.tell(worker, order);
+            }
+        }
+    }
+}
+
+/// Connections of one worker are to be at home at another.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Move {
+    from: usize,
+    order: Order,
+}
+
+/// The decisions, without clocks and threads.
+#[derive(Default)]
+struct Policy {
+    /// How many workers serve.
+    serving: usize,
+    /// Looks in a row that found little to do.
+    calm: u32,
+    /// The last look had connections move: what they do now has not been seen for a whole period.
+    unsettled: bool,
+}
+
+impl Policy {
+    /// Sets how many workers serve from now on, at least `least`, and gives who is to move, as follows from `loads`: the
+    /// share of its time for which each worker was busy.
+    fn decide(&mut self, loads: &[f64], least: usize) -> Vec<Move> {
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let busy = &loads[..self.serving];
+        let full = busy.iter().any(|load| *load >= FULL)
+            && busy.iter().sum::<f64>() >= WELL_USED * count(self.serving);
+        let rest = self.serving.saturating_sub(1).max(1);
+        let calm = loads.iter().sum::<f64>() <= SPARE * count(rest);
+        self.calm = if calm { self.calm.saturating_add(1) } else { 0 };
+        let unsettled = std::mem::take(&mut self.unsettled);
+        let serving = if full || self.serving < least {
+            (self.serving * 2).clamp(least, loads.len())
+        } else if self.calm >= CALM && rest >= least {
+            rest
+        } else {
+            self.serving
+        };
+        let mut moves = Vec::new();
+        if self.serving != serving {
+            self.serving = serving;
+            self.calm = 0;
+            self.unsettled = true;
+        } else if !unsettled {
+            moves = even_out(busy);
+            self.unsettled = !moves.is_empty();
+        }
+        moves
+    }
+}
+
+/// The busiest worker gives to the least busy one, the second to the second, as far as it is worth it.
+fn even_out(loads: &[f64]) -> Vec<Move> {
+    let mut order: Vec<usize> = (0..loads.len()).collect();
+    order.sort_by(|a, b| loads[*a].total_cmp(&loads[*b]));
+    let pairs = order.iter().zip(order.iter().rev()).take(order.len() / 2);
+    let worth = pairs.filter_map(|(&light, &heavy)| {
+        let more = loads[heavy] - loads[light];
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 1/2
+        let share = (more / 2.0 / loads[heavy] * f64::from(Order::ALL)).round() as u16;
+        let to = u16::try_from(light).ok()?;
+        let order = Order { to, share };
+        (more >= UNEVEN && loads[heavy] >= WELL_USED).then_some(Move { from: heavy, order })
+    });
+    worth.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serving(serving: usize) -> Policy {
+        Policy {
+            serving,
+            ..Policy::default()
+        }
+    }
+
+    /// What each of `all` workers has to do when the first `serving` share `total` evenly.
+    fn shared(total: f64, serving: usize, all: usize) -> Vec<f64> {
+        let each = (total / f64::from(u32::try_from(serving).unwrap())).min(1.0);
+        (0..all)
+            .map(|n| if n < serving { each } else { 0.0 })
+            .collect()
+    }
+
+    #[test]
+    fn a_full_load_gets_all_workers_within_a_second() {
+        let mut policy = serving(1);
+        for _ in 0..6 {
+            policy.decide(&shared(64.0, policy.serving, 64), 1);
+        }
+        assert_eq!(policy.serving, 64);
+    }
+
+    #[test]
+    fn a_small_load_ends_at_one_worker_one_by_one() {
+        let mut policy = serving(4);
+        let mut seen = vec![4];
+        for _ in 0..CALM * 4 {
+            assert!(policy.decide(&shared(0.2, policy.serving, 4), 1).is_empty());
+            if seen.last() != Some(&policy.serving) {
+                seen.push(policy.serving);
+            }
+        }
+        assert_eq!(seen, [4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn a_steady_load_settles() {
+        for tenths in 0..80 {
+            let total = f64::from(tenths) / 10.0;
+            for start in 1..=8 {
+                let mut policy = serving(start);
+                for _ in 0..CALM * 9 {
+                    policy.decide(&shared(total, policy.serving, 8), 1);
+                }
+                let settled = policy.serving;
+                for _ in 0..CALM * 3 {
+                    policy.decide(&shared(total, policy.serving, 8), 1);
+                    assert_eq!(policy.serving, settled, "load {total} from {start}");
+                }
+                let each = shared(total, settled, 8)[0];
+                assert!(each < FULL || settled == 8, "load {total} from {start}");
+            }
+        }
+    }
+
+    #[test]
+    fn so_many_workers_as_are_wanted_serve() {
+        let mut policy = serving(1);
+        policy.decide(&[0.0; 8], 3);
+        assert_eq!(policy.serving, 3);
+        (0..CALM * 9).for_each(|_| drop(policy.decide(&[0.0; 8], 2)));
+        assert_eq!(policy.serving, 2);
+    }
+
+    #[test]
+    fn the_busy_give_to_those_who_are_not() {
+        let mut policy = serving(4);
+        let moves = policy.decide(&[0.9, 0.1, 0.2, 0.6], 4);
+        let told: Vec<_> = moves.iter().map(|m| (m.from, m.order.to)).collect();
+        assert_eq!(told, [(0, 1), (3, 2)]);
+        // Half of the difference moves.
+        let wanted = f64::from(Order::ALL) * 0.4 / 0.9;
+        assert!((f64::from(moves[0].order.share) - wanted).abs() < 1.0);
+        // What became of it is not in this look's figures yet.
+        assert!(policy.decide(&[0.9, 0.1, 0.2, 0.6], 4).is_empty());
+        assert!(!policy.decide(&[0.9, 0.1, 0.2, 0.6], 4).is_empty());
+    }
+
+    #[test]
+    fn loads_that_differ_little_stay_where_they_are() {
+        assert!(serving(2).decide(&[0.9, 0.7], 2).is_empty());
+        assert!(serving(2).decide(&[0.3, 0.0], 2).is_empty());
+        assert!(serving(2).decide(&[0.0, 0.0], 2).is_empty());
+    }
+}
