@@ -9,23 +9,29 @@
 //! - An idle connection costs nothing when workers begin or cease to serve: it moves with its next batch.
 //! - Nothing is decided on the path of a request: a connection compares one word a batch.
 //!
-//! Does not look at how long single requests take: long ones leave their worker (`Runtime::long`).
+//! Long work leaves its worker ([`LongWork`]), and counts as load that no worker has in particular: who shares a worker with
+//! a client that asks for much of it waits longer.
 
+use crate::runtime::LongWork;
 use crate::workers::{Order, Seats};
 use ochre_engine::settings::{Settings, id};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time between two looks at the workers, at least.
+/// Time between two looks at the workers.
 const PERIOD: Duration = Duration::from_millis(100);
+/// The same when more of them may soon have to serve.
+const QUICK_PERIOD: Duration = Duration::from_millis(25);
+/// The share of its time for which a worker is busy then.
+const WATCHED: f64 = 0.3;
 /// The share of its time for which a worker has to be busy before others come to its help.
 const FULL: f64 = 0.75;
 /// How busy those that serve have to be on average before more of them do; below it, the load is only shared out anew.
 const WELL_USED: f64 = 0.6;
 /// How busy the rest may be on average when a worker retires.
 const SPARE: f64 = 0.45;
-/// Looks in a row that have to find so little to do before one retires.
-const CALM: u32 = 10;
+/// For how long there has to be so little to do before one retires.
+const CALM: Duration = Duration::from_secs(1);
 /// By how much the loads of two workers differ before connections move.
 const UNEVEN: f64 = 0.25;
 
@@ -33,24 +39,31 @@ const UNEVEN: f64 = 0.25;
 pub(crate) struct Balance {
     seats: Seats,
     settings: Arc<Settings>,
+    long_work: Arc<LongWork>,
     policy: Policy,
     looked: Instant,
-    /// How long each worker had been busy then.
+    /// How long each worker had been busy then, and how much long work was done.
     busy: Vec<Duration>,
+    done: Duration,
+    /// Time until the next look.
+    period: Duration,
     /// What each worker's connections were told last.
     told: Vec<Order>,
 }
 
 impl Balance {
     /// Begins with `worker-threads-min` workers.
-    pub(crate) fn new(seats: Seats, settings: Arc<Settings>) -> Balance {
+    pub(crate) fn new(seats: Seats, settings: Arc<Settings>, long_work: Arc<LongWork>) -> Balance {
         let busy: Vec<Duration> = seats.busy().collect();
         let told = vec![Order::STAY; busy.len()];
         let mut balance = Balance {
             policy: Policy::default(),
             looked: Instant::now(),
             busy,
+            done: long_work.done(),
+            period: PERIOD,
             told,
+            long_work,
             seats,
             settings,
         };
@@ -65,12 +78,20 @@ impl Balance {
         least.clamp(1, self.seats.count().max(1))
     }
 
-    /// Decides anew, if enough time has passed since it last did.
+    /// Time until [`Self::look`] has something to do.
+    pub(crate) fn rest(&self) -> Duration {
+        match self.seats.count() {
+            0 | 1 => Duration::MAX,
+            _ => self.period.saturating_sub(self.looked.elapsed()),
+        }
+    }
+
+    /// Decides anew, if it is time.
     pub(crate) fn look(&mut self) {
-        let passed = self.looked.elapsed();
-        if passed < PERIOD || self.seats.count() < 2 {
+        if !self.rest().is_zero() {
             return;
         }
+        let passed = self.looked.elapsed();
         self.looked += passed;
         let busy: Vec<Duration> = self.seats.busy().collect();
         let pairs = busy.iter().zip(&self.busy);
@@ -78,8 +99,22 @@ impl Balance {
             .map(|(now, then)| now.saturating_sub(*then).div_duration_f64(passed).min(1.0))
             .collect();
         self.busy = busy;
+        let (done, running) = (self.long_work.done(), self.long_work.running());
+        let long = done.saturating_sub(self.done).div_duration_f64(passed);
+        self.done = done;
+        let seen = Seen {
+            loads: &loads,
+            // What has not ended is in no sum yet.
+            long: long.max(count(running)),
+            passed,
+        };
+        let watched = loads.iter().any(|load| *load >= WATCHED);
         let before = self.policy.serving;
-        let moves = self.policy.decide(&loads, self.least());
+        let moves = self.policy.decide(&seen, self.least());
+        self.period = match watched && self.policy.serving < loads.len() {
+            true => QUICK_PERIOD,
+            false => PERIOD,
+        };
         let changed = self.policy.serving != before;
         self.seats.serve_with(self.policy.serving);
         for worker in 0..self.seats.count() {
@@ -100,28 +135,43 @@ struct Move {
     order: Order,
 }
 
+/// What a look found.
+struct Seen<'a> {
+    /// The share of its time for which each worker was busy.
+    loads: &'a [f64],
+    /// How much long work was done meanwhile, in cores.
+    long: f64,
+    /// Time since the last look.
+    passed: Duration,
+}
+
+fn count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
 /// The decisions, without clocks and threads.
 #[derive(Default)]
 struct Policy {
     /// How many workers serve.
     serving: usize,
-    /// Looks in a row that found little to do.
-    calm: u32,
+    /// For how long there has been little to do.
+    calm: Duration,
     /// The last look had connections move: what they do now has not been seen for a whole period.
     unsettled: bool,
 }
 
 impl Policy {
-    /// Sets how many workers serve from now on, at least `least`, and gives who is to move, as follows from `loads`: the
-    /// share of its time for which each worker was busy.
-    fn decide(&mut self, loads: &[f64], least: usize) -> Vec<Move> {
-        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    /// Sets how many workers serve from now on, at least `least`, and gives who is to move.
+    fn decide(&mut self, seen: &Seen<'_>, least: usize) -> Vec<Move> {
+        let loads = seen.loads;
         let busy = &loads[..self.serving];
-        let full = busy.iter().any(|load| *load >= FULL)
-            && busy.iter().sum::<f64>() >= WELL_USED * count(self.serving);
+        let full = busy.iter().chain([&seen.long]).any(|load| *load >= FULL)
+            && busy.iter().sum::<f64>() + seen.long >= WELL_USED * count(self.serving);
         let rest = self.serving.saturating_sub(1).max(1);
-        let calm = loads.iter().sum::<f64>() <= SPARE * count(rest);
-        self.calm = if calm { self.calm.saturating_add(1) } else { 0 };
+        self.calm = match loads.iter().sum::<f64>() + seen.long <= SPARE * count(rest) {
+            true => self.calm.saturating_add(seen.passed),
+            false => Duration::ZERO,
+        };
         let unsettled = std::mem::take(&mut self.unsettled);
         let serving = if full || self.serving < least {
             (self.serving * 2).clamp(least, loads.len())
@@ -133,7 +183,7 @@ impl Policy {
         let mut moves = Vec::new();
         if self.serving != serving {
             self.serving = serving;
-            self.calm = 0;
+            self.calm = Duration::ZERO;
             self.unsettled = true;
         } else if !unsettled {
             moves = even_out(busy);
@@ -163,11 +213,27 @@ fn even_out(loads: &[f64]) -> Vec<Move> {
 mod tests {
     use super::*;
 
+    /// Looks that a second of calm takes.
+    const LOOKS: usize = 10;
+
     fn serving(serving: usize) -> Policy {
         Policy {
             serving,
             ..Policy::default()
         }
+    }
+
+    fn decide(policy: &mut Policy, loads: &[f64], least: usize) -> Vec<Move> {
+        beside(policy, loads, 0.0, least)
+    }
+
+    fn beside(policy: &mut Policy, loads: &[f64], long: f64, least: usize) -> Vec<Move> {
+        let seen = Seen {
+            loads,
+            long,
+            passed: PERIOD,
+        };
+        policy.decide(&seen, least)
     }
 
     /// What each of `all` workers has to do when the first `serving` share `total` evenly.
@@ -182,7 +248,8 @@ mod tests {
     fn a_full_load_gets_all_workers_within_a_second() {
         let mut policy = serving(1);
         for _ in 0..6 {
-            policy.decide(&shared(64.0, policy.serving, 64), 1);
+            let loads = shared(64.0, policy.serving, 64);
+            decide(&mut policy, &loads, 1);
         }
         assert_eq!(policy.serving, 64);
     }
@@ -191,8 +258,9 @@ mod tests {
     fn a_small_load_ends_at_one_worker_one_by_one() {
         let mut policy = serving(4);
         let mut seen = vec![4];
-        for _ in 0..CALM * 4 {
-            assert!(policy.decide(&shared(0.2, policy.serving, 4), 1).is_empty());
+        for _ in 0..LOOKS * 4 {
+            let loads = shared(0.2, policy.serving, 4);
+            assert!(decide(&mut policy, &loads, 1).is_empty());
             if seen.last() != Some(&policy.serving) {
                 seen.push(policy.serving);
             }
@@ -206,12 +274,14 @@ mod tests {
             let total = f64::from(tenths) / 10.0;
             for start in 1..=8 {
                 let mut policy = serving(start);
-                for _ in 0..CALM * 9 {
-                    policy.decide(&shared(total, policy.serving, 8), 1);
+                for _ in 0..LOOKS * 9 {
+                    let loads = shared(total, policy.serving, 8);
+                    decide(&mut policy, &loads, 1);
                 }
                 let settled = policy.serving;
-                for _ in 0..CALM * 3 {
-                    policy.decide(&shared(total, policy.serving, 8), 1);
+                for _ in 0..LOOKS * 3 {
+                    let loads = shared(total, policy.serving, 8);
+                    decide(&mut policy, &loads, 1);
                     assert_eq!(policy.serving, settled, "load {total} from {start}");
                 }
                 let each = shared(total, settled, 8)[0];
@@ -223,30 +293,41 @@ mod tests {
     #[test]
     fn so_many_workers_as_are_wanted_serve() {
         let mut policy = serving(1);
-        policy.decide(&[0.0; 8], 3);
+        decide(&mut policy, &[0.0; 8], 3);
         assert_eq!(policy.serving, 3);
-        (0..CALM * 9).for_each(|_| drop(policy.decide(&[0.0; 8], 2)));
+        (0..LOOKS * 9).for_each(|_| drop(decide(&mut policy, &[0.0; 8], 2)));
         assert_eq!(policy.serving, 2);
     }
 
     #[test]
     fn the_busy_give_to_those_who_are_not() {
         let mut policy = serving(4);
-        let moves = policy.decide(&[0.9, 0.1, 0.2, 0.6], 4);
+        let moves = decide(&mut policy, &[0.9, 0.1, 0.2, 0.6], 4);
         let told: Vec<_> = moves.iter().map(|m| (m.from, m.order.to)).collect();
         assert_eq!(told, [(0, 1), (3, 2)]);
         // Half of the difference moves.
         let wanted = f64::from(Order::ALL) * 0.4 / 0.9;
         assert!((f64::from(moves[0].order.share) - wanted).abs() < 1.0);
         // What became of it is not in this look's figures yet.
-        assert!(policy.decide(&[0.9, 0.1, 0.2, 0.6], 4).is_empty());
-        assert!(!policy.decide(&[0.9, 0.1, 0.2, 0.6], 4).is_empty());
+        assert!(decide(&mut policy, &[0.9, 0.1, 0.2, 0.6], 4).is_empty());
+        assert!(!decide(&mut policy, &[0.9, 0.1, 0.2, 0.6], 4).is_empty());
+    }
+
+    #[test]
+    fn long_work_is_a_load_too() {
+        let mut policy = serving(1);
+        beside(&mut policy, &[0.1, 0.0], 1.0, 1);
+        assert_eq!(policy.serving, 2);
+        (0..LOOKS * 4).for_each(|_| drop(beside(&mut policy, &[0.1, 0.1], 0.5, 1)));
+        assert_eq!(policy.serving, 2);
+        (0..LOOKS * 2).for_each(|_| drop(beside(&mut policy, &[0.1, 0.1], 0.1, 1)));
+        assert_eq!(policy.serving, 1);
     }
 
     #[test]
     fn loads_that_differ_little_stay_where_they_are() {
-        assert!(serving(2).decide(&[0.9, 0.7], 2).is_empty());
-        assert!(serving(2).decide(&[0.3, 0.0], 2).is_empty());
-        assert!(serving(2).decide(&[0.0, 0.0], 2).is_empty());
+        assert!(decide(&mut serving(2), &[0.9, 0.7], 2).is_empty());
+        assert!(decide(&mut serving(2), &[0.3, 0.0], 2).is_empty());
+        assert!(decide(&mut serving(2), &[0.0, 0.0], 2).is_empty());
     }
 }

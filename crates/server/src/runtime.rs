@@ -3,11 +3,49 @@
 use crate::log::Log;
 use ochre_engine::ports::{LogLevel, Runtime};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How much long work workers have had.
+#[derive(Default)]
+pub(crate) struct LongWork {
+    nanos: AtomicU64,
+    running: AtomicUsize,
+}
+
+impl LongWork {
+    fn begin(&self) -> Running<'_> {
+        self.running.fetch_add(1, Relaxed);
+        Running(self, Instant::now())
+    }
+
+    /// How long all that has ended took.
+    pub(crate) fn done(&self) -> Duration {
+        Duration::from_nanos(self.nanos.load(Relaxed))
+    }
+
+    /// How many run now.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Relaxed)
+    }
+}
+
+/// Long work that has not ended; also when it panics it ends with this.
+struct Running<'a>(&'a LongWork, Instant);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let nanos = u64::try_from(self.1.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.0.nanos.fetch_add(nanos, Relaxed);
+        self.0.running.fetch_sub(1, Relaxed);
+    }
+}
 
 /// See the module's documentation.
 pub(crate) struct ServerRuntime {
     pub(crate) log: Arc<Log>,
+    pub(crate) long_work: Arc<LongWork>,
     stop: watch::Sender<bool>,
 }
 
@@ -15,6 +53,7 @@ impl ServerRuntime {
     pub(crate) fn new(log: Arc<Log>) -> ServerRuntime {
         ServerRuntime {
             log,
+            long_work: Arc::default(),
             stop: watch::Sender::new(false),
         }
     }
@@ -37,7 +76,10 @@ impl Runtime for ServerRuntime {
     fn long(&self, work: &mut dyn FnMut()) {
         use tokio::runtime::{Handle, RuntimeFlavor};
         match Handle::try_current().map(|h| h.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            Ok(RuntimeFlavor::MultiThread) => {
+                let _running = self.long_work.begin();
+                tokio::task::block_in_place(work);
+            }
             // Embedded in a single-threaded runtime, or called from a thread of its own.
             _ => work(),
         }

@@ -252,7 +252,7 @@ pub(crate) async fn serve(
             return ExitCode::FAILURE;
         }
     };
-    let balance = Balance::new(shared.seats.clone(), settings);
+    let balance = Balance::new(shared.seats.clone(), settings, runtime.long_work.clone());
     let cron = start_cron(engine.clone(), balance);
     log.write(LogLevel::Notice, "Ready to accept connections");
     match host {
@@ -431,21 +431,26 @@ fn start_cron(engine: Arc<Engine>, mut balance: Balance) -> CronThread {
     let stop = Arc::new((Mutex::new(false), parking_lot::Condvar::new()));
     let stopping = stop.clone();
     let run = move || {
+        let mut ran = Instant::now();
         let mut stopped = stopping.0.lock();
         while !*stopped {
             let hz = u64::try_from(engine.settings.int(id::HZ))
                 .unwrap_or(10)
                 .clamp(1, 500);
             let period = Duration::from_millis(1000 / hz);
+            let rest = period.saturating_sub(ran.elapsed());
             // A time-out is the usual outcome; a wake-up means the stop, which the loop checks.
-            let _ = stopping.1.wait_for(&mut stopped, period);
+            let _ = stopping.1.wait_for(&mut stopped, rest.min(balance.rest()));
             if *stopped {
                 break;
             }
             parking_lot::MutexGuard::unlocked(&mut stopped, || {
                 balance.look();
-                engine.cron(period);
-                close_idle(&engine);
+                if ran.elapsed() >= period {
+                    engine.cron(period);
+                    close_idle(&engine);
+                    ran = Instant::now();
+                }
             });
         }
     };
