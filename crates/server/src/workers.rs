@@ -91,8 +91,10 @@ pub(crate) struct Seats {
     serving: Arc<AtomicUsize>,
 }
 
-/// What the connections of a worker have in common.
+/// What the connections of a worker have in common. Aligned, so that two workers' desks share no cache line, nor a pair that
+/// is fetched together.
 #[derive(Default)]
+#[repr(align(128))]
 pub(crate) struct Desk {
     /// The number of the worker.
     number: u32,
