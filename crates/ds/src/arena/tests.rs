@@ -1,6 +1,11 @@
 use super::*;
 use std::collections::HashMap;
 
+/// Rounds of the random test: under Miri each takes thousands of times as long.
+const ROUNDS: u64 = if cfg!(miri) { 800 } else { 40_000 };
+/// Records of the test of evacuations.
+const RECORDS: usize = if cfg!(miri) { 4_000 } else { 50_000 };
+
 /// Random allocation, release and evacuation against a map of what each record must hold.
 #[test]
 fn records_keep_their_bytes() {
@@ -13,8 +18,8 @@ fn records_keep_their_bytes() {
         state ^= state << 17;
         state % n
     };
-    for round in 0..40_000u64 {
-        let shrink = (round / 5_000) % 2 == 1;
+    for round in 0..ROUNDS {
+        let shrink = (round / (ROUNDS / 8)) % 2 == 1;
         if random(10) < if shrink { 3 } else { 7 } {
             let size = if random(100) == 0 {
                 random(5_000) as usize + 1
@@ -57,10 +62,10 @@ fn records_keep_their_bytes() {
 #[test]
 fn evacuations_end_with_a_dense_arena() {
     let mut arena = Arena::new();
-    let mut live: Vec<Handle> = (0..50_000).map(|_| arena.alloc(64).unwrap()).collect();
+    let mut live: Vec<Handle> = (0..RECORDS).map(|_| arena.alloc(64).unwrap()).collect();
     live.iter().for_each(|h| arena.get_mut(*h)[0] = 1);
     let full = arena.bytes();
-    for i in (0..50_000).filter(|i| i % 10 != 0) {
+    for i in (0..RECORDS).filter(|i| i % 10 != 0) {
         arena.free(live[i]);
     }
     let mut live: std::collections::HashSet<Handle> = live.drain(..).step_by(10).collect();
@@ -76,7 +81,7 @@ fn evacuations_end_with_a_dense_arena() {
         assert!(rounds < 1000, "evacuations do not end");
     }
     assert!(live.iter().all(|h| arena.get(*h)[0] == 1));
-    assert_eq!(arena.live_bytes(), 5000 * 64);
+    assert_eq!(arena.live_bytes(), RECORDS / 10 * 64);
     assert!(arena.bytes() < full / 7, "{} of {full}", arena.bytes());
 }
 
