@@ -195,13 +195,19 @@ enum Overflow {
 }
 
 /// BITFIELD without a change only reads.
+///
+/// compat: as in Redis, which looks at the words of GET and OVERFLOW and at how many operands they have, not at these.
 fn bitfield_access(args: Request<'_>) -> Access {
-    match parse(args, usize::MAX) {
-        Ok(operations) if operations.iter().all(|o| matches!(o.action, Action::Get)) => {
-            Access::RO.with(Access::ACCESS)
-        }
-        _ => Access::RW.with(Access::ACCESS).with(Access::UPDATE),
+    let mut at = 2;
+    while let Some(word) = args.get(at) {
+        let left = args.len() - at - 1;
+        at += match () {
+            () if left >= 2 && word.eq_ignore_ascii_case(b"get") => 3,
+            () if left >= 1 && word.eq_ignore_ascii_case(b"overflow") => 2,
+            () => return Access::RW.with(Access::ACCESS).with(Access::UPDATE),
+        };
     }
+    Access::RO.with(Access::ACCESS)
 }
 
 #[derive(Clone, Copy, Debug)]
