@@ -9,7 +9,7 @@ use std::time::Duration;
 const CLIENTS: usize = 12;
 /// Requests of one pipeline of a busy client.
 const PIPELINE: usize = 200;
-/// Pause of a client that has little to do.
+/// Pause of a client that has little to do: the small load itself, not a wait for something.
 const REST: Duration = Duration::from_millis(5);
 
 fn connect(server: &Running) -> Wire {
@@ -76,6 +76,14 @@ fn hand_over(server: &Running, over: &AtomicBool) {
     }
 }
 
+/// Waits until `holds`, without being a load itself.
+fn watch(what: &str, mut holds: impl FnMut() -> bool) {
+    wait_until(what, || {
+        thread::sleep(REST);
+        holds()
+    });
+}
+
 #[test]
 fn workers_come_and_go_unnoticed() {
     let binary = env!("CARGO_BIN_EXE_ochre-server");
@@ -91,21 +99,13 @@ fn workers_come_and_go_unnoticed() {
         scope.spawn(|| hand_over(&server, &over));
         for _ in 0..2 {
             busy.store(true, Relaxed);
-            wait_until("help", || {
-                thread::sleep(REST);
-                active(&mut admin) > 1
-            });
-            wait_until("clients of another worker", || {
-                thread::sleep(REST);
+            watch("help", || active(&mut admin) > 1);
+            watch("clients of another worker", || {
                 workers_of(&mut admin, "counts").iter().any(|n| *n > 0)
             });
             busy.store(false, Relaxed);
-            wait_until("one worker for the rest", || {
-                thread::sleep(REST);
-                active(&mut admin) == 1
-            });
-            wait_until("all its clients", || {
-                thread::sleep(REST);
+            watch("one worker for the rest", || active(&mut admin) == 1);
+            watch("all its clients", || {
                 workers_of(&mut admin, "counts") == [0; CLIENTS]
             });
         }

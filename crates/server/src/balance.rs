@@ -2,7 +2,7 @@
 //!
 //! A worker with little to do falls asleep and is woken for every few requests, and that costs more than they do. So a
 //! load that fewer workers can carry is given to fewer: each of them sleeps less. When it grows, more workers serve within
-//! a few tenths of a second, and when the busy connections happen to sit at one worker, some of them move.
+//! about a tenth of a second, and when the busy connections happen to sit at one worker, some of them move.
 //!
 //! Invariants
 //! - Between `worker-threads-min` workers and all of them serve; those that serve are the first ones.
@@ -47,22 +47,17 @@ pub(crate) struct Balance {
     done: Duration,
     /// Time until the next look.
     period: Duration,
-    /// What each worker's connections were told last.
-    told: Vec<Order>,
 }
 
 impl Balance {
     /// Begins with `worker-threads-min` workers.
     pub(crate) fn new(seats: Seats, settings: Arc<Settings>, long_work: Arc<LongWork>) -> Balance {
-        let busy: Vec<Duration> = seats.busy().collect();
-        let told = vec![Order::STAY; busy.len()];
         let mut balance = Balance {
             policy: Policy::default(),
             looked: Instant::now(),
-            busy,
+            busy: seats.busy().collect(),
             done: long_work.done(),
             period: PERIOD,
-            told,
             long_work,
             seats,
             settings,
@@ -120,10 +115,7 @@ impl Balance {
         for worker in 0..self.seats.count() {
             let found = moves.iter().find(|m| m.from == worker);
             let order = found.map_or(Order::STAY, |m| m.order);
-            let last = std::mem::replace(&mut self.told[worker], order);
-            if changed || order != last {
-                self.seats.tell(worker, order);
-            }
+            self.seats.tell(worker, order, changed);
         }
     }
 }

@@ -234,8 +234,9 @@ impl Connection {
         }
     }
 
-    /// Serves the connection until it ends, or is to move to the place that is given. What is rare is boxed where it is waited for, so that the task stays small: of
-    /// many connections every cache line of a task that a batch touches has to be loaded anew.
+    /// Serves the connection until it ends, or is to move to the place that is given. What is rare is boxed where it is
+    /// waited for, so that the task stays small: of many connections every cache line of a task that a batch touches has to
+    /// be loaded anew.
     ///
     /// # Cancel safety
     /// None: the connection is of no use afterwards.

@@ -16,7 +16,8 @@ use ochre_engine::exec::Wakes;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -159,13 +160,17 @@ impl Order {
     }
 }
 
+/// No word of an order: no worker has such a number.
+const UNKNOWN: u64 = u64::MAX;
+
 /// A connection's place at a worker. Its home is free again when it is dropped.
 pub(crate) struct Seat {
     pub(crate) worker: Handle,
     pub(crate) desk: Arc<Desk>,
     /// Where it is when all workers serve.
     home: Arc<Desk>,
-    /// The order that the connection knows.
+    /// The order that the connection knows. It knows none at first: how many workers serve may have changed while it was
+    /// placed.
     known: u64,
 }
 
@@ -199,15 +204,16 @@ impl Seats {
             worker: worker.clone(),
             desk: desk.clone(),
             home: home.clone(),
-            known: desk.order.load(Relaxed),
+            known: UNKNOWN,
         })
     }
 
     /// The place to move to, if that is what the news means for the connection at `seat`.
     #[cold]
     pub(crate) fn follow(&self, seat: &mut Seat) -> Option<Seat> {
-        seat.known = seat.desk.order.load(Relaxed);
-        let order = Order::of(seat.known);
+        // Before `sit` looks how many workers serve: what is told later is news again.
+        let known = seat.desk.order.load(Acquire);
+        let order = Order::of(known);
         let follows = order.moves(seat.desk.followers.fetch_add(1, Relaxed));
         let new_home = self.places.get(usize::from(order.to)).filter(|_| follows);
         let place = self.sit(new_home.map_or(&seat.home, |(_, desk)| desk))?;
@@ -215,6 +221,7 @@ impl Seats {
             return Some(place);
         }
         *seat = place;
+        seat.known = known;
         None
     }
 
@@ -234,12 +241,15 @@ impl Seats {
         self.serving.store(serving.max(1), Relaxed);
     }
 
-    /// Gives `order` to the connections that are at worker `of`.
-    pub(crate) fn tell(&self, of: usize, order: Order) {
-        if let Some((_, desk)) = self.places.get(of) {
+    /// Gives `order` to the connections that are at worker `of`, if it is not the one that holds, or if `anew`.
+    pub(crate) fn tell(&self, of: usize, order: Order, anew: bool) {
+        let Some((_, desk)) = self.places.get(of) else {
+            return;
+        };
+        let last = desk.order.load(Relaxed);
+        if anew || Order::of(last) != order {
             desk.followers.store(0, Relaxed);
-            desk.order
-                .store(order.word(desk.order.load(Relaxed)), Relaxed);
+            desk.order.store(order.word(last), Release);
         }
     }
 }

@@ -201,11 +201,13 @@ fn bitfield_access(args: Request<'_>) -> Access {
     let mut at = 2;
     while let Some(word) = args.get(at) {
         let left = args.len() - at - 1;
-        at += match () {
-            () if left >= 2 && word.eq_ignore_ascii_case(b"get") => 3,
-            () if left >= 1 && word.eq_ignore_ascii_case(b"overflow") => 2,
-            () => return Access::RW.with(Access::ACCESS).with(Access::UPDATE),
-        };
+        if left >= 2 && word.eq_ignore_ascii_case(b"get") {
+            at += 3;
+        } else if left >= 1 && word.eq_ignore_ascii_case(b"overflow") {
+            at += 2;
+        } else {
+            return Access::RW.with(Access::ACCESS).with(Access::UPDATE);
+        }
     }
     Access::RO.with(Access::ACCESS)
 }
