@@ -352,6 +352,7 @@ mod tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "no unsafe code")]
         fn combining(sources in vec(vec(any::<u8>(), 0..40), 1..5), long in any::<bool>()) {
             let sources: Vec<Vec<u8>> = sources.into_iter()
                 .map(|source| if long { source.repeat(250) } else { source }).collect();
@@ -383,6 +384,7 @@ mod tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "no unsafe code")]
         fn fields(
             mut bytes in vec(any::<u8>(), 0..20),
             offset in 0u64..180,

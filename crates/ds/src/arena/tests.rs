@@ -5,6 +5,8 @@ use std::collections::HashMap;
 const ROUNDS: u64 = if cfg!(miri) { 800 } else { 40_000 };
 /// Records of the test of evacuations.
 const RECORDS: usize = if cfg!(miri) { 4_000 } else { 50_000 };
+/// Records of the test of copies.
+const COPIED: usize = if cfg!(miri) { 900 } else { 3_000 };
 
 /// Random allocation, release and evacuation against a map of what each record must hold.
 #[test]
@@ -90,7 +92,7 @@ fn evacuations_end_with_a_dense_arena() {
 fn copies_and_walks() {
     let mut arena = Arena::new();
     let mut model: HashMap<Handle, usize> = HashMap::new();
-    for i in 0..3000usize {
+    for i in 0..COPIED {
         let size = 1 + i * 7 % 900;
         let handle = arena.alloc(size).unwrap();
         arena.get_mut(handle)[..size].fill((i % 255) as u8 + 1);

@@ -38,6 +38,12 @@ fn check(hash: &Hash, model: &[(Vec<u8>, Vec<u8>)]) {
     assert_eq!(all, expected, "a packed hash keeps the order");
 }
 
+/// Steps of the random test, the most fields of the other, and draws for a field: under Miri each takes thousands of
+/// times as long.
+const STEPS: usize = if cfg!(miri) { 120 } else { 3_000 };
+const FIELDS: u64 = if cfg!(miri) { 40 } else { 200 };
+const DRAWS: u64 = if cfg!(miri) { 10 } else { 300 };
+
 #[test]
 fn agrees_with_a_model_at_every_limit() {
     let mut random = Random::new(seed());
@@ -53,7 +59,7 @@ fn agrees_with_a_model_at_every_limit() {
         let limits = Limits { entries, value };
         let (mut hash, mut model) = (Hash::default(), Vec::new());
         let mut copies = Vec::new();
-        for _ in 0..3_000 {
+        for _ in 0..STEPS {
             let field = text(&mut random);
             let place = model.iter().position(|(f, _)| *f == field);
             assert_eq!(hash.view().contains(&field), place.is_some());
@@ -119,7 +125,7 @@ fn preparing_for_many_fields_converts() {
 #[test]
 fn scans_and_samples_cover_all_and_only_the_fields() {
     let mut random = Random::new(seed());
-    for len in [1u64, 5, 200] {
+    for len in [1, 5, FIELDS] {
         for entries in [0, 1_000] {
             let limits = Limits { entries, value: 64 };
             let mut hash = Hash::default();
@@ -138,12 +144,12 @@ fn scans_and_samples_cover_all_and_only_the_fields() {
             }
             assert_eq!(seen.len() as u64, len);
             let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-            for _ in 0..len * 300 {
+            for _ in 0..len * DRAWS {
                 let (field, _) = hash.view().random(&mut random).unwrap();
                 *counts.entry(field.to_vec()).or_default() += 1;
             }
             hash.view()
-                .draw(&mut random, len as usize * 300, |field, value| {
+                .draw(&mut random, (len * DRAWS) as usize, |field, value| {
                     assert!(value.is(b"v"));
                     *counts.entry(field.to_vec()).or_default() += 1;
                 });
@@ -153,7 +159,7 @@ fn scans_and_samples_cover_all_and_only_the_fields() {
             }
             assert!(fields.next().is_none());
             let wanted = len as usize / 2 + 1;
-            let rounds = len * 300 / wanted as u64;
+            let rounds = len * DRAWS / wanted as u64;
             for _ in 0..rounds {
                 let mut different = BTreeSet::new();
                 hash.view().sample(&mut random, wanted, |field, _| {
@@ -162,7 +168,7 @@ fn scans_and_samples_cover_all_and_only_the_fields() {
                 });
                 assert_eq!(different.len(), wanted);
             }
-            let total = len * 600 + rounds * wanted as u64;
+            let total = len * DRAWS * 2 + rounds * wanted as u64;
             let expected = total as f64 / len as f64;
             let chi: f64 = counts
                 .values()

@@ -46,6 +46,13 @@ fn end(random: &mut Random) -> End {
     }
 }
 
+/// Steps of the random test: under Miri each takes thousands of times as long.
+const STEPS: usize = if cfg!(miri) { 40 } else { 1_000 };
+/// Elements of the deep tree, and changes of it.
+const DEEP: usize = if cfg!(miri) { 300 } else { 12_000 };
+/// Damaged nodes.
+const DAMAGED: usize = if cfg!(miri) { 300 } else { 20_000 };
+
 /// One random change of both; `growing` makes lists longer rather than shorter.
 fn step(
     list: &mut List,
@@ -221,15 +228,16 @@ fn lists_agree_with_a_deque() {
             let limits = Limits { size, alone_from };
             let (mut list, mut model) = (List::default(), VecDeque::new());
             let mut kept: Option<(List, Vec<Vec<u8>>)> = None;
-            for i in 0..1000 {
-                step(&mut list, &mut model, &mut random, limits, i % 500 < 250);
+            for i in 0..STEPS {
+                let growing = i % (STEPS / 2) < STEPS / 4;
+                step(&mut list, &mut model, &mut random, limits, growing);
                 check(&list);
                 if i % 4 == 0 {
                     compare(&list, &model, &mut random);
                 }
-                if i % 100 == 0 {
+                if i % (STEPS / 10) == 0 {
                     kept = Some((list.clone(), texts(list.view())));
-                } else if i % 100 == 99
+                } else if i % (STEPS / 10) == STEPS / 10 - 1
                     && let Some((list, was)) = &kept
                 {
                     assert_eq!(&texts(list.view()), was);
@@ -250,16 +258,16 @@ fn many_chunks_make_a_deep_tree() {
         alone_from: None,
     };
     let (mut list, mut model) = (List::default(), VecDeque::new());
-    let numbers: Vec<_> = (0..12_000).map(|i| format!("e{i}").into_bytes()).collect();
+    let numbers: Vec<_> = (0..DEEP).map(|i| format!("e{i}").into_bytes()).collect();
     list.push(End::Back, numbers.iter().map(Vec::as_slice), limits);
     model.extend(numbers.iter().cloned());
     list.push(End::Front, numbers.iter().map(Vec::as_slice), limits);
     numbers.iter().for_each(|n| model.push_front(n.clone()));
     check(&list);
     let shared = list.clone();
-    for i in 0..3_000 {
+    for i in 0..DEEP / 4 {
         step(&mut list, &mut model, &mut random, limits, i % 2 == 0);
-        if model.len() > 20_000 {
+        if model.len() > DEEP / 3 * 5 {
             let at = below(&mut random, model.len());
             list.remove(at, limits);
             model.remove(at);
@@ -274,19 +282,24 @@ fn many_chunks_make_a_deep_tree() {
             assert!(texts(list.view()).iter().eq(model.iter()));
         }
     }
-    assert_eq!(shared.len(), 24_000);
+    assert_eq!(shared.len(), DEEP * 2);
     check(&shared);
-    // Most elements of every chunk go: what is left is joined.
+}
+
+/// Most elements of every chunk go: what is left is joined.
+#[test]
+fn chunks_with_few_elements_left_are_joined() {
+    const ELEMENTS: usize = if cfg!(miri) { 4_000 } else { 100_000 };
     let mut list = List::default();
     let default = Limits::default();
-    for i in 0..100_000u32 {
+    for i in 0..ELEMENTS {
         let text = if i % 20 == 0 { "keep" } else { "goes" };
         list.push(End::Back, std::iter::once(text.as_bytes()), default);
     }
     let full = list.heap_bytes();
     assert_eq!(
         list.remove_equal(b"goes", usize::MAX, End::Back, default),
-        95_000
+        ELEMENTS / 20 * 19
     );
     check(&list);
     assert!(texts(list.view()).iter().all(|t| t == b"keep"));
@@ -322,6 +335,7 @@ fn encodings_change_where_those_of_redis_do() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "only counts bytes")]
 fn memory_of_a_million_short_elements() {
     let limits = Limits::default();
     for end in [End::Back, End::Front] {
@@ -355,7 +369,7 @@ fn hostile_listpacks_are_refused_or_understood() {
         .nodes()
         .for_each(|n| n.write_listpack(&mut good));
     assert_eq!(texts(reload(&list, limits).view()), texts(list.view()));
-    for _ in 0..20_000 {
+    for _ in 0..DAMAGED {
         let mut bytes = good.clone();
         for _ in 0..=random.below(3) {
             let at = below(&mut random, bytes.len().min(60));

@@ -69,15 +69,21 @@ fn sample(random: &mut Random, most: usize) -> (Set, Model) {
     (build(&model, limits), model)
 }
 
+/// Seeds and steps of the random tests, and draws of the tests of chance: under Miri each takes thousands of times as long.
+const SEEDS: u64 = if cfg!(miri) { 8 } else { 150 };
+const STEPS: u32 = if cfg!(miri) { 60 } else { 300 };
+const COMBINATIONS: u64 = if cfg!(miri) { 10 } else { 1_000 };
+const DRAWS: u32 = if cfg!(miri) { 50 } else { 8_000 };
+
 /// Random changes with random limits against a std set; seed in the message.
 #[test]
 fn it_behaves_as_a_set() {
-    for seed in 0..150 {
+    for seed in 0..SEEDS {
         let mut random = Random::new(seed);
         let (limits, range) = (limits(&mut random), 1 + random.below(80));
         let (mut set, mut model) = (Set::default(), BTreeSet::new());
         let mut held: Option<(Set, Model)> = None;
-        for step in 0..300 {
+        for step in 0..STEPS {
             let member = text(&mut random, range);
             let context = format!("seed {seed} step {step} {limits:?}");
             match random.below(12) {
@@ -220,7 +226,7 @@ fn a_copy_is_the_same_until_the_set_changes() {
 /// A scan while the set grows and shrinks shows every member that stays.
 #[test]
 fn a_scan_misses_nothing_that_stays() {
-    for seed in 0..20 {
+    for seed in 0..SEEDS / 7 {
         let mut random = Random::new(seed);
         let stay: BTreeSet<_> = (0..300).map(|i| format!("stay{i}").into_bytes()).collect();
         let mut set = build(&stay, REDIS);
@@ -248,7 +254,7 @@ fn a_scan_misses_nothing_that_stays() {
 /// Set algebra over random sets of all forms against std; seed in the message.
 #[test]
 fn algebra_agrees_with_std() {
-    for seed in 0..1000 {
+    for seed in 0..COMBINATIONS {
         let mut random = Random::new(seed);
         let sizes = [3, 20, 60, 200];
         let (sets, models): (Vec<_>, Vec<_>) = (0..1 + random.index(5))
@@ -346,18 +352,17 @@ fn ten(form: &str) -> Set {
 /// Every way to choose from ten members, in every form, chooses each equally often.
 #[test]
 fn choices_are_uniform() {
-    const ROUNDS: u32 = 8_000;
     for form in ["intset", "listpack", "hashtable"] {
         let set = ten(form);
         let mut random = Random::new(5);
         let mut check = |name: &str, each: u32, choose: Choose<'_>| {
             let mut counts: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
-            for _ in 0..ROUNDS {
+            for _ in 0..DRAWS {
                 choose(&mut random, &mut |m| *counts.entry(m).or_default() += 1);
             }
             assert_eq!(counts.len(), 10, "{form} {name}");
-            assert_eq!(counts.values().sum::<u32>(), ROUNDS * each, "{form} {name}");
-            let chi = chi_squared(counts.values().copied(), ROUNDS * each);
+            assert_eq!(counts.values().sum::<u32>(), DRAWS * each, "{form} {name}");
+            let chi = chi_squared(counts.values().copied(), DRAWS * each);
             // 9 degrees of freedom: 27.9 is exceeded once in a thousand seeds.
             assert!(chi < 27.9, "{form} {name}: chi squared {chi}");
         };
@@ -384,6 +389,7 @@ fn choices_are_uniform() {
 
 /// Pairs without repetition: each of the 45 equally often.
 #[test]
+#[cfg_attr(miri, ignore = "needs many draws")]
 fn pairs_are_uniform() {
     const ROUNDS: u32 = 30_000;
     for form in ["intset", "listpack", "hashtable"] {
