@@ -1,7 +1,7 @@
 //! Clients that wait while they have more to say, over TCP, as in a running Redis: all they send is read meanwhile, so
 //! that it is noticed when they leave, and `client-query-buffer-limit` holds.
 
-use ochre_testkit::reference::{Release, Running, Wire};
+use ochre_testkit::reference::{self, Wire};
 use ochre_testkit::waiting::wait_until;
 
 /// Requests behind the one that waits, and bytes of each: more than is read at once.
@@ -26,24 +26,11 @@ fn pipeline(first: &str) -> Vec<Words> {
 
 /// Runs `scene` on Ochre with 2 workers, and on each Redis that is there.
 fn everywhere(scene: impl Fn(&str)) {
-    let ours = Some(env!("CARGO_BIN_EXE_ochre-server").to_owned());
-    let servers = [
-        (
-            ours,
-            &["--worker-threads", "2", "--worker-threads-min", "2"][..],
-        ),
-        (Release::V70.binary(), &[]),
-        (Release::V82.binary(), &[]),
-    ];
-    for (binary, options) in servers {
-        let Some(binary) = binary else {
-            eprintln!("skipped: no redis-server");
-            continue;
-        };
-        eprintln!("{binary}");
-        let running = Running::start(&binary, options).expect("it starts");
-        scene(&running.address.to_string());
-    }
+    let ours = env!("CARGO_BIN_EXE_ochre-server");
+    let options = ["--worker-threads", "2", "--worker-threads-min", "2"];
+    reference::everywhere(ours, &options, |running| {
+        scene(&running.address.to_string())
+    });
 }
 
 fn connect(address: &str) -> Wire {

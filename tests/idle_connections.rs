@@ -15,7 +15,9 @@ fn used(wire: &mut Wire) -> u64 {
 
 #[test]
 fn idle_connections_hold_little() {
-    let running = Running::start(env!("CARGO_BIN_EXE_ochre-server"), &[]).expect("it starts");
+    // One worker, as each has buffers of its own.
+    let options = ["--worker-threads", "1"];
+    let running = Running::start(env!("CARGO_BIN_EXE_ochre-server"), &options).expect("it starts");
     let address = running.address.to_string();
     let mut admin = Wire::connect(&address).expect("a connection");
     let open = || {

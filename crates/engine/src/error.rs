@@ -60,10 +60,14 @@ impl CommandError {
         self.0.bytes()
     }
 
-    /// The code: the first word.
+    /// The code: the first word, or `ERR` where a text has no word that is short enough for one.
     pub fn code(&self) -> &str {
-        let word = self.text().split(|b| *b == b' ').next().unwrap_or_default();
-        std::str::from_utf8(word).unwrap_or("ERR")
+        /// Up to where Redis looks for the end of a code.
+        const END_MAX: usize = 31;
+        let end = self.text().iter().take(END_MAX).position(|b| *b == b' ');
+        let word = end.map(|end| &self.text()[..end]);
+        word.and_then(|word| std::str::from_utf8(word).ok())
+            .unwrap_or("ERR")
     }
 }
 

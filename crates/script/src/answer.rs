@@ -3,6 +3,7 @@
 //! A table is what the first of these fields says that it has, metatables aside: `err`, `ok`, `double`, `big_number`,
 //! `verbatim_string`, `map`, `set`; otherwise its items up to the first nil.
 
+use crate::reply::is_counted;
 use ochre_engine::error::printed;
 use ochre_lua::{Kind, Raise, Stack};
 use ochre_resp::{Aggregate, Mark, Out, Protocol};
@@ -21,17 +22,21 @@ enum Open {
     },
 }
 
+/// Told of the errors in an answer: their texts, and whether they were counted already.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(&[u8], bool);
+
 /// Writes the value on top and drops it. `resp3`: the script chose RESP3, so that booleans stay booleans.
 pub(crate) fn write<S: AsRef<[u8]>>(
     stack: &mut Stack<'_>,
     out: &mut Out<S>,
     resp3: bool,
+    tell: Tell<'_>,
 ) -> Result<(), Raise> {
     let mut open = Vec::new();
-    put(stack, out, &mut open, resp3)?;
+    put(stack, out, &mut open, resp3, tell)?;
     while let Some(last) = open.last_mut() {
         if last.advance(stack, out)? {
-            put(stack, out, &mut open, resp3)?;
+            put(stack, out, &mut open, resp3, tell)?;
         } else {
             open.pop();
         }
@@ -97,6 +102,7 @@ fn put<S: AsRef<[u8]>>(
     out: &mut Out<S>,
     open: &mut Vec<Open>,
     resp3: bool,
+    tell: Tell<'_>,
 ) -> Result<(), Raise> {
     let top = stack.top();
     match stack.kind(top) {
@@ -107,7 +113,7 @@ fn put<S: AsRef<[u8]>>(
         Kind::Table => {
             if stack.ensure(5, "").is_err() {
                 out.error("ERR reached lua stack limit");
-            } else if let Some(opened) = table(stack, out, top)? {
+            } else if let Some(opened) = table(stack, out, top, tell)? {
                 open.push(opened);
                 return Ok(());
             }
@@ -134,6 +140,7 @@ fn table<S: AsRef<[u8]>>(
     stack: &mut Stack<'_>,
     out: &mut Out<S>,
     table: i32,
+    tell: Tell<'_>,
 ) -> Result<Option<Open>, Raise> {
     // Most tables are arrays; a first item tells nothing, so all names are looked for.
     for name in ["err", "ok", "double"] {
@@ -141,7 +148,12 @@ fn table<S: AsRef<[u8]>>(
         let field = stack.top();
         match (name, kind) {
             // compat: both end at a NUL.
-            ("err", Kind::String) => out.error(ended(stack.bytes(field).unwrap_or_default())),
+            ("err", Kind::String) => {
+                let counted = is_counted(stack, table)?;
+                let text = ended(stack.bytes(field).unwrap_or_default());
+                tell(text, counted);
+                out.error(text);
+            }
             ("ok", Kind::String) => out.simple(printed(stack.bytes(field).unwrap_or_default())),
             ("double", Kind::Number) => out.double(stack.number(field).unwrap_or_default()),
             _ => {

@@ -20,6 +20,8 @@ pub trait Host {
     fn log(&mut self, level: LogLevel, message: &[u8]);
     /// Whether the user may run a command; `None` if there is no such command.
     fn may(&mut self, request: Request<'_>) -> Option<bool>;
+    /// What the script answers is this error, or has it in it; `counted` if it is a command's, and was counted with it.
+    fn failed(&mut self, error: &[u8], counted: bool);
     /// Where the effects of the commands from here on go.
     fn replicate(&mut self, to: Replication);
     /// Called every 100000 instructions or so.

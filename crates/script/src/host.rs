@@ -113,18 +113,31 @@ impl<'a, 'u, 'e> UnitHost<'a, 'u, 'e> {
         std::mem::take(&mut self.reply)
     }
 
-    /// What a script may not do; the command otherwise.
-    fn check(&self, request: Request<'_>) -> Result<Entry, CommandError> {
-        let engine = self.cx.env.engine;
-        let entry = match engine.lookup.find(request) {
-            Ok(entry) => entry,
-            Err(_) => return Err(unfound(engine, request)),
+    /// The command of a request, if a script may run it; otherwise that counts as rejected.
+    fn check(&mut self, request: Request<'_>) -> Result<Entry, CommandError> {
+        let lookup = &self.cx.env.engine.lookup;
+        let (entry, permitted) = match lookup.find(request) {
+            Ok(entry) => (entry, self.permit(&entry, request)),
+            Err(_) => match lookup.named(request) {
+                Ok(entry) => (entry, Err(CommandError::SCRIPT_ARITY)),
+                Err(_) => return Err(CommandError::SCRIPT_UNKNOWN_COMMAND),
+            },
         };
+        if permitted.is_err() {
+            self.cx.rejected(&entry);
+        }
+        permitted.map(|()| entry)
+    }
+
+    /// # Errors
+    /// What a script may not do.
+    fn permit(&self, entry: &Entry, request: Request<'_>) -> spec::Outcome {
+        let engine = self.cx.env.engine;
         let flags = entry.command.all_flags();
         if !engine.is_allowed_in_scripts(entry.command) {
             return Err(CommandError::SCRIPT_DENIED);
         }
-        self.cx.permit_in_script(&entry, request)?;
+        self.cx.permit_in_script(entry, request)?;
         let writes = spec::Flags::WRITE
             .with(spec::Flags::MAY_REPLICATE)
             .with(spec::Flags::WITH_WRITES);
@@ -138,7 +151,7 @@ impl<'a, 'u, 'e> UnitHost<'a, 'u, 'e> {
         {
             return Err(CommandError::OOM);
         }
-        Ok(entry)
+        Ok(())
     }
 
     /// Runs a command; `Ok(false)` when the script has to run again.
@@ -187,21 +200,6 @@ impl<'a, 'u, 'e> UnitHost<'a, 'u, 'e> {
     }
 }
 
-/// Why the command of a request was not found.
-#[cold]
-fn unfound(engine: &ochre_engine::exec::Engine, request: Request<'_>) -> CommandError {
-    let Some(entry) = engine.lookup.command(request.get(0).unwrap_or_default()) else {
-        return CommandError::SCRIPT_UNKNOWN_COMMAND;
-    };
-    let container = matches!(entry.command.run, spec::Run::Container);
-    match request.get(1) {
-        Some(word) if container && engine.lookup.subcommand(entry, word).is_none() => {
-            CommandError::SCRIPT_UNKNOWN_COMMAND
-        }
-        _ => CommandError::SCRIPT_ARITY,
-    }
-}
-
 impl Host for UnitHost<'_, '_, '_> {
     fn call(&mut self, request: Request<'_>, protocol: Protocol) -> Result<&[u8], &'static str> {
         self.reply.clear();
@@ -236,14 +234,13 @@ impl Host for UnitHost<'_, '_, '_> {
     }
 
     fn may(&mut self, request: Request<'_>) -> Option<bool> {
-        let lookup = &self.cx.env.engine.lookup;
-        let mut entry = lookup.command(request.get(0).unwrap_or_default())?;
-        if let Some(word) = request.get(1)
-            && matches!(entry.command.run, spec::Run::Container)
-        {
-            entry = lookup.subcommand(entry, word)?;
-        }
+        let entry = self.cx.env.engine.lookup.named(request).ok()?;
         Some(self.cx.may(&entry, request))
+    }
+
+    fn failed(&mut self, error: &[u8], counted: bool) {
+        let error = (!counted).then(|| CommandError::new(error));
+        self.cx.failed(error.as_ref());
     }
 
     fn replicate(&mut self, to: Replication) {
@@ -341,6 +338,8 @@ impl Host for LoadHost<'_> {
     fn may(&mut self, _: Request<'_>) -> Option<bool> {
         None
     }
+
+    fn failed(&mut self, _: &[u8], _: bool) {}
 
     fn replicate(&mut self, _: Replication) {}
 

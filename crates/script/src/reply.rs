@@ -9,6 +9,9 @@ use ochre_lua::{Kind, Raise, Stack};
 /// Replies of Ochre nest a few levels; a deeper one is a defect of a command.
 const DEPTH_MAX: usize = 64;
 
+/// The field of an error that was counted when its command failed.
+const COUNTED: &str = "ignore_error_stats_update";
+
 /// Pushes the value of the reply that `bytes` is.
 pub(crate) fn push(stack: &mut Stack<'_>, bytes: &[u8]) -> Result<(), Raise> {
     let mut reader = Reader { rest: bytes };
@@ -23,11 +26,18 @@ pub(crate) fn push_error(stack: &mut Stack<'_>, text: &[u8], counted: bool) -> R
     stack.push_bytes(text)?;
     stack.set_field(table, "err")?;
     if counted {
-        // The error was counted when the command failed.
         stack.push_boolean(true)?;
-        stack.set_field(table, "ignore_error_stats_update")?;
+        stack.set_field(table, COUNTED)?;
     }
     Ok(())
+}
+
+/// Whether the error in the table at `table` is one of a command, which was counted when that failed.
+pub(crate) fn is_counted(stack: &mut Stack<'_>, table: i32) -> Result<bool, Raise> {
+    let kind = stack.field(table, COUNTED)?;
+    let counted = kind == Kind::Boolean && stack.boolean(stack.top());
+    stack.pop(1);
+    Ok(counted)
 }
 
 struct Reader<'a> {

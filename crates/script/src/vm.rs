@@ -7,6 +7,7 @@
 use crate::api::{Host, Run, Sha, hex};
 use crate::cache::{Cache, Script};
 use crate::library::{Libraries, Library, Loaded, Registration};
+use crate::reply::is_counted;
 use crate::sandbox::{self, Purpose, Scene};
 use crate::{answer, header};
 use foldhash::fast::RandomState;
@@ -323,11 +324,13 @@ impl Vm {
         };
         let outcome = self.state.call(&mut run, args, 1);
         let resp3 = run.protocol == Protocol::Resp3;
+        let host = run.host;
         if let Err(failure) = outcome {
             return Err(self.fail(failure, name));
         }
         let mark = out.mark();
-        if answer::write(&mut self.state.stack(), out, resp3).is_err() {
+        let mut tell = |error: &[u8], counted| host.failed(error, counted);
+        if answer::write(&mut self.state.stack(), out, resp3, &mut tell).is_err() {
             out.truncate(mark);
             return Err(self.fail(Failure::Memory, name));
         }
@@ -349,10 +352,7 @@ impl Vm {
         if !matches!(failure, Failure::Error(_)) || stack.kind(value) != Kind::Table {
             return false;
         }
-        let known = stack.field(value, "ignore_error_stats_update");
-        let counted = matches!(known, Ok(Kind::Boolean)) && stack.boolean(value + 1);
-        stack.truncate(value);
-        counted
+        is_counted(&mut stack, value).unwrap_or(false)
     }
 
     /// Cleans up after a run.

@@ -49,6 +49,26 @@ impl Release {
     }
 }
 
+/// Runs `scene` with the server program `ours` under `options`, and with each Redis that is there.
+///
+/// # Panics
+/// As [`Release::binary`], and when a server does not start.
+pub fn everywhere(ours: &str, options: &[&str], scene: impl Fn(&Running)) {
+    let own = (Some(ours.to_owned()), options);
+    for (binary, options) in [
+        own,
+        (Release::V70.binary(), &[]),
+        (Release::V82.binary(), &[]),
+    ] {
+        let Some(binary) = binary else {
+            eprintln!("skipped: no redis-server");
+            continue;
+        };
+        eprintln!("{binary}");
+        scene(&Running::start(&binary, options).expect("it starts"));
+    }
+}
+
 /// Runs `test` with the port of a Redis 7.0, if there is one.
 ///
 /// # Panics

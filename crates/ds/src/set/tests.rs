@@ -73,7 +73,7 @@ fn sample(random: &mut Random, most: usize) -> (Set, Model) {
 const SEEDS: u64 = if cfg!(miri) { 8 } else { 150 };
 const STEPS: u32 = if cfg!(miri) { 60 } else { 300 };
 const COMBINATIONS: u64 = if cfg!(miri) { 10 } else { 1_000 };
-const DRAWS: u32 = if cfg!(miri) { 50 } else { 8_000 };
+const DRAWS: u32 = if cfg!(miri) { 100 } else { 8_000 };
 
 /// Random changes with random limits against a std set; seed in the message.
 #[test]

@@ -50,7 +50,8 @@ impl Engine {
         };
         // What is to be tried again did not run.
         if !session.put_off {
-            self.measure(session, entry, request, from, outcome.is_err());
+            let failed = outcome.is_err() || session.take_failed();
+            self.measure(session, entry, request, from, failed);
         }
         outcome
     }
@@ -63,6 +64,10 @@ impl Engine {
         request: Request<'_>,
     ) -> Result<Entry, CommandError> {
         self.lookup.find(request).map_err(|error| {
+            // Whoever is named has the wrong number of arguments.
+            if let Ok(named) = self.lookup.named(request) {
+                session.tally.rejected(&self.stats, named.index);
+            }
             let name = request.get(0).unwrap_or_default();
             let entry = self.lookup.command(name);
             self.turned_away(session, entry, error)

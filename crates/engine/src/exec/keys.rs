@@ -117,6 +117,7 @@ macro_rules! reading {
                 let view = stripe.view(found.handle);
                 view.is_some_and(|v| v.expires_at().is_none_or(|at| at > wide.now_ms))
             });
+            self.engine.count_sought(living.is_some());
             if living.is_none() {
                 self.engine.raise(EventClasses::MISSED, MISS, wide.db, name);
             }
@@ -161,6 +162,7 @@ macro_rules! reading {
         #[inline(always)] // on the way of every request with a key
         fn found(&self, i: usize) -> Option<(&Stripe, Found)> {
             let key = self.plan.get(i)?;
+            key.ask();
             let stripe = self.locked.stripe(key.guard);
             let found = if key.version == stripe.version {
                 key.found

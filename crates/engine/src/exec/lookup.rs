@@ -250,25 +250,27 @@ impl Lookup {
     /// As [`Self::find`], by the table of all names.
     #[cold]
     pub(super) fn find_any(&self, request: Request<'_>) -> Result<Entry, CommandError> {
-        let name = request.get(0).unwrap_or_default();
-        let Some(mut entry) = self.command(name) else {
-            return Err(unknown(request));
-        };
-        if !entry.command.subcommands.is_empty()
-            && let Some(word) = request.get(1)
-        {
-            match self.subcommand(entry, word) {
-                Some(sub) => entry = sub,
-                None if matches!(entry.command.run, crate::spec::Run::Container) => {
-                    return Err(unknown_subcommand(entry.command, word));
-                }
-                None => {}
-            }
-        }
+        let entry = self.named(request)?;
         if entry.command.accepts(request.len()) {
             Ok(entry)
         } else {
             Err(wrong_arity(&entry.full_name()))
+        }
+    }
+
+    /// The command that a request names, whatever the number of its arguments.
+    ///
+    /// # Errors
+    /// Redis's texts for an unknown command or subcommand.
+    #[cold]
+    pub fn named(&self, request: Request<'_>) -> Result<Entry, CommandError> {
+        let name = request.get(0).unwrap_or_default();
+        let entry = self.command(name).ok_or_else(|| unknown(request))?;
+        match request.get(1) {
+            Some(word) if !entry.command.subcommands.is_empty() => self
+                .subcommand(entry, word)
+                .ok_or_else(|| unknown_subcommand(entry.command, word)),
+            _ => Ok(entry),
         }
     }
 }

@@ -43,6 +43,7 @@ mod resolve;
 mod run;
 mod session;
 mod slowlog;
+mod sought;
 mod stats;
 mod tracking;
 mod transaction;
@@ -495,10 +496,14 @@ impl Engine {
 
     #[cold]
     fn fail(&self, session: &mut Session, error: &CommandError, out: &mut Out) {
-        session.tally.errors += 1;
-        self.stats.error(error.code());
+        self.count_error(session, error);
         // compat: Redis drops line ends at the end of an error; those within become spaces.
         out.error(without_line_end(error.text()));
+    }
+
+    fn count_error(&self, session: &mut Session, error: &CommandError) {
+        session.tally.errors += 1;
+        self.stats.error(error.code());
     }
 
     /// How accesses are recorded at this time.

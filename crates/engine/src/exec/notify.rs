@@ -225,10 +225,14 @@ impl WriteCx<'_> {
         self.notify(EventClasses::GENERIC, DEL, i);
     }
 
-    /// Raises that key `i` was looked for and is not there: for keys that the declaration does not say are only read.
-    #[inline]
-    pub fn notify_miss(&mut self, i: usize) {
-        self.notify(EventClasses::MISSED, MISS, i);
+    /// Counts that key `i` was looked for, and raises it if it is not there: for keys that the declaration does not say are
+    /// only read.
+    pub fn sought(&mut self, i: usize) {
+        let there = self.keys.exists(i);
+        self.env.engine.count_sought(there);
+        if !there {
+            self.notify(EventClasses::MISSED, MISS, i);
+        }
     }
 
     /// Raises that key `i` is new, whatever was there before.

@@ -33,6 +33,8 @@ pub struct PlannedKey {
     pub(crate) lapsed: bool,
     /// Whether it was told that the key is not there.
     pub(crate) missed: AtomicBool,
+    /// Whether the handler asked for it.
+    pub(super) asked: AtomicBool,
     /// What the declaration says is done with it.
     pub(crate) access: Access,
 }
@@ -52,6 +54,7 @@ impl PlannedKey {
             created: false,
             lapsed: false,
             missed: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             access,
         }
     }

@@ -62,11 +62,6 @@ impl Engine {
                 stripe.touch(found.handle, rule);
             }
         }
-        if !command.flags.has(Flags::NO_STATS) {
-            let found = u64::from(key.found.is_some());
-            session.tally.hits += found;
-            session.tally.misses += 1 - found;
-        }
         let keys = ReadKeys {
             engine: self,
             wide: None,
@@ -75,6 +70,11 @@ impl Engine {
             args: *request,
         };
         let (outcome, left) = read(keys, request, out, env, handler);
+        if !command.flags.has(Flags::NO_STATS) && key.was_sought(&outcome) {
+            let found = u64::from(key.found.is_some());
+            session.tally.hits += found;
+            session.tally.misses += 1 - found;
+        }
         locked.release();
         Some(match left {
             None => outcome,
@@ -122,10 +122,6 @@ impl Engine {
         if let (Some(lapsed), Some(unit)) = (&mut lapsed, &mut held.unit) {
             unit.effects.append(&mut lapsed.effects);
         }
-        if !command.flags.has(Flags::NO_STATS) {
-            session.tally.hits += found;
-            session.tally.misses += session.plan.keys.len() as u64 - found;
-        }
         let keys = ReadKeys {
             engine: self,
             wide: self.wide(&session.plan, env),
@@ -134,6 +130,9 @@ impl Engine {
             args: request,
         };
         let (outcome, left) = read(keys, &request, out, env, handler);
+        if !command.flags.has(Flags::NO_STATS) {
+            session.tally.read(&session.plan.keys, found, &outcome);
+        }
         if session.remembers {
             self.remember(session, &mut locked, request);
         }

@@ -374,6 +374,9 @@ impl Engine {
                 .changed(before, live_bytes(&locked, session.plan.stripes.len()));
         }
         session.tally.changes += applied.changes;
+        if command.keys.len() > 1 && attempt == 0 {
+            session.tally.sought(&session.plan.keys, &applied.outcome);
+        }
         if let Some(unit) = &mut held.unit {
             unit.wrote |= applied.changes > 0;
         }

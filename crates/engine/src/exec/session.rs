@@ -338,6 +338,8 @@ pub struct Session {
     pub(crate) in_unit: bool,
     /// The present request found a stripe busy and did nothing.
     pub(crate) put_off: bool,
+    /// The present request has answered an error, or has one in its answer, though it ends well.
+    pub(crate) failed: bool,
     /// Somebody monitors: the commands executed before the present request, which is to be shown if it is executed.
     pub(crate) shown_from: Option<u64>,
     /// The present request is a script's.
@@ -388,6 +390,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether the request that ended has failed, though it ended well; the next one has not.
+    #[inline(always)] // on the way of every request
+    pub(crate) fn take_failed(&mut self) -> bool {
+        self.failed && std::mem::take(&mut self.failed)
+    }
+
     /// Counts bytes received and sent since the last call; they show in INFO after the next batch.
     pub fn count_traffic(&mut self, received: u64, sent: u64) {
         let tally = &mut self.tally;
@@ -418,6 +426,7 @@ impl Session {
             holds: false,
             in_unit: false,
             put_off: false,
+            failed: false,
             in_script: false,
             shown_from: None,
             shown: false,

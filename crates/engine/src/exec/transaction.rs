@@ -85,6 +85,7 @@ impl Engine {
         };
         if let Err(error) = may_be_queued(&entry) {
             transaction.aborted = true;
+            session.tally.rejected(&self.stats, entry.index);
             return Err(error);
         }
         transaction.queue.push(Queued { entry, hash }, request);

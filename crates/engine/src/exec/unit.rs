@@ -310,7 +310,8 @@ impl<'e> UnitCx<'_, 'e> {
         if engine.attention.any(Reason::MONITORED) {
             engine.show(self.session, entry.command, request);
         }
-        engine.measure_one(self.session, &entry, &request, from, outcome.is_err());
+        let failed = outcome.is_err() || self.session.take_failed();
+        engine.measure_one(self.session, &entry, &request, from, failed);
         outcome
     }
 
@@ -434,6 +435,20 @@ impl<'e> UnitCx<'_, 'e> {
     /// Writes an error as one of the replies of the unit, and counts it.
     pub fn fail(&mut self, error: &CommandError, out: &mut Out) {
         self.env.engine.fail(self.session, error, out);
+    }
+
+    /// Has what runs count as failed: its answer is an error, or has one in it. That is counted, too, if it is told.
+    pub fn failed(&mut self, error: Option<&CommandError>) {
+        self.session.failed = true;
+        if let Some(error) = error {
+            self.env.engine.count_error(self.session, error);
+        }
+    }
+
+    /// Counts that a request of the unit was refused before it ran.
+    pub fn rejected(&mut self, entry: &Entry) {
+        let stats = &self.env.engine.stats;
+        self.session.tally.rejected(stats, entry.index);
     }
 
     /// Ends the unit: journals it, serves who waited for its keys, and releases its stripes. A unit around it

@@ -146,6 +146,7 @@ fn once(
             counted: true,
         }) => {
             out.error(text);
+            cx.failed(None);
             Ok(())
         }
     };

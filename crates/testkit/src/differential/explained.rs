@@ -286,13 +286,16 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         applies: |d| {
-            let odd = |a: &Vec<u8>| a.is_empty() || !a.iter().all(u8::is_ascii_digit);
+            let odd = |a: &Vec<u8>| match d.release {
+                Release::V70 => a.is_empty() || !a.iter().all(u8::is_ascii_digit),
+                Release::V82 => a.contains(&0),
+            };
             let refused = [d.ours, d.theirs].map(|f| f.as_error() == Some(b"ERR invalid cursor"));
             d.args[0].to_ascii_lowercase().ends_with(b"scan")
                 && d.args.iter().skip(1).take(2).any(odd)
                 && refused.contains(&true)
         },
-        reason: "cursors with a sign, a space, a NUL or no digit: 7.0 and 8.2 differ from each other, too (strtoul and their own parser)",
+        reason: "cursors with a sign, a space or no digit are as in 8.2, whose parser is another than that of 7.0; a NUL ends none",
     },
     Explained {
         applies: |d| {

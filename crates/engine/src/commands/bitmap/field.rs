@@ -88,18 +88,14 @@ fn bitfield(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
         .map(|o| o.field.offset + u64::from(o.field.bits) - 1)
         .max();
     let Some(last_bit) = last_bit else {
-        let value = cx.keys.string(0)?;
-        let missed = value.is_none();
-        read_all(value, &operations, cx.out);
-        if missed {
-            cx.notify_miss(0);
-        }
+        cx.sought(0);
+        read_all(cx.keys.string(0)?, &operations, cx.out);
         return Ok(());
     };
     let before = cx.keys.string(0)?.map(|value| value.len());
     let bytes = cx.keys.string_mut(0, bytes_for(last_bit)?)?;
     let grows = before.is_none_or(|len| len < bytes.len());
-    let mut changed = false;
+    let mut changed = 0;
     cx.out.array(operations.len());
     for operation in &operations {
         let value = operation.field.get(bytes);
@@ -111,9 +107,10 @@ fn bitfield(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             }
         }
         let writes = !matches!(operation.action, Action::Get);
-        changed |= writes && (grows || operation.field.get(bytes) != value);
+        changed += u64::from(writes && (grows || operation.field.get(bytes) != value));
     }
-    match (changed, grows) {
+    cx.keys.count_changes(changed.saturating_sub(1));
+    match (changed > 0, grows) {
         (true, _) => cx.notify(EventClasses::STRING, "setbit", 0),
         (false, false) => cx.keys.left_as_it_was(0),
         // compat: a string that only became longer, because all was refused, is no change to those who watch it.

@@ -131,9 +131,8 @@ fn finish(cx: &mut WriteCx<'_>, value: Restored<'_>) -> Outcome {
     cx.notify_new(0);
     cx.notify(EventClasses::GENERIC, "restore", 0);
     cx.notify_replaced(0, before);
-    if let Some(clock) = options.clock(cx) {
-        cx.keys.set_access_clock(0, clock);
-    }
+    let clock = options.clock(cx).unwrap_or_else(|| cx.keys.rule().fresh());
+    cx.keys.set_access_clock(0, clock);
     if let Some(at) = expires_at.filter(|_| !options.absolute) {
         let at = itoa::Buffer::new().format(at).to_owned();
         let head = [b"RESTORE".as_slice(), &args[1], at.as_bytes(), &args[3]];

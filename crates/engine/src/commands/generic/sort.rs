@@ -225,7 +225,9 @@ fn store(cx: &mut WriteCx<'_>, list: List, chosen: bool) -> Outcome {
         }
     }
     cx.storing(1, (EventClasses::LIST, "sortstore"), |keys| {
-        keys.store_list(1, list, Expiry::Clear).map(drop)
+        keys.store_list(1, list, Expiry::Clear)?;
+        keys.count_changes((len as u64).saturating_sub(1));
+        Ok(())
     })?;
     cx.out.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(())

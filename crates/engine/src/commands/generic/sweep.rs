@@ -217,6 +217,9 @@ fn options(options: Request<'_>) -> Result<(Wanted<'_>, usize), CommandError> {
     let (mut wanted, mut count) = (Wanted::default(), COUNT);
     let mut rest = options.iter();
     while let Some(word) = rest.next() {
+        if word.eq_ignore_ascii_case(b"NOVALUES") {
+            return Err(CommandError::NOVALUES);
+        }
         let value = rest.next().ok_or(CommandError::SYNTAX)?;
         if word.eq_ignore_ascii_case(b"COUNT") {
             let n = parse_i64(value).ok_or(CommandError::NOT_INTEGER)?;
@@ -235,14 +238,30 @@ fn options(options: Request<'_>) -> Result<(Wanted<'_>, usize), CommandError> {
     Ok((wanted, count))
 }
 
-/// A cursor as C's `strtoull` reads it, but for a minus sign: blanks, a plus sign, digits.
+/// A cursor as Redis 8.2 reads it: not a negative number in its usual form, else what C's `strtoull` takes, which is
+/// blanks, a sign and digits.
 pub(in crate::commands) fn cursor_number(text: &[u8]) -> Option<u64> {
+    if let Some(number) = parse_i64(text) {
+        return u64::try_from(number).ok();
+    }
     // Rust's notion of a blank lacks the vertical tab.
     let blanks = text
         .iter()
         .take_while(|b| b.is_ascii_whitespace() || **b == 0x0B)
         .count();
-    std::str::from_utf8(&text[blanks..]).ok()?.parse().ok()
+    let (negative, digits) = match &text[blanks..] {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative {
+        number.wrapping_neg()
+    } else {
+        number
+    })
 }
 
 fn visit(cx: &mut SweepCx<'_>, start: Cursor, wanted: Wanted<'_>, count: usize) -> Outcome {

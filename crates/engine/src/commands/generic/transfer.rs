@@ -144,6 +144,8 @@ fn copy(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     if let Some(value) = value {
         let before = cx.keys.type_name(to);
         cx.keys.put(to, value)?;
+        let clock = cx.keys.rule().fresh();
+        cx.keys.set_access_clock(to, clock);
         cx.notify_new(to);
         cx.notify(EventClasses::GENERIC, "copy_to", to);
         cx.notify_replaced(to, before);

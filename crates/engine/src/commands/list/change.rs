@@ -190,6 +190,7 @@ fn store_rest(
     }
     if removed > 0 {
         cx.keys.store_list(0, rest, Expiry::Keep)?;
+        cx.keys.count_changes(removed as u64 - 1);
     }
     reply_removed(cx, removed);
     Ok(true)

@@ -87,6 +87,8 @@ pub(super) fn move_one(cx: &mut WriteCx<'_>, args: Request<'_>, from: End, to: E
         list.pop(from, limits, |_| ());
         Ok(((), 1))
     })?;
+    // compat: a move counts as one change.
+    cx.keys.changes -= 1;
     notify(cx, from, to);
     Ok(())
 }

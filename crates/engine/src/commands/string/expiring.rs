@@ -25,8 +25,8 @@ pub(super) const GETDEL: Command = Command {
 };
 
 fn getdel(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    cx.sought(0);
     let Some(value) = cx.keys.string(0)? else {
-        cx.notify_miss(0);
         cx.out.null();
         return Ok(());
     };
@@ -55,8 +55,8 @@ pub(super) const GETEX: Command = Command {
 
 fn getex(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let lifetime = Options::parse(args, 2, Accepts::Getex)?.lifetime;
+    cx.sought(0);
     let Some(value) = cx.keys.string(0)? else {
-        cx.notify_miss(0);
         cx.out.null();
         return Ok(());
     };

@@ -104,12 +104,10 @@ fn set_with(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let options = Options::parse(args, 3, Accepts::Set)?;
     let expiry = options.lifetime.resolve("set", cx.env.now_ms)?;
     if options.get {
+        cx.sought(0);
         match cx.keys.string(0)? {
             Some(old) => reply_string(cx.out, old),
-            None => {
-                cx.notify_miss(0);
-                cx.out.null();
-            }
+            None => cx.out.null(),
         }
     }
     let met = match options.condition {
@@ -282,12 +280,10 @@ pub(super) const GETSET: Command = Command {
 };
 
 fn getset(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
+    cx.sought(0);
     match cx.keys.string(0)? {
         Some(old) => reply_string(cx.out, old),
-        None => {
-            cx.notify_miss(0);
-            cx.out.null();
-        }
+        None => cx.out.null(),
     }
     store(cx, args, &args[2], Expiry::Clear)
 }

@@ -80,6 +80,7 @@ fn take(cx: &mut WriteCx<'_>, i: usize, count: usize, highest: bool, flat: bool)
         let rest = Rest::new(zset.to_owned(), part);
         cx.stream(Box::new(rest));
         cx.keys.remove(i)?;
+        cx.keys.count_changes(len as u64 - 1);
         notify(cx, i, highest);
         return Ok(());
     }

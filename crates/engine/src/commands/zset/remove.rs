@@ -111,7 +111,9 @@ pub(super) fn remove_ranks(
 ) -> Result<(), CommandError> {
     if ranks.len() == len {
         // The whole value goes, and is freed after the lock is released.
-        return cx.keys.remove(i).map(|_| ());
+        cx.keys.remove(i)?;
+        cx.keys.count_changes(len as u64 - 1);
+        return Ok(());
     }
     cx.keys.edit_zset(i, |zset| {
         let changes = u64::try_from(ranks.len()).unwrap_or(u64::MAX);

@@ -8,7 +8,7 @@ mod info;
 mod keys;
 
 use crate::error::CommandError;
-use crate::exec::{Entry, SessionCx, unknown_subcommand};
+use crate::exec::{Entry, SessionCx};
 use crate::spec::{Arg, Categories, Command, Flags, Group, Outcome, Run, help};
 use ochre_ds::glob::glob_match;
 use ochre_resp::Request;
@@ -41,11 +41,7 @@ pub(super) const COMMAND: Command = Command {
     ..SUB
 };
 
-fn command(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
-    // Known subcommands were found by the lookup already.
-    if let Some(word) = args.get(1) {
-        return Err(unknown_subcommand(&COMMAND, word));
-    }
+fn command(cx: &mut SessionCx<'_>, _: Request<'_>) -> Outcome {
     let lookup = &cx.env.engine.lookup;
     cx.out.array(lookup.top().len());
     lookup.top().iter().for_each(|e| info::write(cx.out, *e));
