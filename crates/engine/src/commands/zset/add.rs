@@ -214,8 +214,8 @@ pub(super) const ZINCRBY: Command = Command {
 fn zincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
     let increment = parse_double(&args[2]).ok_or(CommandError::NOT_FLOAT)?;
     let (limits, seed) = (cx.env.zset_limits(), cx.env.hash_seed());
-    let (score, changed) = cx.keys.edit_zset(0, |zset: &mut Zset| {
-        let old = zset.view().score(&args[3]);
+    let (score, changed, reformed) = cx.keys.edit_zset(0, |zset: &mut Zset| {
+        let (old, form) = (zset.view().score(&args[3]), zset.encoding());
         let score = old.map_or(increment, |old| old + increment);
         if score.is_nan() {
             return Err(CommandError::SCORE_NAN);
@@ -224,11 +224,13 @@ fn zincrby(cx: &mut WriteCx<'_>, args: Request<'_>) -> Outcome {
             .map_err(|_| CommandError::FULL)?;
         zset.insert(&args[3], score, limits, seed)
             .map_err(|_| CommandError::FULL)?;
-        let changed = old != Some(score);
-        Ok(((score, changed), u64::from(changed)))
+        let (changed, reformed) = (old != Some(score), zset.encoding() != form);
+        Ok(((score, changed, reformed), u64::from(changed | reformed)))
     })?;
     if changed {
         cx.notify(EventClasses::ZSET, INCREMENTED, 0);
+    } else if reformed {
+        cx.keys.unnoticed(0);
     }
     cx.out.double(score);
     Ok(())
