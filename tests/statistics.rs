@@ -81,6 +81,14 @@ fn ask(wire: &mut Wire, line: &str) -> String {
     String::from_utf8_lossy(&reply).into_owned()
 }
 
+/// Runs `scene` with a connection to Ochre, and to each Redis that is there.
+fn everywhere(scene: impl Fn(&mut Wire)) {
+    reference::everywhere(OURS, &[], |running| {
+        let address = running.address.to_string();
+        scene(&mut Wire::connect(&address).expect("a connection"));
+    });
+}
+
 fn figures(wire: &mut Wire) -> [u64; 3] {
     let info = ask(wire, "INFO everything");
     [
@@ -93,16 +101,15 @@ fn figures(wire: &mut Wire) -> [u64; 3] {
 
 #[test]
 fn hits_misses_and_changes() {
-    reference::everywhere(OURS, &[], |running| {
-        let mut wire = Wire::connect(&running.address.to_string()).expect("a connection");
+    everywhere(|wire| {
         for (line, expected) in FIGURES {
-            ask(&mut wire, "FLUSHALL");
+            ask(wire, "FLUSHALL");
             for line in DATA {
-                ask(&mut wire, line);
+                ask(wire, line);
             }
-            let before = figures(&mut wire);
-            let reply = ask(&mut wire, line);
-            let after = figures(&mut wire);
+            let before = figures(wire);
+            let reply = ask(wire, line);
+            let after = figures(wire);
             let found: Vec<u64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
             assert_eq!(found, expected, "{line}: {reply}");
         }
@@ -202,15 +209,14 @@ fn told(line: &str) -> String {
 
 #[test]
 fn refusals_failures_and_errors() {
-    reference::everywhere(OURS, &[], |running| {
-        let mut wire = Wire::connect(&running.address.to_string()).expect("a connection");
+    everywhere(|wire| {
         for (lines, expected) in FAILURES {
-            ask(&mut wire, "FLUSHALL");
-            ask(&mut wire, "CONFIG RESETSTAT");
+            ask(wire, "FLUSHALL");
+            ask(wire, "CONFIG RESETSTAT");
             for line in *lines {
-                ask(&mut wire, line);
+                ask(wire, line);
             }
-            let info = ask(&mut wire, "INFO everything");
+            let info = ask(wire, "INFO everything");
             let there: Vec<String> = info.lines().map(told).collect();
             for line in *expected {
                 assert!(

@@ -65,12 +65,11 @@ impl Engine {
     ) -> Result<Entry, CommandError> {
         self.lookup.find(request).map_err(|error| {
             // Whoever is named has the wrong number of arguments.
-            if let Ok(named) = self.lookup.named(request) {
-                session.tally.rejected(&self.stats, named.index);
+            let named = self.lookup.named(request).ok();
+            if let Some(entry) = &named {
+                session.tally.rejected(&self.stats, entry.index);
             }
-            let name = request.get(0).unwrap_or_default();
-            let entry = self.lookup.command(name);
-            self.turned_away(session, entry, error)
+            self.turned_away(session, named, error)
         })
     }
 

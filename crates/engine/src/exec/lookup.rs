@@ -218,12 +218,8 @@ impl Lookup {
 
     /// Whether a request leaves what CLIENT CACHING said to the one after it, wrong arguments or not.
     pub(super) fn keeps_caching(&self, request: Request<'_>) -> bool {
-        let mut words = request.iter();
-        let mut next = || words.next().unwrap_or_default();
-        let container = self.command(next());
-        container
-            .and_then(|container| self.subcommand(container, next()))
-            .is_some_and(|entry| entry.command.keeps_caching)
+        self.named(request)
+            .is_ok_and(|entry| entry.command.keeps_caching)
     }
 
     /// The command of a request, with the right number of arguments.

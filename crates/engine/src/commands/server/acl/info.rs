@@ -59,14 +59,8 @@ fn dryrun(cx: &mut SessionCx<'_>, args: Request<'_>) -> Outcome {
     let user = engine.acl.user(&args[2]);
     let user = user.ok_or_else(|| CommandError::acl_no_user(&args[2]))?;
     let request = args.tail(3);
-    let unknown = || CommandError::acl_no_command(&request[0]);
-    let mut entry = engine.lookup.command(&request[0]).ok_or_else(unknown)?;
-    if let Some(word) = request.get(1)
-        && !entry.command.subcommands.is_empty()
-    {
-        let subcommand = engine.lookup.subcommand(entry, word);
-        entry = subcommand.ok_or_else(unknown)?;
-    }
+    let named = engine.lookup.named(request);
+    let entry = named.map_err(|_| CommandError::acl_no_command(&request[0]))?;
     if !entry.command.accepts(request.len()) {
         return Err(wrong_arity(&entry.full_name()));
     }

@@ -13,16 +13,8 @@ pub(super) fn of(
     lookup: &Lookup,
     request: Request<'_>,
 ) -> Result<Vec<(usize, Access)>, CommandError> {
-    let name = request.get(0).unwrap_or_default();
-    let mut entry = lookup.command(name).ok_or(CommandError::GETKEYS_COMMAND)?;
-    if !entry.command.subcommands.is_empty()
-        && let Some(word) = request.get(1)
-    {
-        entry = lookup
-            .subcommand(entry, word)
-            .ok_or(CommandError::GETKEYS_COMMAND)?;
-    }
-    let command = entry.command;
+    let named = lookup.named(request);
+    let command = named.map_err(|_| CommandError::GETKEYS_COMMAND)?.command;
     if command.keys.is_empty() {
         return Err(CommandError::GETKEYS_NONE);
     }
